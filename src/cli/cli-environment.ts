@@ -1,0 +1,47 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Clock, Random } from '../core/clock.ts'
+import type { SecretMask } from './secret-mask.ts'
+
+/** Everything a command gets from outside; `src/main.ts` makes it, tests make their own. */
+export interface CliEnvironment {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Relative paths on the command line start here. */
+  readonly cwd: string
+  readonly stdin: Readable
+  /** Data only; what people read while it runs goes to `stderr`. */
+  readonly stdout: Writable
+  readonly stderr: Writable
+  readonly screen: Screen
+  readonly clock: Clock
+  readonly random: Random
+  /** Knows all secrets that were read so far: whatever is written for people goes through it. */
+  readonly mask: SecretMask
+  readonly interrupts: Interrupts
+}
+
+/** What stderr is shown on. */
+export interface Screen {
+  readonly isTerminal: boolean
+  /** stdout is shown on a terminal too: lines of data would mix with a block that is redrawn. */
+  readonly sharesStdout: boolean
+  readonly colors: boolean
+  columns(): number
+}
+
+export interface Interrupts {
+  /**
+   * Aborts at the first SIGINT or SIGTERM; from the first call on these no longer end the process at
+   * once, only a second one does. `reason` is the name of the signal.
+   */
+  listen(): AbortSignal
+  /** Aborts when whoever reads stdout is gone. */
+  readonly stdoutClosed: AbortSignal
+}
+
+export const exitCodes = { ok: 0, failed: 1, config: 2, interrupted: 130 } as const
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** One line for people, without secrets. */
+export function say(environment: CliEnvironment, line: string): void {
+  environment.stderr.write(`${environment.mask.text(line)}\n`)
+}

@@ -1,0 +1,5 @@
+import type { Random } from '../core/clock.ts'
+
+export function createSystemRandom(): Random {
+  return { next: () => Math.random() }
+}

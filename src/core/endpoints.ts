@@ -1,0 +1,109 @@
+import type { Readable, Writable } from 'node:stream'
+import type { z } from 'zod'
+import type { Clock, Random } from './clock.ts'
+import type { RecordErrorCode } from './errors.ts'
+import type { JsonValue } from './json.ts'
+import type { RecordBatch } from './record-batch.ts'
+import type { SourceInfo } from './step-record.ts'
+
+/** What sources and sinks get from the outside. */
+export interface EndpointEnvironment {
+  readonly clock: Clock
+  readonly random: Random
+  readonly stdin: Readable
+  readonly stdout: Writable
+  /** A notice for the user about something that is no error, such as input that cannot be replayed. */
+  readonly notice: (message: string) => void
+}
+
+export interface ReadRequest {
+  readonly maxRecords: number
+  readonly maxBytes: number
+  readonly signal: AbortSignal
+}
+
+export interface SourceSlice {
+  /** Original bytes of the records; a csv row as a JSON object of strings. */
+  readonly batch: RecordBatch
+  /** Records of the batch that the source could not read; they are dead-lettered with their bytes. */
+  readonly failures: readonly { readonly index: number; readonly code: RecordErrorCode; readonly message: string }[]
+  /** By split: where the source stands after this slice. Committed with the records. */
+  readonly positions: ReadonlyMap<string, JsonValue>
+  /** What `source` is in expressions, for a record of the batch. */
+  readonly info: (index: number) => SourceInfo
+}
+
+export interface Source {
+  /**
+   * The next records; null at the end of a bounded source, or when the signal has aborted.
+   * @throws PipelineError CONFIG_FILE, FILE_FAILED, PEER_UNAVAILABLE (the stage waits and reads again)
+   */
+  read(request: ReadRequest): Promise<SourceSlice | null>
+  close(): Promise<void>
+}
+
+/** What a sink remembers between runs, such as the length of its file; committed with the positions. */
+export type SinkMemory = JsonValue
+
+export interface SinkReceipt {
+  readonly memory: SinkMemory
+  /** Records that the sink cannot take at all; the stage's `on_error` decides. */
+  readonly failures: readonly { readonly index: number; readonly code: RecordErrorCode; readonly message: string }[]
+}
+
+export interface Sink {
+  /**
+   * Writes all records, durably where the sink can: the stage commits its position only afterwards.
+   * After a throw the same batch is written again, or the sink is closed.
+   * @throws PipelineError DISK_FULL, PEER_UNAVAILABLE (the stage waits and writes again), FILE_FAILED
+   */
+  write(batch: RecordBatch, signal: AbortSignal): Promise<SinkReceipt>
+  close(): Promise<void>
+}
+
+interface EndpointBase<Type extends string, Config extends z.ZodType> {
+  /** The word in pipeline files, and the name of the definition's file. */
+  readonly type: Type
+  readonly summary: string
+  readonly config: Config
+  /** Settings as they stand in a pipeline file. */
+  readonly examples: readonly [{ readonly title: string; readonly config: unknown }, ...{ readonly title: string; readonly config: unknown }[]]
+}
+
+export interface SourceDefinition<Type extends string = string, Config extends z.ZodType = z.ZodType>
+  extends EndpointBase<Type, Config> {
+  /** A bounded source ends, and holds the watermark back until it does. */
+  bounded(config: z.output<Config>): boolean
+  /** Whether what was read but not committed can be read again. */
+  readonly replayable: boolean
+  /** @param positions as last committed, by split. */
+  create(
+    config: z.output<Config>,
+    environment: EndpointEnvironment,
+    positions: ReadonlyMap<string, JsonValue>,
+  ): Source
+}
+
+export interface SinkDefinition<Type extends string = string, Config extends z.ZodType = z.ZodType>
+  extends EndpointBase<Type, Config> {
+  /** The guarantee of a sink that is written again after a crash. */
+  readonly delivery: 'exactly_once' | 'at_least_once'
+  /** Whether one task must own all partitions of the stage, as for a single file. */
+  singleTask(config: z.output<Config>): boolean
+  /** Files that the sink writes, which `--fresh` removes. */
+  files(config: z.output<Config>): readonly string[]
+  /** @param memory as last committed; null at the first start. */
+  create(config: z.output<Config>, environment: EndpointEnvironment, memory: SinkMemory): Sink
+}
+
+export function defineSource<Type extends string, Config extends z.ZodType>(
+  definition: SourceDefinition<Type, Config>,
+): SourceDefinition<Type, Config> {
+  return definition
+}
+
+export function defineSink<Type extends string, Config extends z.ZodType>(
+  definition: SinkDefinition<Type, Config>,
+): SinkDefinition<Type, Config> {
+  return definition
+}

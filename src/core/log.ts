@@ -1,0 +1,118 @@
+import type { RecordBatch } from './record-batch.ts'
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface TopicSpec {
+  readonly name: string
+  readonly partitions: number
+  /** null: kept for ever. */
+  readonly retentionMs: number | null
+}
+
+export interface TopicDescription extends TopicSpec {
+  /** By partition: the first offset still stored, and the offset after the last record. */
+  readonly ranges: readonly { readonly start: bigint; readonly end: bigint }[]
+}
+
+/** A stored batch on its way to a task. */
+export interface SliceBatch extends TopicPartition {
+  readonly baseOffset: bigint
+  readonly batch: RecordBatch
+  /** Index of the first record to process: not 0 where the position lies inside the batch. */
+  readonly from: number
+  /** The position after this batch. */
+  readonly next: bigint
+  /** When the batch could first be read, epoch µs; NaN where that is not known (yet). */
+  readonly visibleUs: number
+}
+
+export interface StateChange {
+  /** The `id` of the step; the engine's own begin with `$`. */
+  readonly step: string
+  readonly key: string
+  /** null removes the entry. */
+  readonly value: string | null
+  /** Event time in epoch ms at which the entry is due; null for never. */
+  readonly dueMs: number | null
+}
+
+/** All that one step of a task changes. It becomes visible and durable as a whole, or not at all. */
+export interface TaskCommit {
+  readonly outputs: readonly (TopicPartition & { readonly batch: RecordBatch })[]
+  readonly state: readonly StateChange[]
+  readonly next: readonly (TopicPartition & { readonly offset: bigint })[]
+}
+
+export interface TaskSpec {
+  /** Unique in the data directory or cluster, stable over restarts: `<pipeline>.<stage>/<partition>`. */
+  readonly id: string
+  readonly group: string
+  readonly inputs: readonly TopicPartition[]
+  /** Where a group without a position begins. */
+  readonly start: 'earliest' | 'latest'
+}
+
+export interface PullRequest {
+  readonly maxRecords: number
+  readonly maxBytes: number
+  /** How long to wait for a first record, ms; Infinity waits until the signal aborts. */
+  readonly waitMs: number
+  readonly signal: AbortSignal
+}
+
+/** One task's view of the log, and its only way to write. Pulling is the back-pressure. */
+export interface TaskLog {
+  /** Next offset by input, in the order of the task's inputs, as of the last commit or the start rule. */
+  readonly positions: readonly bigint[]
+  /** The task's state as of its last commit. */
+  restore(): Promise<readonly StateChange[]>
+  /**
+   * The next whole batches after those of the previous pull, at least one record whatever its size;
+   * null when `waitMs` has passed or the signal has aborted.
+   * @throws PipelineError LOG_CORRUPT, LOG_POSITION_LOST, LOG_IO
+   */
+  pull(request: PullRequest): Promise<readonly SliceBatch[] | null>
+  /**
+   * Commits are applied in the order of the calls, and a call may be made before the last one has
+   * returned. While the disk is full it waits and tries again.
+   * @returns when the outputs became visible, epoch µs.
+   * @throws PipelineError LOG_FENCED, LOG_IO; nothing of the commit was kept then.
+   */
+  commit(result: TaskCommit): Promise<{ visibleUs: number }>
+  /** Records that lie ahead of the last pull, by input. */
+  lag(): Promise<readonly number[]>
+  close(): Promise<void>
+}
+
+export interface LogReader {
+  topics(): Promise<readonly TopicDescription[]>
+  /** Whole stored batches from the one that holds `offset` on; empty at the end. */
+  read(from: TopicPartition & { readonly offset: bigint }, maxBytes: number): Promise<readonly SliceBatch[]>
+  close(): Promise<void>
+}
+
+export interface Log {
+  readonly reader: LogReader
+  /** Opens a task for writing; whoever held it before is fenced. */
+  openTask(task: TaskSpec): Promise<TaskLog>
+  readonly admin: LogAdmin
+  close(): Promise<void>
+}
+
+export interface LogAdmin {
+  /**
+   * Creates the topics that are missing.
+   * @throws PipelineError CONFIG_INCOMPATIBLE when one exists with another number of partitions.
+   */
+  ensureTopics(topics: readonly TopicSpec[]): Promise<void>
+  /** Forgets topics with their records, and all tasks (positions, state) of the groups. */
+  reset(what: { topics: readonly string[]; groups: readonly string[] }): Promise<void>
+  /** The stored manifest of a pipeline as JSON text; null before its first run. */
+  loadManifest(pipeline: string): Promise<string | null>
+  storeManifest(pipeline: string, manifest: string): Promise<void>
+  /** Pipelines with a stored manifest. */
+  manifests(): Promise<readonly string[]>
+}

@@ -1,0 +1,145 @@
+import type { z } from 'zod'
+import type { RecordFailure } from './errors.ts'
+import type { JsonValue } from './json.ts'
+import type { StepRecord } from './step-record.ts'
+
+/** What became of an input record of a stage; of several results the earliest in this list counts. */
+export const dispositions = [
+  'dead_lettered', 'emitted', 'absorbed', 'late', 'deduplicated', 'filtered', 'skipped',
+] as const
+export type Disposition = (typeof dispositions)[number]
+export type DropReason = 'filtered' | 'deduplicated' | 'skipped'
+
+/**
+ * What a step may do with the record that it was given, any number of times; to fail the record it
+ * throws a `RecordFailure`. A step that does none of these loses the record: the runtime stops with a
+ * bug.
+ */
+export interface OperatorContext {
+  /** Hands the record, with its value as it is now, to the next step. */
+  emit(record: StepRecord): void
+  /** Ends the record here, with a reason that is counted. */
+  drop(reason: DropReason): void
+}
+
+/** Values by key, of one step in one task; written to the log in the commit of the slice. */
+export interface KeyedState<Value> {
+  get(key: string): Value | undefined
+  /**
+   * Keeps `value` under `key`. From then on the operator changes the value only in a call that ends
+   * in `absorb`, and puts it again: a record that fails later in the stage takes back its puts, not
+   * changes made in place.
+   * @param dueMs event time at which `onDue` is called for the entry; none by default.
+   */
+  put(key: string, value: Value, dueMs?: number): void
+  delete(key: string): void
+  keys(): IterableIterator<string>
+  readonly size: number
+}
+
+export interface MadeRecord {
+  readonly key: string | null
+  readonly value: JsonValue
+  readonly eventTimeMs: number
+  /** Why the value is not whole: the record is dead-lettered as it stands, instead of handed on. */
+  readonly failure?: RecordFailure
+}
+
+export interface StatefulContext<Value> extends OperatorContext {
+  readonly state: KeyedState<Value>
+  /** Event time up to which the input is complete, epoch ms; -Infinity while nothing is known. */
+  readonly watermarkMs: number
+  /** The record lives on in the state only. */
+  absorb(): void
+  /** The record came after all its windows had closed; it goes to the stage's late topic. */
+  late(record: StepRecord): void
+  /** Hands a record of the operator's own making to the next step; if it fails there, it alone does. */
+  produce(made: MadeRecord): void
+}
+
+export interface StatelessOperator {
+  process(record: StepRecord, context: OperatorContext): void
+}
+
+export interface StateCodec<Value> {
+  encode(value: Value): string
+  /** @throws anything when the text was not made by `encode`: the runtime stops with LOG_CORRUPT. */
+  decode(text: string): Value
+}
+
+export interface StatefulOperator<Value> {
+  readonly codec: StateCodec<Value>
+  process(record: StepRecord, context: StatefulContext<Value>): void
+  /** The watermark has reached the entry's `dueMs`. Entries come in order of due time, then key. */
+  onDue(key: string, value: Value, context: StatefulContext<Value>): void
+  /** Called every so many wall-clock milliseconds with `onFlush`; null for never. */
+  readonly flushEveryMs: number | null
+  onFlush(context: StatefulContext<Value>): void
+  /**
+   * The bounded input has ended. Returns the event time (epoch ms) that the watermark moves to, or
+   * null to leave it where it is.
+   */
+  onEnd(context: StatefulContext<Value>): number | null
+}
+
+export interface OperatorExample {
+  readonly title: string
+  /** The setting as it stands in a pipeline file. */
+  readonly config: unknown
+  readonly input: readonly JsonValue[]
+  /** What is emitted, with what a stateful operator emits at the end of its input. */
+  readonly output: readonly JsonValue[]
+}
+
+/** Names of the fields that a record's value can have at the top level; null where they are not known. */
+export type FieldNames = ReadonlySet<string> | null
+
+interface DefinitionBase<Type extends string, Config extends z.ZodType> {
+  /** The word in pipeline files, and the name of the definition's file. */
+  readonly type: Type
+  readonly summary: string
+  /** The schema of the setting: from it come the type, the validation, the JSON Schema and the page. */
+  readonly config: Config
+  readonly examples: readonly [OperatorExample, ...OperatorExample[]]
+  /** The fields after this step, given those before; an operator without it leaves them as they were. */
+  fieldsAfter?(before: FieldNames, config: z.output<Config>): FieldNames
+}
+
+export interface StatelessDefinition<Type extends string = string, Config extends z.ZodType = z.ZodType>
+  extends DefinitionBase<Type, Config> {
+  readonly kind: 'stateless'
+  create(config: z.output<Config>): StatelessOperator
+}
+
+export interface StatefulDefinition<
+  Type extends string = string,
+  Config extends z.ZodType = z.ZodType,
+  // oxlint-disable-next-line typescript/no-explicit-any -- the registry holds operators of any state
+  Value = any,
+> extends DefinitionBase<Type, Config> {
+  readonly kind: 'stateful'
+  /**
+   * A step that runs before this one, possibly in another task: it reduces the value to what `process`
+   * needs and sets `madeKey`, by which the records are brought together. Whatever can fail on the
+   * user's value fails there, where the original bytes still are. Absent: the step takes records as
+   * they are, with the scope of its partition.
+   */
+  project?(config: z.output<Config>): StatelessOperator
+  /** Whether records of one `madeKey` always lie in one partition already, because it is the record's key. */
+  keepsKey?(config: z.output<Config>): boolean
+  create(config: z.output<Config>): StatefulOperator<Value>
+}
+
+export type OperatorDefinition = StatelessDefinition | StatefulDefinition
+
+export function defineStateless<Type extends string, Config extends z.ZodType>(
+  definition: StatelessDefinition<Type, Config>,
+): StatelessDefinition<Type, Config> {
+  return definition
+}
+
+export function defineStateful<Type extends string, Config extends z.ZodType, Value>(
+  definition: StatefulDefinition<Type, Config, Value>,
+): StatefulDefinition<Type, Config, Value> {
+  return definition
+}

@@ -1,0 +1,238 @@
+import { PipelineError } from './errors.ts'
+
+export type Header = readonly [name: string, value: Uint8Array]
+
+/**
+ * The byte form of a batch, as the embedded log stores it and the Kafka log converts from:
+ *
+ *     0  u32  magic 'MRB1'          16  u32  byte length of the writer's id
+ *     4  u32  record count          20  u32  byte length of the data area
+ *     8  u32  bit c: column c is stored in full; else one value stands for all records
+ *    12  u32  byte offset of the data area
+ *    24  the columns of `timeColumns` (f64), then of `shapeColumns` (u32), each padded to 8 bytes;
+ *        then the writer's id (-8); then the data area
+ *
+ * The data area holds, per record, key, value and header bytes one after the other. All numbers are
+ * little-endian (Node runs on no other machine).
+ */
+export const batchMagic = 0x3142524d
+export const batchHeaderBytes = 24
+
+export const timeColumns = [
+  /** Ingest time of the record in epoch ms (Kafka's record timestamp). */
+  'timestampMs',
+  /** Event time in epoch ms, NaN where none is known yet. */
+  'eventTimeMs',
+  /** When the record (or, after a window, the result) entered the pipeline, epoch µs. */
+  'ingestUs',
+  /** Waiting and running so far, µs. `ingestUs + waitUs + runUs` is when its last step ended. */
+  'waitUs',
+  'runUs',
+] as const
+
+export const shapeColumns = [
+  /** Offset minus the batch's base offset: 0, 1, 2 ... unless compaction or a transaction left gaps. */
+  'offsetDelta',
+  /** Ends of key, value and headers in the data area. */
+  'keyEnd',
+  'valueEnd',
+  'headersEnd',
+  /** Bit set of the `flag` values. */
+  'flags',
+] as const
+
+export const flag = {
+  nullKey: 1,
+  nullValue: 2,
+  /** A watermark marker of the engine, never shown to users. */
+  marker: 4,
+} as const
+
+/**
+ * Records of one topic partition, by column, over one block of bytes: no object per record.
+ * Decoding is a few typed array views; keys, values and headers are cut out when asked for.
+ */
+export class RecordBatch {
+  readonly count: number
+  /** The id of the task that wrote the batch; empty for records from outside. */
+  readonly writer: string
+  readonly timestampMs: Float64Array
+  readonly eventTimeMs: Float64Array
+  readonly ingestUs: Float64Array
+  readonly waitUs: Float64Array
+  readonly runUs: Float64Array
+  readonly offsetDelta: Uint32Array
+  /** The encoded form, which logs store as it is. */
+  readonly bytes: Uint8Array
+  readonly #data: Buffer
+  readonly #keyEnd: Uint32Array
+  readonly #valueEnd: Uint32Array
+  readonly #headersEnd: Uint32Array
+  readonly #flags: Uint32Array
+
+  /** @throws PipelineError LOG_CORRUPT when the bytes are no batch. */
+  constructor(bytes: Uint8Array) {
+    const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
+    const view = new DataView(aligned.buffer, aligned.byteOffset, aligned.byteLength)
+    if (aligned.byteLength < batchHeaderBytes || view.getUint32(0, true) !== batchMagic) {
+      throw new PipelineError('LOG_CORRUPT', 'the bytes do not start as a record batch')
+    }
+    this.count = view.getUint32(4, true)
+    const full = view.getUint32(8, true)
+    const dataStart = view.getUint32(12, true)
+    const writerBytes = view.getUint32(16, true)
+    const dataBytes = view.getUint32(20, true)
+    if (dataStart + dataBytes !== aligned.byteLength) {
+      throw new PipelineError('LOG_CORRUPT', `a record batch of ${dataStart + dataBytes} bytes has ${aligned.byteLength}`)
+    }
+    const reader = new ColumnReader(aligned, { count: this.count, full })
+    this.timestampMs = reader.nextTimes()
+    this.eventTimeMs = reader.nextTimes()
+    this.ingestUs = reader.nextTimes()
+    this.waitUs = reader.nextTimes()
+    this.runUs = reader.nextTimes()
+    this.offsetDelta = reader.nextSequence()
+    this.#keyEnd = reader.nextShape()
+    this.#valueEnd = reader.nextShape()
+    this.#headersEnd = reader.nextShape()
+    this.#flags = reader.nextShape()
+    const buffer = Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength)
+    this.writer = buffer.toString('utf8', dataStart - writerBytes, dataStart)
+    this.#data = buffer.subarray(dataStart)
+    this.bytes = aligned
+  }
+
+  isMarker(index: number): boolean {
+    return (this.#flags[index]! & flag.marker) !== 0
+  }
+
+  /** A view, not a copy: valid as long as the batch's bytes are. */
+  key(index: number): Uint8Array | null {
+    if ((this.#flags[index]! & flag.nullKey) !== 0) return null
+    return this.#data.subarray(this.#start(index), this.#keyEnd[index])
+  }
+
+  keyText(index: number): string | null {
+    if ((this.#flags[index]! & flag.nullKey) !== 0) return null
+    return this.#data.toString('utf8', this.#start(index), this.#keyEnd[index])
+  }
+
+  value(index: number): Uint8Array | null {
+    if ((this.#flags[index]! & flag.nullValue) !== 0) return null
+    return this.#data.subarray(this.#keyEnd[index], this.#valueEnd[index])
+  }
+
+  valueText(index: number): string | null {
+    if ((this.#flags[index]! & flag.nullValue) !== 0) return null
+    return this.#data.toString('utf8', this.#keyEnd[index], this.#valueEnd[index])
+  }
+
+  /** The encoded headers, to hand on unread; empty when there are none. */
+  headerBytes(index: number): Uint8Array {
+    return this.#data.subarray(this.#valueEnd[index], this.#headersEnd[index])
+  }
+
+  headers(index: number): Header[] {
+    return this.#valueEnd[index] === this.#headersEnd[index] ? [] : decodeHeaders(this.headerBytes(index))
+  }
+
+  /** Bytes of key, value and headers. */
+  sizeBytes(index: number): number {
+    return this.#headersEnd[index]! - this.#start(index)
+  }
+
+  get dataBytes(): number {
+    return this.#data.length
+  }
+
+  #start(index: number): number {
+    return index === 0 ? 0 : this.#headersEnd[index - 1]!
+  }
+}
+
+class ColumnReader {
+  readonly #bytes: Uint8Array
+  readonly #count: number
+  readonly #full: number
+  #column = 0
+  #at = batchHeaderBytes
+
+  constructor(bytes: Uint8Array, shape: { count: number; full: number }) {
+    this.#bytes = bytes
+    this.#count = shape.count
+    this.#full = shape.full
+  }
+
+  nextTimes(): Float64Array {
+    const { stored, at } = this.#next(8)
+    const view = new Float64Array(this.#bytes.buffer, at, stored)
+    return stored === this.#count ? view : new Float64Array(this.#count).fill(view[0]!)
+  }
+
+  nextShape(): Uint32Array {
+    const { stored, at } = this.#next(4)
+    const view = new Uint32Array(this.#bytes.buffer, at, stored)
+    return stored === this.#count ? view : new Uint32Array(this.#count).fill(view[0]!)
+  }
+
+  /** As `nextShape`, but a column stored as one value means 0, 1, 2 ... */
+  nextSequence(): Uint32Array {
+    const isFull = this.#isFull()
+    const values = this.nextShape()
+    return isFull ? values : values.map((_, index) => index)
+  }
+
+  #isFull(): boolean {
+    return (this.#full & (1 << this.#column)) !== 0
+  }
+
+  #next(width: number): { stored: number; at: number } {
+    const stored = this.#isFull() ? this.#count : 1
+    const at = this.#bytes.byteOffset + this.#at
+    this.#at += columnBytes(stored, width)
+    this.#column += 1
+    if (this.#at > this.#bytes.byteLength) {
+      throw new PipelineError('LOG_CORRUPT', 'a record batch is shorter than its columns')
+    }
+    return { stored, at }
+  }
+}
+
+/** Bytes that a column takes: its numbers, padded so that the next one starts 8-aligned. */
+export function columnBytes(stored: number, width: number): number {
+  return Math.ceil((stored * width) / 8) * 8
+}
+
+/** u16 count, then per header: u16 name length, name, u32 value length, value. */
+export function encodeHeaders(headers: readonly Header[]): Uint8Array {
+  if (headers.length === 0) return emptyBytes
+  const names = headers.map(([name]) => Buffer.from(name))
+  const size = headers.reduce((sum, [, value], index) => sum + 6 + names[index]!.length + value.length, 2)
+  const bytes = Buffer.allocUnsafe(size)
+  let at = bytes.writeUInt16LE(headers.length, 0)
+  for (const [index, [, value]] of headers.entries()) {
+    const name = names[index]!
+    at = bytes.writeUInt16LE(name.length, at)
+    at += name.copy(bytes, at)
+    at = bytes.writeUInt32LE(value.length, at)
+    bytes.set(value, at)
+    at += value.length
+  }
+  return bytes
+}
+
+function decodeHeaders(encoded: Uint8Array): Header[] {
+  const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
+  const headers: Header[] = []
+  let at = 2
+  for (let left = bytes.readUInt16LE(0); left > 0; left--) {
+    const nameEnd = at + 2 + bytes.readUInt16LE(at)
+    const name = bytes.toString('utf8', at + 2, nameEnd)
+    const valueEnd = nameEnd + 4 + bytes.readUInt32LE(nameEnd)
+    headers.push([name, bytes.subarray(nameEnd + 4, valueEnd)])
+    at = valueEnd
+  }
+  return headers
+}
+
+export const emptyBytes: Uint8Array = new Uint8Array(0)

@@ -1,0 +1,114 @@
+import { z } from 'zod'
+import { errorTable } from '../core/errors.ts'
+import { aggregateFunctions } from '../core/expression.ts'
+import { hookEvents } from '../core/hook.ts'
+import { encodeJson, type JsonValue } from '../core/json.ts'
+import type { Definitions } from '../core/definitions.ts'
+import { componentSchemas } from '../spec/component-schema.ts'
+import { pipelineSchema } from '../spec/pipeline-schema.ts'
+import { definitionPage, type DefinitionKind, type DocumentedDefinition } from './definition-page.ts'
+import { settingSchema } from './json-schema.ts'
+import { cell, settingsTable } from './settings-table.ts'
+
+export interface DocumentedFunction {
+  readonly name: string
+  readonly signature: string
+  readonly summary: string
+  readonly examples: readonly { readonly expression: string; readonly result: JsonValue }[]
+}
+
+export interface FunctionGroup {
+  readonly title: string
+  readonly functions: readonly DocumentedFunction[]
+}
+
+const kinds: readonly DefinitionKind[] = ['operators', 'sources', 'sinks', 'listeners']
+
+/** All pages, by path below the reference folder. */
+export function referencePages(definitions: Definitions, functions: readonly FunctionGroup[]): Map<string, string> {
+  const pages = new Map<string, string>()
+  for (const kind of kinds) {
+    for (const definition of definitions[kind] as readonly DocumentedDefinition[]) {
+      pages.set(`${kind}/${definition.type}.md`, definitionPage(kind, definition))
+    }
+  }
+  pages.set('pipeline.md', pipelinePage())
+  pages.set('expressions.md', expressionsPage(functions))
+  pages.set('errors.md', errorsPage())
+  pages.set('events.md', eventsPage())
+  pages.set('README.md', indexPage(definitions))
+  return pages
+}
+
+function page(title: string, ...parts: readonly string[]): string {
+  return `${[`# ${title}`, ...parts].join('\n\n')}\n`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, head.map(() => '---'), ...rows.map((row) => row.map(cell))]
+  return lines.map((row) => `| ${row.join(' | ')} |`).join('\n')
+}
+
+/** The frame of a file; the components have pages of their own. */
+function pipelinePage(): string {
+  const component = (text: string): z.ZodType => z.unknown().meta({ format: 'component', description: text })
+  const frame = pipelineSchema({
+    step: component('An operator with its setting; see [operators](README.md#operators).'),
+    source: component('A [source](README.md#sources) with its setting.'),
+    sink: component('A [sink](README.md#sinks) with its setting.'),
+    listeners: component('[Listeners](README.md#listeners) by name, each with its setting.'),
+    testStep: componentSchemas({ operators: [], sources: [], sinks: [], listeners: [] }).testStep,
+  })
+  return page(
+    'The pipeline file',
+    'Keys that begin with `x-` are ignored. `${NAME}` and `${NAME:-default}` are environment variables, `${secret:NAME}` a secret; `$${` stands for `${`.',
+    settingsTable(settingSchema(frame)),
+  )
+}
+
+function expressionsPage(groups: readonly FunctionGroup[]): string {
+  const parts = groups.flatMap(({ title, functions }) => [
+    `## ${title}`,
+    table(
+      ['function', '', 'example'],
+      functions.map(({ signature, summary, examples }) => [
+        `\`${signature}\``,
+        summary,
+        examples.map(({ expression, result }) => `\`${expression}\` is \`${encodeJson(result)}\``).join(', '),
+      ]),
+    ),
+  ])
+  const aggregates = aggregateFunctions.map((name) => `\`${name}\``).join(', ')
+  return page(
+    'Expressions',
+    'Expressions are a part of JavaScript, over `value`, `key`, `headers`, `topic`, `partition`, `offset`, `timestamp` and `source`; hooks also have `event`.',
+    ...parts,
+    '## Aggregates',
+    `Only in \`fields\` of [aggregate](operators/aggregate.md): ${aggregates}.`,
+  )
+}
+
+function errorsPage(): string {
+  const rows = Object.entries(errorTable).map(([code, { kind, help }]) => [`\`${code}\``, kind, help])
+  return page('Error codes', table(['code', 'kind', ''], rows))
+}
+
+function eventsPage(): string {
+  const rows = Object.entries(hookEvents).map(([event, says]) => [`\`${event}\``, says])
+  return page('Events', 'What `hooks` of a stage can listen to, in `on`.', table(['event', ''], rows))
+}
+
+function indexPage(definitions: Definitions): string {
+  const parts = kinds.flatMap((kind) => [
+    `## ${kind.charAt(0).toUpperCase()}${kind.slice(1)}`,
+    (definitions[kind] as readonly DocumentedDefinition[])
+      .map(({ type, summary }) => `- [${type}](${kind}/${type}.md): ${summary}`)
+      .join('\n'),
+  ])
+  return page(
+    'Reference',
+    'Written by `npm run gen` from the definitions in `src/`.',
+    '- [The pipeline file](pipeline.md)\n- [Expressions](expressions.md)\n- [Events](events.md)\n- [Error codes](errors.md)',
+    ...parts,
+  )
+}

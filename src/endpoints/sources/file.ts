@@ -1,0 +1,160 @@
+import { z } from 'zod'
+import { filePath, size } from '../../core/config-types.ts'
+import {
+  defineSource,
+  type EndpointEnvironment,
+  type ReadRequest,
+  type Source,
+  type SourceSlice,
+} from '../../core/endpoints.ts'
+import { FilePath } from '../../core/expression.ts'
+import type { JsonValue } from '../../core/json.ts'
+import { openError } from '../file-error.ts'
+import { checkCsvFields, csvFields, csvOptionsOf } from '../formats/csv-config.ts'
+import { inputFormats } from '../formats/input-format.ts'
+import { openInputFile, type InputFile, type InputFileSettings } from '../reading/input-file.ts'
+import { listInputFiles } from '../reading/input-files.ts'
+import { collectRecords, SliceCollector } from '../reading/slice-collector.ts'
+
+const readChunkBytes = 512 * 1024
+const largestRecord = 1024 ** 3
+
+const settings = z
+  .strictObject({
+    path: z
+      .union([filePath(), z.array(filePath()).min(1)])
+      .describe('A file, a pattern such as ./in/*.ndjson, or a list of them; read in sorted order.'),
+    format: z
+      .enum(inputFormats)
+      .optional()
+      .describe(
+        'ndjson: a record per line; json_array: per element; csv: per row, as an object of strings; text: per line, as it is; bytes: the whole file. Default by the extension: .ndjson and .jsonl, .json, .csv and .tsv, else text.',
+      ),
+    ...csvFields,
+    compression: z
+      .enum(['auto', 'none', 'gzip'])
+      .default('auto')
+      .describe('auto: decompressed where the file begins as a gzip file does.'),
+    max_decompressed: size()
+      .prefault('10GiB')
+      .describe('Most bytes that one compressed file may decompress to; the run stops there.'),
+    max_record: size()
+      .refine((bytes) => bytes >= 1 && bytes <= largestRecord, 'max_record lies between 1B and 1GiB')
+      .prefault('16MiB')
+      .describe('Longest record; of a longer one the first KiB is dead-lettered.'),
+    follow: z
+      .boolean()
+      .default(false)
+      .refine((follow) => !follow, 'follow: true is not supported yet; run again to read what was added')
+      .describe('Whether to wait for more at the end of the files; not supported yet.'),
+  })
+  .superRefine(checkCsvFields)
+
+const config = z
+  .union([filePath(), settings])
+  .transform((setting) =>
+    setting instanceof FilePath ? { ...settings.parse({ path: setting.source }), path: setting } : setting,
+  )
+  .describe('A path, or the settings.')
+
+export const fileSource = defineSource({
+  type: 'file',
+  summary: 'Reads files once, from where the last run stopped; new and grown files are read on.',
+  config,
+  examples: [
+    { title: 'All files of a folder, in the order of their names', config: './in/*.ndjson' },
+    {
+      title: 'A csv file without a header',
+      config: { path: './speeds.csv', header: false, columns: ['road', 'speed'], delimiter: ';' },
+    },
+  ],
+  bounded: () => true,
+  replayable: true,
+  create(setting, environment, positions) {
+    const paths = Array.isArray(setting.path) ? setting.path : [setting.path]
+    const files: InputFileSettings = {
+      format: setting.format,
+      compression: setting.compression,
+      maxDecompressed: setting.max_decompressed,
+      maxRecord: setting.max_record,
+      chunkBytes: readChunkBytes,
+      csv: csvOptionsOf(setting),
+    }
+    return new FileSource({ paths, files, environment, positions })
+  },
+})
+
+export interface FileSourceOptions {
+  readonly paths: readonly FilePath[]
+  readonly files: InputFileSettings
+  readonly environment: EndpointEnvironment
+  readonly positions: ReadonlyMap<string, JsonValue>
+}
+
+/** Reads one file after the other; the splits are the absolute paths. */
+export class FileSource implements Source {
+  readonly #options: FileSourceOptions
+  #waiting: string[] | null = null
+  #current: InputFile | null = null
+  #collector: SliceCollector | null = null
+  /** Thrown by the next read: what was read before the error is handed on first. */
+  #error: unknown = null
+
+  constructor(options: FileSourceOptions) {
+    this.#options = options
+  }
+
+  async read(request: ReadRequest): Promise<SourceSlice | null> {
+    if (this.#error !== null) throw this.#error
+    this.#collector ??= new SliceCollector(this.#options.environment.clock, request)
+    const collector = this.#collector
+    collector.begin(request)
+    try {
+      await this.#collect(collector)
+    } catch (thrown) {
+      this.#error = openError('reading', this.#current?.path ?? 'files', thrown)
+      if (collector.count === 0) throw this.#error
+      this.#notePosition(collector)
+    }
+    return collector.count === 0 ? null : collector.finish()
+  }
+
+  async close(): Promise<void> {
+    await this.#current?.stream.close()
+    this.#current = null
+  }
+
+  async #collect(collector: SliceCollector): Promise<void> {
+    this.#waiting ??= listInputFiles(this.#options.paths).toReversed()
+    while (!collector.isFull() && !collector.signal.aborted) {
+      this.#current ??= await this.#openNext(collector.signal)
+      if (this.#current === null) return
+      const { path, cutter, stream } = this.#current
+      collector.startPart(path)
+      const outcome = await collectRecords(collector, cutter, stream)
+      this.#notePosition(collector)
+      if (outcome === 'end') await this.close()
+    }
+  }
+
+  /** The next file with something left to read; null after the last one. */
+  async #openNext(signal: AbortSignal): Promise<InputFile | null> {
+    const { files, positions, environment } = this.#options
+    const { notice } = environment
+    const waiting = this.#waiting ?? []
+    for (let path = waiting.at(-1); path !== undefined; path = waiting.at(-1)) {
+      const file = await openInputFile(path, files, { stored: positions.get(path), notice, signal })
+      if (signal.aborted) {
+        await file?.stream.close()
+        return null
+      }
+      waiting.pop()
+      if (file !== null) return file
+    }
+    return null
+  }
+
+  #notePosition(collector: SliceCollector): void {
+    if (this.#current !== null) collector.setPosition(this.#current.path, this.#current.position())
+  }
+}

@@ -1,0 +1,9 @@
+// Written by `npm run gen`.
+import type { SourceDefinition } from '../../core/endpoints.ts'
+import { fileSource } from './file.ts'
+import { stdinSource } from './stdin.ts'
+
+export const sources: readonly SourceDefinition[] = [
+  fileSource,
+  stdinSource,
+]

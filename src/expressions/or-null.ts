@@ -1,0 +1,23 @@
+import type { JsonValue } from '../core/json.ts'
+import { add, divide, multiply, negate, type Operation, power, remainder, subtract, toNumber } from './operations.ts'
+
+const binary: ReadonlySet<Operation> = new Set<Operation>([add, subtract, multiply, divide, remainder, power])
+const unary: ReadonlySet<Operation> = new Set<Operation>([negate, toNumber])
+const dividing: ReadonlySet<Operation> = new Set<Operation>([divide, remainder])
+
+/**
+ * Arithmetic for the results of aggregates: null for a null operand (an aggregate over nothing) and for
+ * division by zero, as in `sum(value.amount) / count(value.paid)`. A window in which nothing was paid
+ * has a result without that field, instead of none at all. Other operations stay as they are.
+ */
+export function orNull(operation: Operation): Operation {
+  if (unary.has(operation)) {
+    return (value: JsonValue, source: string) => (value === null ? null : operation(value, source))
+  }
+  if (!binary.has(operation)) return operation
+  const isDividing = dividing.has(operation)
+  return (left: JsonValue, right: JsonValue, source: string) => {
+    if (left === null || right === null || (isDividing && right === 0)) return null
+    return operation(left, right, source)
+  }
+}

@@ -1,0 +1,65 @@
+import { isatty } from 'node:tty'
+import { createSystemClock } from './clock/system-clock.ts'
+import { createSystemRandom } from './clock/system-random.ts'
+import { exitCodes, type CliEnvironment, type Interrupts } from './cli/cli-environment.ts'
+import { printError } from './cli/print-error.ts'
+import { runProgram } from './cli/program.ts'
+import { SecretMask } from './cli/secret-mask.ts'
+
+/** The composition root: the only file that knows the process. */
+const { env, stdout, stderr } = process
+const defaultColumns = 100
+
+const environment: CliEnvironment = {
+  env,
+  cwd: process.cwd(),
+  // Opened by whoever reads it, not by commands that do not.
+  get stdin() {
+    return process.stdin
+  },
+  stdout,
+  stderr,
+  screen: {
+    isTerminal: isatty(2),
+    sharesStdout: isatty(1),
+    colors: isatty(2) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    columns: () => stderr.columns ?? defaultColumns,
+  },
+  clock: createSystemClock(),
+  random: createSystemRandom(),
+  mask: new SecretMask(),
+  interrupts: catchInterrupts(),
+}
+
+process.on('uncaughtException', (error) => exit(printError(environment, error)))
+
+try {
+  exit(await runProgram(process.argv.slice(2), environment))
+} catch (thrown) {
+  exit(printError(environment, thrown))
+}
+
+function catchInterrupts(): Interrupts {
+  const closed = new AbortController()
+  stdout.on('error', (error) => closed.abort(error))
+  // Nobody is left to be told anything.
+  stderr.on('error', () => {})
+  const stopping = new AbortController()
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopping.signal.aborted) process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.failed)
+    stopping.abort(signal)
+  }
+  const listen = () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      if (!process.listeners(signal).includes(onSignal)) process.on(signal, onSignal)
+    }
+    return stopping.signal
+  }
+  return { listen, stdoutClosed: closed.signal }
+}
+
+/** At once after the last output: what a listener or a source left open must not keep the process. */
+function exit(code: number): void {
+  process.exitCode = code
+  stdout.write('', () => stderr.write('', () => process.exit(code)))
+}

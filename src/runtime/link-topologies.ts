@@ -1,0 +1,65 @@
+import { topicsWrittenBy } from '../topology/order-nodes.ts'
+import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import type { ExpectedWriter } from './watermark.ts'
+
+/** A node of one of the pipelines that run together. */
+export interface LinkedNode {
+  readonly topology: Topology
+  readonly node: StageNode
+}
+
+/** Who writes what, over all pipelines that run together in this process. */
+export class WriterLinks {
+  readonly #writers = new Map<string, LinkedNode[]>()
+  readonly #bounded = new Map<StageNode, boolean>()
+
+  constructor(topologies: readonly Topology[]) {
+    for (const topology of topologies) {
+      for (const node of topology.nodes) {
+        for (const topic of topicsWrittenBy(node)) {
+          this.#writers.set(topic, [...(this.#writers.get(topic) ?? []), { topology, node }])
+        }
+      }
+    }
+  }
+
+  /** Ids of the tasks whose end ends the topic; null where records come from outside. */
+  endingTasks(topic: string): readonly string[] | null {
+    const writers = this.#writers.get(topic)
+    if (writers === undefined) return null
+    return writers.flatMap(({ topology, node }) => allTasks(topology, node))
+  }
+
+  expectedWriters(topic: string, partition: number): ExpectedWriter[] {
+    const writers = this.#writers.get(topic)
+    if (writers === undefined) return [{ id: null, holds: false, sendsMarkers: false }]
+    return writers.flatMap(({ topology, node }) => {
+      const isMain = node.output?.kind === 'topic' && node.output.topic === topic
+      const sendsMarkers = isMain && node.output.markers
+      const isOneTask = isMain && node.output.samePartition && node.tasks > 1
+      const ids = isOneTask ? [taskId(topology, node, partition)] : allTasks(topology, node)
+      return ids.map((id) => ({ id, holds: this.isBounded(node), sendsMarkers }))
+    })
+  }
+
+  /** Whether all that the node will ever read comes from bounded sources. */
+  isBounded(node: StageNode): boolean {
+    const known = this.#bounded.get(node)
+    if (known !== undefined) return known
+    // Pipelines that feed each other in a circle never end.
+    this.#bounded.set(node, false)
+    const bounded =
+      node.input.kind === 'source'
+        ? node.input.definition.bounded(node.input.config)
+        : node.input.topics.every(({ name }) => {
+            const writers = this.#writers.get(name)
+            return writers !== undefined && writers.every((writer) => this.isBounded(writer.node))
+          })
+    this.#bounded.set(node, bounded)
+    return bounded
+  }
+}
+
+function allTasks(topology: Topology, node: StageNode): string[] {
+  return Array.from({ length: node.tasks }, (_, index) => taskId(topology, node, index))
+}

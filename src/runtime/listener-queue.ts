@@ -1,0 +1,243 @@
+import type { Clock } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
+import type { HookEvent, HookEventName, Listener } from '../core/hook.ts'
+
+/** Events that wait for one listener; later ones are dropped and counted. */
+export const maxWaitingEvents = 1_000
+/** Events that one listener handles at the same time. */
+export const maxParallelCalls = 8
+/** How long a listener may take for one event; then it is abandoned. */
+export const listenerDeadlineMs = 5_000
+/** Calls of one listener in one turn of the event loop, so that records and I/O get theirs. */
+const maxCallsPerTurn = 100
+/** A problem of a listener that goes on is told again after this time, with how often it happened. */
+export const problemIntervalMs = 10_000
+
+export type HookProblemKind = 'failed' | 'timed_out' | 'dropped'
+
+export interface HookProblem {
+  readonly stage: string
+  readonly listener: string
+  readonly event: HookEventName
+  readonly kind: HookProblemKind
+  /** What went wrong the last time, as a sentence for the log. */
+  readonly message: string
+  /** How often since the problem was told last. */
+  readonly count: number
+}
+
+/** What one listener did with the events of one name. All but `dropped` have been given to it. */
+export interface HookStats {
+  readonly stage: string
+  readonly event: HookEventName
+  readonly listener: string
+  readonly delivered: number
+  readonly failed: number
+  readonly timedOut: number
+  readonly dropped: number
+  /** Sums over the events given to the listener, µs: handling them, and waiting in the queue. */
+  readonly runUs: number
+  readonly waitUs: number
+}
+
+type Counters = { -readonly [Name in keyof HookStats]: HookStats[Name] }
+type Outcome = 'delivered' | 'failed' | 'timedOut'
+
+interface Call {
+  readonly event: HookEventName
+  readonly startedUs: number
+  /** Aborts the listener's work. */
+  readonly deadline: AbortController
+  /** Ends the wait for the deadline. */
+  readonly finished: AbortController
+}
+
+export interface ListenerQueueOptions {
+  readonly stage: string
+  readonly name: string
+  readonly listener: Listener
+  readonly clock: Clock
+  readonly onProblem: (problem: HookProblem) => void
+  /** Called when an asynchronous call has ended, so that the next one can start. */
+  readonly onFree: () => void
+}
+
+/**
+ * The events on their way to one listener: a ring of waiting ones, and the calls under way. Listeners
+ * are called in the order of the events; asynchronous ones may finish in another.
+ */
+export class ListenerQueue {
+  readonly #options: ListenerQueueOptions
+  readonly #waiting: (HookEvent | undefined)[] = []
+  readonly #queuedUs = new Float64Array(maxWaitingEvents)
+  #head = 0
+  #count = 0
+  #callsInTurn = 0
+  readonly #calls = new Set<Call>()
+  readonly #counters = new Map<HookEventName, Counters>()
+  readonly #problems = new Map<HookProblemKind, { problem: HookProblem; toldUs: number }>()
+
+  constructor(options: ListenerQueueOptions) {
+    this.#options = options
+  }
+
+  get isIdle(): boolean {
+    return this.#count === 0 && this.#calls.size === 0
+  }
+
+  get stats(): readonly HookStats[] {
+    return this.#counters
+      .values()
+      .map((counters) => ({ ...counters }))
+      .toArray()
+  }
+
+  /** Never throws and calls nothing but the clock: this runs in the data path. */
+  offer(event: HookEvent): void {
+    if (this.#count === maxWaitingEvents) {
+      this.refuse(
+        event.event,
+        'dropped',
+        `more than ${maxWaitingEvents} events waited for the listener`,
+      )
+      return
+    }
+    const at = (this.#head + this.#count) % maxWaitingEvents
+    this.#waiting[at] = event
+    this.#queuedUs[at] = this.#options.clock.monotonicUs()
+    this.#count += 1
+  }
+
+  /** Counts an event that the listener was never given. */
+  refuse(event: HookEventName, kind: 'failed' | 'dropped', message: string): void {
+    this.#countersOf(event)[kind] += 1
+    this.#note(event, kind, message)
+  }
+
+  /** Begins a turn: calls the listener while a slot is free. @returns whether it could go on at once. */
+  startSome(): boolean {
+    this.#callsInTurn = 0
+    return this.#startMore()
+  }
+
+  /** Tells of problems that are new, or not told for a while; of all with `isLast`. */
+  tellProblems(isLast = false): void {
+    const nowUs = this.#options.clock.monotonicUs()
+    for (const entry of this.#problems.values()) {
+      if (entry.problem.count === 0) continue
+      if (!isLast && nowUs - entry.toldUs < problemIntervalMs * 1_000) continue
+      this.#options.onProblem(entry.problem)
+      entry.problem = { ...entry.problem, count: 0 }
+      entry.toldUs = nowUs
+    }
+  }
+
+  /** Gives up what waits (`dropped`) and what is under way (`timedOut`). */
+  abandon(): void {
+    for (; this.#count > 0; this.#count--) {
+      const event = this.#waiting[this.#head]!
+      this.#waiting[this.#head] = undefined
+      this.#head = (this.#head + 1) % maxWaitingEvents
+      this.refuse(event.event, 'dropped', 'the stage stopped before the listener was free')
+    }
+    for (const call of this.#calls)
+      this.#giveUp(call, 'the stage stopped before the listener had finished')
+  }
+
+  #startMore(): boolean {
+    for (; this.#count > 0 && this.#calls.size < maxParallelCalls; this.#callsInTurn++) {
+      if (this.#callsInTurn === maxCallsPerTurn) return true
+      const event = this.#waiting[this.#head]!
+      const queuedUs = this.#queuedUs[this.#head]!
+      this.#waiting[this.#head] = undefined
+      this.#head = (this.#head + 1) % maxWaitingEvents
+      this.#count -= 1
+      this.#start(event, queuedUs)
+    }
+    return false
+  }
+
+  #start(event: HookEvent, queuedUs: number): void {
+    const startedUs = this.#options.clock.monotonicUs()
+    this.#countersOf(event.event).waitUs += startedUs - queuedUs
+    const deadline = new AbortController()
+    try {
+      const result = this.#options.listener.notify(event, deadline.signal)
+      if (result === undefined) this.#record(event.event, startedUs, 'delivered')
+      else
+        this.#follow(
+          { event: event.event, startedUs, deadline, finished: new AbortController() },
+          result,
+        )
+    } catch (thrown) {
+      this.#record(event.event, startedUs, 'failed')
+      this.#note(event.event, 'failed', messageOf(thrown))
+    }
+  }
+
+  #follow(call: Call, result: Promise<void>): void {
+    this.#calls.add(call)
+    // Whatever a user's function returned, `resolve` makes a promise of it. Both outcomes are handled
+    // also after the deadline, where they are ignored: nothing is left to reject unheard.
+    Promise.resolve(result).then(
+      () => this.#end(call, 'delivered'),
+      (thrown: unknown) => {
+        if (this.#end(call, 'failed')) this.#note(call.event, 'failed', messageOf(thrown))
+      },
+    )
+    void this.#options.clock.sleep(listenerDeadlineMs, call.finished.signal).then(() => {
+      this.#giveUp(call, `the listener did not finish within ${listenerDeadlineMs / 1_000} s`)
+    })
+  }
+
+  #giveUp(call: Call, message: string): void {
+    if (!this.#end(call, 'timedOut')) return
+    this.#note(call.event, 'timed_out', message)
+    call.deadline.abort(new Error(message))
+  }
+
+  /** @returns false when the call had ended before. */
+  #end(call: Call, outcome: Outcome): boolean {
+    if (!this.#calls.delete(call)) return false
+    call.finished.abort()
+    this.#record(call.event, call.startedUs, outcome)
+    this.#startMore()
+    this.#options.onFree()
+    return true
+  }
+
+  #record(event: HookEventName, startedUs: number, outcome: Outcome): void {
+    const counters = this.#countersOf(event)
+    counters[outcome] += 1
+    counters.runUs += this.#options.clock.monotonicUs() - startedUs
+  }
+
+  #note(event: HookEventName, kind: HookProblemKind, message: string): void {
+    const { stage, name } = this.#options
+    const known = this.#problems.get(kind)
+    const count = (known?.problem.count ?? 0) + 1
+    const problem = { stage, listener: name, event, kind, message, count }
+    if (known === undefined) this.#problems.set(kind, { problem, toldUs: Number.NEGATIVE_INFINITY })
+    else known.problem = problem
+  }
+
+  #countersOf(event: HookEventName): Counters {
+    let counters = this.#counters.get(event)
+    if (counters === undefined) {
+      const { stage, name: listener } = this.#options
+      counters = {
+        stage,
+        event,
+        listener,
+        delivered: 0,
+        failed: 0,
+        timedOut: 0,
+        dropped: 0,
+        runUs: 0,
+        waitUs: 0,
+      }
+      this.#counters.set(event, counters)
+    }
+    return counters
+  }
+}

@@ -1,0 +1,37 @@
+import { dispositions } from '../core/operator.ts'
+
+/** What one step of a task measured: per record the wait before its steps, the run, and when they ended. */
+export class SliceStats {
+  records = 0
+  bytes = 0
+  queueUs = 0
+  batchUs = 0
+  backoffUs = 0
+  /** By record: all waiting up to the start of its steps, and the run, µs. */
+  waitUs: Float64Array
+  runUs: Float64Array
+  /** By record: when its steps ended, epoch µs. */
+  endUs: Float64Array
+  readonly dispositions = new Float64Array(dispositions.length)
+  /** Dead letters and skips by error code. */
+  readonly failures = new Map<string, number>()
+  /** Records that a step dropped, by step. */
+  drops: ReadonlyMap<string, number> = new Map()
+  /** Results of steps (window outputs) that were emitted, and that were dead-lettered. */
+  made = 0
+  madeDeadLettered = 0
+  skewed = 0
+
+  constructor(capacity: number) {
+    this.waitUs = new Float64Array(capacity)
+    this.runUs = new Float64Array(capacity)
+    this.endUs = new Float64Array(capacity)
+  }
+
+  addRecord(waitUs: number, runUs: number, endUs: number): void {
+    this.waitUs[this.records] = waitUs
+    this.runUs[this.records] = runUs
+    this.endUs[this.records] = endUs
+    this.records += 1
+  }
+}

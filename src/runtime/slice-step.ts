@@ -1,0 +1,286 @@
+import type { Clock } from '../core/clock.ts'
+import { invariant, messageOf, PipelineError, RecordFailure, type RecordErrorCode } from '../core/errors.ts'
+import { decodeJson } from '../core/json.ts'
+import type { StateChange, TaskCommit } from '../core/log.ts'
+import { dispositions, type Disposition } from '../core/operator.ts'
+import type { RecordBatch } from '../core/record-batch.ts'
+import { StepRecord } from '../core/step-record.ts'
+import type { StageNode } from '../topology/topology.ts'
+import { eventTimeOf } from './event-time.ts'
+import { SliceStats } from './slice-stats.ts'
+import type { InputPart, StepEnvironment, StepResult } from './slice.ts'
+import { StageOutput } from './stage-output.ts'
+import { StepChain } from './step-chain.ts'
+import type { TaskEvents } from './task-events.ts'
+import type { WatermarkTracker, WriterProgress } from './watermark.ts'
+
+const watermarkStep = '$watermark'
+
+/**
+ * The step of a task: state and records in, outputs and state changes out, nothing else touched. It
+ * reads the clock for the timing of records alone, which decides nothing.
+ */
+export class SliceStep {
+  readonly #node: StageNode
+  readonly #clock: Clock
+  readonly #events: TaskEvents
+  readonly #tracker: WatermarkTracker
+  readonly #chain: StepChain
+  readonly #output: StageOutput
+  readonly #record = new StepRecord()
+  #progress: WriterProgress | null = null
+  #timestampMs = 0
+  #stats = new SliceStats(0)
+  #storedWatermarkMs = Number.NEGATIVE_INFINITY
+
+  constructor(environment: StepEnvironment) {
+    const { node, clock, tracker } = environment
+    this.#node = node
+    this.#clock = clock
+    this.#tracker = tracker
+    this.#events = environment.events
+    this.#output = new StageOutput(environment)
+    this.#chain = new StepChain(node, this.#output, (record) => this.#determineEventTime(record))
+  }
+
+  get flushEveryMs(): number | null {
+    return this.#chain.flushEveryMs
+  }
+
+  /** Takes back what the last commit kept. State of steps that are no longer there is left alone. */
+  restore(changes: readonly StateChange[]): void {
+    const states = new Map(this.#chain.states.map(({ id, state }) => [id, state]))
+    for (const change of changes) {
+      if (change.step === watermarkStep && change.value !== null) {
+        this.#storedWatermarkMs = Number(change.value)
+        this.#tracker.raise(this.#storedWatermarkMs)
+      } else states.get(change.step)?.restore(change)
+    }
+    this.#chain.watermarkMs = this.#tracker.watermarkMs
+  }
+
+  run(parts: readonly InputPart[], pulledUs: number): StepResult {
+    const records = parts.reduce((sum, { batch, from }) => sum + batch.count - from, 0)
+    this.#begin(records, pulledUs)
+    this.#output.isSilent = false
+    let startUs = this.#clock.monotonicUs()
+    for (const [index, part] of parts.entries()) {
+      this.#progress = this.#tracker.progressOf(part.input, part.batch.writer)
+      this.#output.beginPart(index, part)
+      startUs = this.#runPart(part, { startUs, pulledUs })
+    }
+    return this.#take()
+  }
+
+  /** Emits what operators hold back for their flush interval. */
+  flush(): StepResult {
+    this.#begin(0, this.#clock.monotonicUs())
+    this.#chain.flush()
+    return this.#take()
+  }
+
+  /** Takes note that the tracker was told of writers that have gone silent; of all of them, perhaps. */
+  advance(options: { isSilent: boolean }): StepResult {
+    this.#begin(0, this.#clock.monotonicUs())
+    this.#output.isSilent = options.isSilent
+    this.#watermarkRose()
+    return this.#take()
+  }
+
+  /** The bounded input has ended: all that is held back comes out. */
+  finish(): StepResult {
+    this.#begin(0, this.#clock.monotonicUs())
+    const movedMs = this.#chain.finish()
+    if (movedMs !== null) this.#tracker.raise(movedMs)
+    this.#chain.watermarkMs = this.#tracker.watermarkMs
+    this.#output.isSilent = true
+    return this.#take()
+  }
+
+  /** The watermark of the task, epoch ms. */
+  get watermarkMs(): number {
+    return this.#tracker.watermarkMs
+  }
+
+  /** The records that a sink refused become dead letters, or whatever `on_error` says. */
+  refused(result: StepResult, parts: readonly InputPart[], failures: readonly { index: number; failure: RecordFailure }[]): TaskCommit['outputs'] {
+    this.#stats = result.stats
+    for (const { index, failure } of failures) {
+      const part = parts[result.sinkBatch!.part[index]!]
+      if (part === undefined) {
+        const valueText = result.sinkBatch!.batch.valueText(index) ?? 'null'
+        this.#output.madeFailed({ key: result.sinkBatch!.batch.keyText(index), valueText, eventTimeMs: Number.NaN }, failure)
+        continue
+      }
+      const inputIndex = result.sinkBatch!.index[index]!
+      this.#record.moveTo(part.batch, inputIndex, part.origin)
+      this.#output.beginPart(result.sinkBatch!.part[index]!, part)
+      this.#output.beginRecord(inputIndex)
+      this.#count('emitted', -1)
+      this.#fail(failure)
+    }
+    return this.#output.takeAside()
+  }
+
+  #begin(records: number, nowUs: number): void {
+    this.#stats = new SliceStats(records)
+    this.#output.begin({ stats: this.#stats, nowUs, nowMs: this.#clock.wallMs() })
+  }
+
+  #take(): StepResult {
+    const { watermarkMs } = this.#tracker
+    this.#output.writeMarkers(watermarkMs)
+    this.#stats.drops = this.#chain.takeDrops()
+    const state = this.#chain.states.flatMap((link) => link.state.takeChanges())
+    if (watermarkMs > this.#storedWatermarkMs) {
+      this.#storedWatermarkMs = watermarkMs
+      state.push({ step: watermarkStep, key: '', value: String(watermarkMs), dueMs: null })
+    }
+    return { ...this.#output.take(), state, stats: this.#stats }
+  }
+
+  /** Returns when the last record's steps ended. */
+  #runPart(part: InputPart, times: { startUs: number; pulledUs: number }): number {
+    const { batch } = part
+    const visibleKnown = !Number.isNaN(part.visibleUs)
+    let { startUs } = times
+    for (let index = part.from; index < batch.count; index++) {
+      if (batch.isMarker(index)) {
+        this.#readMarker(batch, index)
+        continue
+      }
+      this.#timestampMs = batch.timestampMs[index]!
+      this.#output.beginRecord(index)
+      this.#record.moveTo(batch, index, part.origin)
+      this.#runRecord(part, index)
+      const endUs = this.#clock.monotonicUs()
+      const leftUs = batch.ingestUs[index]! + batch.waitUs[index]! + batch.runUs[index]!
+      this.#output.flushRecord({ waitUs: startUs - leftUs, runUs: endUs - startUs })
+      const queuedFromUs = visibleKnown ? Math.max(part.visibleUs, leftUs) : leftUs
+      if (queuedFromUs > times.pulledUs) this.#stats.skewed += 1
+      this.#stats.queueUs += times.pulledUs - queuedFromUs
+      this.#stats.batchUs += startUs - times.pulledUs
+      this.#stats.bytes += batch.sizeBytes(index)
+      this.#stats.addRecord(startUs - queuedFromUs, endUs - startUs, endUs)
+      startUs = endUs
+    }
+    return startUs
+  }
+
+  #runRecord(part: InputPart, index: number): void {
+    const refusedBySource = part.failures.get(index)
+    if (refusedBySource !== undefined) {
+      this.#fail(refusedBySource)
+      return
+    }
+    try {
+      this.#decode()
+      this.#chain.process(this.#record)
+      this.#accept()
+    } catch (thrown) {
+      this.#chain.rollBackState()
+      this.#output.dropRecord()
+      this.#fail(this.#failureOf(thrown))
+    }
+  }
+
+  #decode(): void {
+    const record = this.#record
+    this.#chain.currentStep = null
+    if (this.#node.decode !== 'json') {
+      record.value = null
+      return
+    }
+    const text = record.valueText
+    try {
+      if (text !== null && text.includes('\uFFFD')) refuseInvalidUtf8(record)
+      record.value = text === null ? null : decodeJson(text)
+    } catch (thrown) {
+      record.value = null
+      // Without steps the bytes go on as they are, only without a key.
+      if (this.#node.steps.length > 0) throw new RecordFailure('RECORD_DECODE', `the value is no JSON${reasonOf(thrown)}`)
+    }
+  }
+
+  #accept(): void {
+    const { outcome } = this.#chain
+    invariant(outcome !== 0, `a step of the stage "${this.#node.stage}" neither emitted nor dropped a record`)
+    this.#chain.acceptState()
+    const disposition = dispositions[31 - Math.clz32(outcome & -outcome)]!
+    this.#count(disposition, 1)
+    this.#events.record(disposition, this.#record)
+  }
+
+  #count(disposition: Disposition, by: number): void {
+    this.#stats.dispositions[dispositions.indexOf(disposition)]! += by
+  }
+
+  #failureOf(thrown: unknown): RecordFailure {
+    if (thrown instanceof RecordFailure) {
+      thrown.step ??= this.#chain.currentStep
+      return thrown
+    }
+    // Only a value nested too deep for the stack makes an operator throw this.
+    if (thrown instanceof RangeError) {
+      const failure = new RecordFailure('RECORD_ENCODE', thrown.message)
+      failure.step = this.#chain.currentStep
+      return failure
+    }
+    if (thrown instanceof PipelineError) throw thrown
+    throw new PipelineError('INVARIANT', `the step "${this.#chain.currentStep ?? 'output'}" of the stage "${this.#node.stage}" threw: ${messageOf(thrown)}`, { cause: thrown })
+  }
+
+  #fail(failure: RecordFailure): void {
+    const { onError } = this.#node.settings
+    if (onError === 'stop') {
+      throw new PipelineError('STAGE_STOPPED', `the stage "${this.#node.stage}" stops at a failed record (on_error: stop): ${failure.message} (${failure.code})`)
+    }
+    const code: RecordErrorCode = failure.code
+    this.#stats.failures.set(code, (this.#stats.failures.get(code) ?? 0) + 1)
+    this.#count(onError === 'skip' ? 'skipped' : 'dead_lettered', 1)
+    if (onError === 'dlq') this.#output.deadLetter(this.#record, failure)
+    this.#events.failed(this.#record, failure, { deadLettered: onError === 'dlq' })
+  }
+
+  #determineEventTime(record: StepRecord): void {
+    const { eventTime, settings } = this.#node
+    if (eventTime !== null) record.eventTimeMs = eventTimeOf(eventTime(record))
+    else if (Number.isNaN(record.eventTimeMs)) record.eventTimeMs = this.#timestampMs
+    if (record.eventTimeMs > this.#timestampMs + settings.maxFutureMs) {
+      throw new RecordFailure('RECORD_EVENT_TIME', `the event time ${new Date(record.eventTimeMs).toISOString()} lies more than \`max_future\` ahead of the record's ingest`)
+    }
+    const progress = this.#progress!
+    if (!progress.writer.sendsMarkers && this.#tracker.observe(progress, record.eventTimeMs)) this.#watermarkRose()
+  }
+
+  #readMarker(batch: RecordBatch, index: number): void {
+    const marker = JSON.parse(batch.valueText(index)!) as { watermark: number | null; silent: boolean }
+    const progress = this.#progress!
+    const rose = this.#tracker.observe(progress, marker.watermark ?? Number.NEGATIVE_INFINITY)
+    progress.isSilent = marker.silent
+    if (rose || (marker.silent && this.#tracker.update())) this.#watermarkRose()
+  }
+
+  #watermarkRose(): void {
+    this.#chain.watermarkMs = this.#tracker.watermarkMs
+    this.#chain.fireDue()
+    // What was due is done, whatever becomes of the record that moved the watermark.
+    this.#chain.acceptState()
+  }
+}
+
+/** Of the parser's message only the place: the rest quotes the value, which may hold what nobody should see. */
+function reasonOf(thrown: unknown): string {
+  const place = /at position \d+/.exec(messageOf(thrown))
+  if (place !== null) return ` ${place[0]}`
+  return thrown instanceof SyntaxError && !thrown.message.includes('JSON') ? `: ${thrown.message}` : ''
+}
+
+function refuseInvalidUtf8(record: StepRecord): void {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  try {
+    decoder.decode(record.valueBytes ?? undefined)
+  } catch {
+    throw new SyntaxError('the bytes are not valid UTF-8')
+  }
+}

@@ -1,0 +1,46 @@
+import type { Clock } from '../core/clock.ts'
+import type { RecordFailure } from '../core/errors.ts'
+import type { StateChange, TaskCommit } from '../core/log.ts'
+import type { RecordBatch } from '../core/record-batch.ts'
+import type { RecordOrigin } from '../core/step-record.ts'
+import type { StageNode } from '../topology/topology.ts'
+import type { SliceStats } from './slice-stats.ts'
+import type { TaskEvents } from './task-events.ts'
+import type { WatermarkTracker } from './watermark.ts'
+
+/** One batch of a slice, whatever it was read from. */
+export interface InputPart {
+  /** Index of the input in the task, for its writers. */
+  readonly input: number
+  readonly batch: RecordBatch
+  readonly from: number
+  readonly origin: RecordOrigin
+  /** Epoch µs; NaN where not known. */
+  readonly visibleUs: number
+  /** Records that the source could not read, by index. */
+  readonly failures: ReadonlyMap<number, RecordFailure>
+}
+
+export interface StepResult {
+  readonly outputs: TaskCommit['outputs']
+  readonly sinkBatch: SinkBatch | null
+  readonly state: readonly StateChange[]
+  readonly stats: SliceStats
+}
+
+export interface SinkBatch {
+  readonly batch: RecordBatch
+  /** By record of the batch: the part and index of its input; -1 for one that a step made. */
+  readonly part: Int32Array
+  readonly index: Int32Array
+}
+
+export interface StepEnvironment {
+  readonly node: StageNode
+  readonly taskId: string
+  readonly pipeline: string
+  readonly partitionsOf: (topic: string) => number
+  readonly tracker: WatermarkTracker
+  readonly clock: Clock
+  readonly events: TaskEvents
+}

@@ -1,0 +1,54 @@
+import { LatencyHistogram } from './latency-histogram.ts'
+import type { SliceStats } from './slice-stats.ts'
+import { dispositions } from '../core/operator.ts'
+
+/** All that was measured of one node since the run began; it counts what is committed. */
+export class StageMeter {
+  readonly run = new LatencyHistogram()
+  readonly wait = new LatencyHistogram()
+  readonly dispositions = new Float64Array(dispositions.length)
+  readonly failures = new Map<string, number>()
+  readonly drops = new Map<string, number>()
+  queueUs = 0
+  batchUs = 0
+  backoffUs = 0
+  commitUs = 0
+  bytes = 0
+  made = 0
+  madeDeadLettered = 0
+  slices = 0
+  skewed = 0
+  /** Epoch µs of the first and the last commit with records; NaN before. */
+  firstUs = Number.NaN
+  lastUs = Number.NaN
+
+  /** @param committedUs when the commit of the slice returned. */
+  addSlice(stats: SliceStats, committedUs: number): void {
+    for (let index = 0; index < stats.records; index++) {
+      const commitUs = committedUs - stats.endUs[index]!
+      this.run.add(stats.runUs[index]!)
+      this.wait.add(stats.waitUs[index]! + commitUs)
+      this.commitUs += commitUs
+    }
+    this.queueUs += stats.queueUs
+    this.batchUs += stats.batchUs
+    this.backoffUs += stats.backoffUs
+    this.bytes += stats.bytes
+    this.made += stats.made
+    this.madeDeadLettered += stats.madeDeadLettered
+    this.skewed += stats.skewed
+    this.slices += 1
+    for (let index = 0; index < dispositions.length; index++) {
+      this.dispositions[index]! += stats.dispositions[index]!
+    }
+    addCounts(this.failures, stats.failures)
+    addCounts(this.drops, stats.drops)
+    if (stats.records === 0) return
+    if (Number.isNaN(this.firstUs)) this.firstUs = committedUs
+    this.lastUs = committedUs
+  }
+}
+
+function addCounts(to: Map<string, number>, from: ReadonlyMap<string, number>): void {
+  for (const [name, count] of from) to.set(name, (to.get(name) ?? 0) + count)
+}

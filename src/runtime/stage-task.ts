@@ -1,0 +1,263 @@
+import type { Clock, Random } from '../core/clock.ts'
+import type { EndpointEnvironment, Sink } from '../core/endpoints.ts'
+import { RecordFailure, type PipelineError } from '../core/errors.ts'
+import type { JsonValue } from '../core/json.ts'
+import type { Log, StateChange, TaskCommit, TaskLog } from '../core/log.ts'
+import type { StageNode } from '../topology/topology.ts'
+import type { ProgressBoard } from './progress-board.ts'
+import { retryWhileUnavailable } from './retry.ts'
+import type { StepResult } from './slice.ts'
+import type { SliceStep } from './slice-step.ts'
+import type { StageMeter } from './stage-meter.ts'
+import type { TaskEvents } from './task-events.ts'
+import { LogInput, SourceInput, sourcePositions, type InputSlice, type TaskInput } from './task-input.ts'
+import { expectsOnlySilent, noteIdleWriters } from './idle-writers.ts'
+import type { WatermarkTracker } from './watermark.ts'
+import type { HookEvent } from '../core/hook.ts'
+
+export interface StageTaskOptions {
+  readonly id: string
+  readonly node: StageNode
+  readonly inputs: readonly { readonly topic: string; readonly partition: number }[]
+  /** Ids of the tasks whose end ends the input; null where it has no end. */
+  readonly endingTasks: readonly string[] | null
+  readonly follow: boolean
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+  readonly environment: EndpointEnvironment
+  readonly board: ProgressBoard
+  readonly tracker: WatermarkTracker
+  readonly step: SliceStep
+  readonly meter: StageMeter
+  readonly events: TaskEvents
+  readonly notice: (message: string) => void
+}
+
+export type TaskPhase = 'starting' | 'working' | 'waiting' | 'blocked' | 'ended' | 'stopped'
+
+const sinkStep = '$sink'
+
+/** The loop of one task: pull a slice, run the step, commit, while the commit before is still under way. */
+export class StageTask {
+  readonly id: string
+  readonly node: StageNode
+  phase: TaskPhase = 'starting'
+  readonly #options: StageTaskOptions
+  #log: TaskLog | null = null
+  #input: TaskInput | null = null
+  #sink: Sink | null = null
+  #inFlight: Promise<void> = Promise.resolve()
+  #hasFinished = false
+  #flushAtUs = Number.POSITIVE_INFINITY
+
+  constructor(options: StageTaskOptions) {
+    this.#options = options
+    this.id = options.id
+    this.node = options.node
+  }
+
+  /** Opens the task, works until its input ends or the signal aborts, and closes it again. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#open()
+      await this.#loop(signal)
+      await this.#inFlight
+      this.phase = this.#hasFinished ? 'ended' : 'stopped'
+    } finally {
+      await this.#close()
+    }
+  }
+
+  /** Records that wait for this task. */
+  async lag(): Promise<number> {
+    return this.#input === null ? 0 : this.#input.lag()
+  }
+
+  async #open(): Promise<void> {
+    const { id, node, inputs, log, environment, step } = this.#options
+    this.#log = await log.openTask({ id, group: node.group, inputs, start: node.settings.start })
+    const stored = await this.#log.restore()
+    step.restore(stored)
+    if (node.input.kind === 'source') {
+      const { definition, config } = node.input
+      this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
+    } else this.#input = new LogInput(this.#log, inputs)
+    if (node.output?.kind === 'sink') {
+      this.#sink = node.output.definition.create(node.output.config, environment, sinkMemory(stored))
+    }
+    if (step.flushEveryMs !== null) this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+  }
+
+  async #close(): Promise<void> {
+    const { board } = this.#options
+    board.setBusy(this.id)
+    await this.#input?.close()
+    await this.#sink?.close()
+    await this.#log?.close()
+    if (this.phase === 'ended') board.end(this.id)
+    else this.phase = 'stopped'
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    const { board, follow } = this.#options
+    let waitMs = 0
+    while (!signal.aborted) {
+      const hasEnd = this.#upstreamHasEnded()
+      if (waitMs > 0) this.#beQuiet()
+      const slice = await this.#pull(hasEnd && !follow ? 0 : waitMs, signal)
+      if (signal.aborted) return
+      if (slice !== null && slice !== 'end') {
+        this.#beBusy()
+        waitMs = 0
+        await this.#process(slice, signal)
+        await this.#flushIfDue(signal)
+      } else if (slice === 'end' || hasEnd) {
+        await this.#finish(signal)
+        if (!follow) return
+        board.end(this.id)
+        if (slice === 'end') return
+        waitMs = Number.POSITIVE_INFINITY
+      } else {
+        // Nothing is waiting: let the last commit return before this task calls itself quiet.
+        await this.#inFlight
+        if (waitMs > 0) await this.#tick(signal)
+        waitMs = this.#waitMs()
+      }
+    }
+  }
+
+  async #pull(waitMs: number, signal: AbortSignal): Promise<InputSlice | null | 'end'> {
+    const { board } = this.#options
+    const isSource = this.node.input.kind === 'source'
+    if (isSource) this.#beQuiet()
+    const next = () =>
+      waitMs === 0
+        ? this.#input!.next({ waitMs, signal })
+        : board.untilChange(signal, (changed) => this.#input!.next({ waitMs, signal: changed }))
+    return isSource ? this.#retry(() => this.#input!.next({ waitMs, signal }), signal) : next()
+  }
+
+  #upstreamHasEnded(): boolean {
+    const { endingTasks, board } = this.#options
+    return endingTasks !== null && endingTasks.every((id) => board.hasEnded(id))
+  }
+
+  async #process(slice: InputSlice, signal: AbortSignal): Promise<void> {
+    const { step, events } = this.#options
+    const result = step.run(slice.parts, this.#nowUs())
+    const caused = events.take()
+    await this.#commit(result, { slice, caused, signal })
+  }
+
+  /** Writes to the sink where there is one, then commits; returns before the commit does. */
+  async #commit(
+    result: StepResult,
+    what: { slice: InputSlice | null; caused: readonly HookEvent[]; signal: AbortSignal },
+  ): Promise<void> {
+    const { step, events } = this.#options
+    const state = [...result.state, ...(what.slice?.state ?? [])]
+    let { outputs } = result
+    let caused = what.caused
+    if (result.sinkBatch !== null) {
+      const written = await this.#write(result, what.signal)
+      if (written === null) return
+      const refused = written.failures.map(({ index, code, message }) => ({ index, failure: new RecordFailure(code, message) }))
+      outputs = [...outputs, ...step.refused(result, what.slice?.parts ?? [], refused)]
+      caused = [...caused, ...events.take()]
+      state.push({ step: sinkStep, key: '', value: JSON.stringify(written.memory), dueMs: null })
+    }
+    if (outputs.length === 0 && state.length === 0 && what.slice === null) return
+    await this.#inFlight
+    this.#inFlight = this.#settle({ outputs, state, next: what.slice?.next ?? [] }, { result, caused })
+    // The error surfaces where the promise is awaited next, before anything more is committed.
+    this.#inFlight.catch(() => {})
+  }
+
+  async #settle(commit: TaskCommit, of: { result: StepResult; caused: readonly HookEvent[] }): Promise<void> {
+    const { meter, events } = this.#options
+    await this.#log!.commit(commit)
+    meter.addSlice(of.result.stats, this.#nowUs())
+    events.publishAll(of.caused)
+    const { records } = of.result.stats
+    if (records > 0) events.publish('batch_processed', { records, task: this.id })
+  }
+
+  async #write(result: StepResult, signal: AbortSignal) {
+    const blockedUs = this.#nowUs()
+    let attempts = 0
+    const written = await this.#retry(() => {
+      if (attempts > 0) result.stats.backoffUs = (this.#nowUs() - blockedUs) * result.stats.records
+      attempts += 1
+      return this.#sink!.write(result.sinkBatch!.batch, signal)
+    }, signal)
+    return written
+  }
+
+  async #retry<Result>(attempt: () => Promise<Result>, signal: AbortSignal): Promise<Result | null> {
+    const { clock, random, node, events, notice } = this.#options
+    return retryWhileUnavailable(attempt, {
+      backoff: node.settings.retry.backoff, clock, random, signal,
+      onBlocked: (error: PipelineError) => {
+        this.phase = 'blocked'
+        notice(`the stage "${node.stage}" is blocked: ${error.message}; it tries again by itself (${error.code})`)
+        events.publish('stage_blocked', { code: error.code, message: error.message })
+      },
+      onUnblocked: () => {
+        this.phase = 'working'
+        notice(`the stage "${node.stage}" works again`)
+        events.publish('stage_unblocked', {})
+      },
+    })
+  }
+
+  async #flushIfDue(signal: AbortSignal): Promise<void> {
+    const { step } = this.#options
+    if (step.flushEveryMs === null || this.#nowUs() < this.#flushAtUs) return
+    this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+    await this.#commit(step.flush(), { slice: null, caused: [], signal })
+  }
+
+  /** Time has passed without input: flushes, and writers that have gone idle. */
+  async #tick(signal: AbortSignal): Promise<void> {
+    const { tracker, board, step, node, events } = this.#options
+    await this.#flushIfDue(signal)
+    if (!node.needsEventTime) return
+    noteIdleWriters(tracker, { board, reader: this.id, nowUs: this.#nowUs(), idleMs: node.settings.idleMs })
+    const result = step.advance({ isSilent: expectsOnlySilent(tracker) })
+    await this.#commit(result, { slice: null, caused: events.take(), signal })
+  }
+
+  #waitMs(): number {
+    const { node, step } = this.#options
+    const untilFlushMs = step.flushEveryMs === null ? Number.POSITIVE_INFINITY : (this.#flushAtUs - this.#nowUs()) / 1_000
+    return Math.max(1, Math.min(untilFlushMs, node.needsEventTime ? node.settings.idleMs : Number.POSITIVE_INFINITY))
+  }
+
+  async #finish(signal: AbortSignal): Promise<void> {
+    if (this.#hasFinished) return
+    const result = this.#options.step.finish()
+    await this.#commit(result, { slice: null, caused: this.#options.events.take(), signal })
+    await this.#inFlight
+    this.#hasFinished = !signal.aborted
+  }
+
+  #beQuiet(): void {
+    this.phase = 'waiting'
+    this.#options.board.setQuiet(this.id, this.#nowUs())
+  }
+
+  #beBusy(): void {
+    this.phase = 'working'
+    this.#options.board.setBusy(this.id)
+  }
+
+  #nowUs(): number {
+    return this.#options.clock.monotonicUs()
+  }
+}
+
+function sinkMemory(stored: readonly StateChange[]): JsonValue {
+  const found = stored.find(({ step }) => step === sinkStep)
+  return found?.value == null ? null : (JSON.parse(found.value) as JsonValue)
+}

@@ -1,0 +1,248 @@
+import { dispositions, type Disposition, type DropReason, type MadeRecord, type OperatorContext, type StatefulContext, type StatefulOperator, type StatelessOperator } from '../core/operator.ts'
+import { RecordFailure } from '../core/errors.ts'
+import { encodeJson } from '../core/json.ts'
+import { StepRecord } from '../core/step-record.ts'
+import type { Evaluate } from '../core/expression.ts'
+import type { NodeStep, StageNode } from '../topology/topology.ts'
+import { TaskState } from './task-state.ts'
+
+/** What comes after the last step. */
+export interface ChainEnd {
+  /** The record, or a result of it, leaves the stage. */
+  accept(record: StepRecord): void
+  late(record: StepRecord): void
+  /** A record that a step made failed in a later step. */
+  madeFailed(made: { key: string | null; valueText: string; eventTimeMs: number }, failure: RecordFailure): void
+}
+
+/** Reads the event time of the record, or throws a `RecordFailure`; runs before the first step that needs it. */
+export type DetermineEventTime = (record: StepRecord) => void
+
+interface Link {
+  accept(record: StepRecord): void
+}
+
+/** One bit per disposition, in the order of `dispositions`: of several results the lowest bit counts. */
+const dispositionBit = Object.fromEntries(
+  dispositions.map((name, index) => [name, 1 << index]),
+) as Readonly<Record<Disposition, number>>
+
+/** The steps of a node, joined: a record goes in at the front, results come out at the end. */
+export class StepChain {
+  /** Bits of what became of the current record. */
+  outcome = 0
+  /** The step that is at work, to be named when it fails. */
+  currentStep: string | null = null
+  watermarkMs = Number.NEGATIVE_INFINITY
+  #drops = new Map<string, number>()
+  readonly #front: Link
+  readonly #stateful: StatefulLink[] = []
+
+  constructor(node: StageNode, end: ChainEnd, determineEventTime: DetermineEventTime) {
+    const links = node.steps.map((step) => this.#linkOf(step, node))
+    const chained: (StepLink | StatefulLink | EventTimeLink)[] = [...links]
+    if (node.needsEventTime) chained.splice(eventTimeIndex(node), 0, new EventTimeLink(determineEventTime))
+    const last: Link = { accept: (record) => this.#leave(record, end) }
+    for (const [index, link] of chained.entries()) link.next = chained[index + 1] ?? last
+    for (const link of this.#stateful) link.end = end
+    this.#front = chained[0] ?? last
+  }
+
+  /**
+   * Runs the record through all steps.
+   * @throws RecordFailure when it failed; its state changes are then to be taken back.
+   */
+  process(record: StepRecord): void {
+    this.outcome = 0
+    this.currentStep = null
+    this.#front.accept(record)
+  }
+
+  note(disposition: Disposition): void {
+    this.outcome |= dispositionBit[disposition]
+  }
+
+  drop(reason: DropReason, step: string): void {
+    this.outcome |= dispositionBit[reason]
+    this.#drops.set(step, (this.#drops.get(step) ?? 0) + 1)
+  }
+
+  /** Records dropped since the last call, by step. */
+  takeDrops(): ReadonlyMap<string, number> {
+    const drops = this.#drops
+    this.#drops = new Map()
+    return drops
+  }
+
+  acceptState(): void {
+    for (const link of this.#stateful) link.state.accept()
+  }
+
+  rollBackState(): void {
+    for (const link of this.#stateful) link.state.rollBack()
+  }
+
+  get states(): readonly { id: string; state: TaskState<unknown> }[] {
+    return this.#stateful
+  }
+
+  /** Calls `onDue` for everything that is due at the watermark. */
+  fireDue(): void {
+    for (const link of this.#stateful) link.fireDue()
+  }
+
+  get flushEveryMs(): number | null {
+    const all = this.#stateful.flatMap(({ operator }) => operator.flushEveryMs ?? [])
+    return all.length === 0 ? null : Math.min(...all)
+  }
+
+  flush(): void {
+    for (const link of this.#stateful) link.operator.onFlush(link)
+    this.acceptState()
+  }
+
+  /** The bounded input has ended. Returns where the watermark moves to, or null. */
+  finish(): number | null {
+    const moved = this.#stateful.flatMap((link) => link.operator.onEnd(link) ?? [])
+    this.acceptState()
+    return moved.length === 0 ? null : Math.max(...moved)
+  }
+
+  #linkOf(step: NodeStep, node: StageNode): StepLink | StatefulLink {
+    const { definition, config } = step
+    if (definition.kind === 'stateless') return new StepLink(this, step, definition.create(config))
+    if (step.part === 'project') return new StepLink(this, step, definition.project!(config))
+    const operator = definition.create(config)
+    const link = new StatefulLink(this, step, operator, new TaskState(step.id, operator.codec, node.settings.maxKeys))
+    this.#stateful.push(link)
+    return link
+  }
+
+  #leave(record: StepRecord, end: ChainEnd): void {
+    this.currentStep = null
+    this.outcome |= dispositionBit.emitted
+    end.accept(record)
+  }
+}
+
+/** Before the first step that needs the event time, so that steps before may prepare it; else at the end. */
+function eventTimeIndex(node: StageNode): number {
+  const first = node.steps.findIndex((step) => step.definition.kind === 'stateful')
+  return first === -1 ? node.steps.length : first
+}
+
+class EventTimeLink implements Link {
+  next: Link = this
+  readonly #determine: DetermineEventTime
+
+  constructor(determine: DetermineEventTime) {
+    this.#determine = determine
+  }
+
+  accept(record: StepRecord): void {
+    if (!record.isMade) this.#determine(record)
+    this.next.accept(record)
+  }
+}
+
+class StepLink implements Link, OperatorContext {
+  next: Link = this
+  readonly id: string
+  readonly #chain: StepChain
+  readonly #if: Evaluate | null
+  readonly #operator: StatelessOperator
+
+  constructor(chain: StepChain, step: NodeStep, operator: StatelessOperator) {
+    this.id = step.id
+    this.#chain = chain
+    this.#if = step.if
+    this.#operator = operator
+  }
+
+  accept(record: StepRecord): void {
+    this.#chain.currentStep = this.id
+    if (this.#if !== null && !isTrue(this.#if(record))) this.next.accept(record)
+    else this.#operator.process(record, this)
+  }
+
+  emit(record: StepRecord): void {
+    this.next.accept(record)
+  }
+
+  drop(reason: DropReason): void {
+    this.#chain.drop(reason, this.id)
+  }
+}
+
+class StatefulLink implements Link, StatefulContext<unknown> {
+  next: Link = this
+  end: ChainEnd | null = null
+  readonly id: string
+  readonly operator: StatefulOperator<unknown>
+  readonly state: TaskState<unknown>
+  readonly #chain: StepChain
+  readonly #if: Evaluate | null
+  readonly #made = new StepRecord()
+
+  constructor(chain: StepChain, step: NodeStep, operator: StatefulOperator<unknown>, state: TaskState<unknown>) {
+    this.id = step.id
+    this.operator = operator
+    this.state = state
+    this.#chain = chain
+    this.#if = step.if
+  }
+
+  get watermarkMs(): number {
+    return this.#chain.watermarkMs
+  }
+
+  accept(record: StepRecord): void {
+    this.#chain.currentStep = this.id
+    if (this.#if !== null && !isTrue(this.#if(record))) this.next.accept(record)
+    else this.operator.process(record, this)
+  }
+
+  emit(record: StepRecord): void {
+    this.next.accept(record)
+  }
+
+  drop(reason: DropReason): void {
+    this.#chain.drop(reason, this.id)
+  }
+
+  absorb(): void {
+    this.#chain.note('absorbed')
+  }
+
+  late(record: StepRecord): void {
+    this.#chain.note('late')
+    this.end!.late(record)
+  }
+
+  produce(made: MadeRecord): void {
+    const { outcome } = this.#chain
+    // Later steps change the value in place; its dead letter shows it as it was made.
+    const valueText = encodeJson(made.value)
+    this.#made.make(made)
+    try {
+      this.next.accept(this.#made)
+    } catch (thrown) {
+      if (!(thrown instanceof RecordFailure)) throw thrown
+      thrown.step = this.#chain.currentStep
+      this.end!.madeFailed({ key: made.key, valueText, eventTimeMs: made.eventTimeMs }, thrown)
+    }
+    this.#chain.outcome = outcome
+  }
+
+  fireDue(): void {
+    const { watermarkMs } = this
+    for (let key = this.state.takeDue(watermarkMs); key !== null; key = this.state.takeDue(watermarkMs)) {
+      const value = this.state.get(key)
+      this.operator.onDue(key, value, this)
+    }
+  }
+}
+
+function isTrue(value: unknown): boolean {
+  return Boolean(value)
+}

@@ -1,0 +1,90 @@
+import type { Clock } from '../core/clock.ts'
+import type { RecordFailure } from '../core/errors.ts'
+import type { HookEvent, HookEventName } from '../core/hook.ts'
+import { decodeJson, type JsonObject, type JsonValue } from '../core/json.ts'
+import type { Disposition } from '../core/operator.ts'
+import type { StepRecord } from '../core/step-record.ts'
+import type { HookRunner } from './hook-runner.ts'
+
+const eventOf: Readonly<Partial<Record<Disposition, HookEventName>>> = {
+  emitted: 'record_processed',
+  absorbed: 'record_processed',
+  filtered: 'record_filtered',
+  deduplicated: 'record_filtered',
+  skipped: 'record_filtered',
+  late: 'record_late',
+}
+
+/**
+ * Events of one task, held back until their cause is committed. Where no hook listens, asking is all
+ * that it costs.
+ */
+export class TaskEvents {
+  readonly #runner: HookRunner
+  readonly #clock: Clock
+  readonly #pipeline: string
+  readonly #stage: string
+  #pending: HookEvent[] = []
+
+  constructor(options: { runner: HookRunner; clock: Clock; pipeline: string; stage: string }) {
+    this.#runner = options.runner
+    this.#clock = options.clock
+    this.#pipeline = options.pipeline
+    this.#stage = options.stage
+  }
+
+  wants(event: HookEventName): boolean {
+    return this.#runner.wants(event)
+  }
+
+  record(disposition: Disposition, record: StepRecord): void {
+    const event = eventOf[disposition]
+    if (event === undefined || !this.wants(event)) return
+    this.#hold(event, { disposition, ...placeOf(record) }, record.value)
+  }
+
+  failed(record: StepRecord, failure: RecordFailure, how: { deadLettered: boolean }): void {
+    if (!this.wants('record_failed') && !this.wants('record_dead_lettered')) return
+    const data = { code: failure.code, message: failure.message, step: failure.step, ...placeOf(record) }
+    const value = decodedIfPossible(record.valueText)
+    if (this.wants('record_failed')) this.#hold('record_failed', data, value)
+    if (how.deadLettered && this.wants('record_dead_lettered')) this.#hold('record_dead_lettered', data, value)
+  }
+
+  /** What the commit of the slice has made true, in order. */
+  take(): HookEvent[] {
+    const pending = this.#pending
+    this.#pending = []
+    return pending
+  }
+
+  publishAll(events: readonly HookEvent[]): void {
+    for (const event of events) this.#runner.publish(event)
+  }
+
+  /** For an event that has no record as its cause. */
+  publish(event: HookEventName, data: JsonObject): void {
+    if (this.wants(event)) this.#runner.publish(this.#make(event, data, null))
+  }
+
+  #hold(event: HookEventName, data: JsonObject, value: JsonValue): void {
+    this.#pending.push(this.#make(event, data, value))
+  }
+
+  #make(event: HookEventName, data: JsonObject, value: JsonValue): HookEvent {
+    return { event, pipeline: this.#pipeline, stage: this.#stage, timeMs: this.#clock.wallMs(), data, value }
+  }
+}
+
+function decodedIfPossible(text: string | null): JsonValue {
+  try {
+    return text === null ? null : decodeJson(text)
+  } catch {
+    return text
+  }
+}
+
+function placeOf(record: StepRecord): JsonObject {
+  if (record.topic === null) return {}
+  return { topic: record.topic, partition: record.partition, offset: record.offset }
+}

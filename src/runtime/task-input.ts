@@ -1,0 +1,100 @@
+import { RecordFailure } from '../core/errors.ts'
+import type { Source } from '../core/endpoints.ts'
+import type { JsonValue } from '../core/json.ts'
+import type { StateChange, TaskCommit, TaskLog, TaskSpec } from '../core/log.ts'
+import type { InputPart } from './slice.ts'
+
+/** Some 20 ms of work: long enough to make commits rare, short enough to keep the process responsive. */
+const maxSliceRecords = 4_096
+const maxSliceBytes = 2 * 1024 * 1024
+
+export interface InputSlice {
+  readonly parts: readonly InputPart[]
+  readonly next: TaskCommit['next']
+  readonly state: readonly StateChange[]
+  readonly records: number
+}
+
+export interface TaskInput {
+  /** The next slice; null when nothing came within `waitMs` or the signal aborted; `end` of bounded input. */
+  next(request: { waitMs: number; signal: AbortSignal }): Promise<InputSlice | null | 'end'>
+  /** Records waiting. */
+  lag(): Promise<number>
+  close(): Promise<void>
+}
+
+const noFailures: ReadonlyMap<number, RecordFailure> = new Map()
+
+export class LogInput implements TaskInput {
+  readonly #log: TaskLog
+  readonly #inputs: TaskSpec['inputs']
+
+  constructor(log: TaskLog, inputs: TaskSpec['inputs']) {
+    this.#log = log
+    this.#inputs = inputs
+  }
+
+  async next(request: { waitMs: number; signal: AbortSignal }): Promise<InputSlice | null> {
+    const batches = await this.#log.pull({ maxRecords: maxSliceRecords, maxBytes: maxSliceBytes, ...request })
+    if (batches === null) return null
+    const parts: InputPart[] = []
+    const next = new Map<number, TaskCommit['next'][number]>()
+    let records = 0
+    for (const { topic, partition, baseOffset, batch, from, next: offset, visibleUs } of batches) {
+      const input = this.#inputs.findIndex((each) => each.topic === topic && each.partition === partition)
+      const origin = { topic, partition, baseOffset, source: null }
+      parts.push({ input, batch, from, origin, visibleUs, failures: noFailures })
+      next.set(input, { topic, partition, offset })
+      records += batch.count - from
+    }
+    return { parts, next: [...next.values()], state: [], records }
+  }
+
+  async lag(): Promise<number> {
+    const byInput = await this.#log.lag()
+    return byInput.reduce((sum, lag) => sum + lag, 0)
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Id under which a producer's task keeps the positions of its source, one key per split. */
+export const sourceStep = '$source'
+
+export class SourceInput implements TaskInput {
+  readonly #source: Source
+
+  constructor(source: Source) {
+    this.#source = source
+  }
+
+  async next({ signal }: { signal: AbortSignal }): Promise<InputSlice | null | 'end'> {
+    const slice = await this.#source.read({ maxRecords: maxSliceRecords, maxBytes: maxSliceBytes, signal })
+    if (slice === null) return signal.aborted ? null : 'end'
+    const failures = new Map(
+      slice.failures.map(({ index, code, message }) => [index, new RecordFailure(code, message)]),
+    )
+    const origin = { topic: null, partition: 0, baseOffset: 0n, source: slice.info }
+    const part = { input: 0, batch: slice.batch, from: 0, origin, visibleUs: Number.NaN, failures }
+    const state = [...slice.positions].map(([split, position]) => ({
+      step: sourceStep, key: split, value: JSON.stringify(position), dueMs: null,
+    }))
+    return { parts: [part], next: [], state, records: slice.batch.count }
+  }
+
+  async lag(): Promise<number> {
+    return 0
+  }
+
+  async close(): Promise<void> {
+    await this.#source.close()
+  }
+}
+
+export function sourcePositions(changes: readonly StateChange[]): Map<string, JsonValue> {
+  return new Map(
+    changes.flatMap(({ step, key, value }) =>
+      step === sourceStep && value !== null ? [[key, JSON.parse(value) as JsonValue]] : [],
+    ),
+  )
+}

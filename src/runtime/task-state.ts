@@ -1,0 +1,140 @@
+import { PipelineError, messageOf } from '../core/errors.ts'
+import type { StateChange } from '../core/log.ts'
+import type { KeyedState, StateCodec } from '../core/operator.ts'
+import { DueQueue } from './due-queue.ts'
+
+interface Entry<Value> {
+  value: Value
+  /** NaN for never. */
+  dueMs: number
+  isDirty: boolean
+}
+
+/**
+ * State of one step in one task: live values in memory, written as text in the commit of the slice
+ * that changed them. A record that fails takes back its puts through the journal.
+ */
+export class TaskState<Value> implements KeyedState<Value> {
+  readonly #step: string
+  readonly #codec: StateCodec<Value>
+  readonly #maxKeys: number
+  readonly #entries = new Map<string, Entry<Value>>()
+  readonly #touched = new Set<string>()
+  readonly #due = new DueQueue()
+  readonly #journal: { key: string; before: { value: Value; dueMs: number } | null }[] = []
+
+  constructor(step: string, codec: StateCodec<Value>, maxKeys: number) {
+    this.#step = step
+    this.#codec = codec
+    this.#maxKeys = maxKeys
+  }
+
+  /** @throws PipelineError LOG_CORRUPT when a stored value cannot be read. */
+  restore(change: StateChange): void {
+    if (change.value === null) return
+    try {
+      const dueMs = change.dueMs ?? Number.NaN
+      this.#entries.set(change.key, { value: this.#codec.decode(change.value), dueMs, isDirty: false })
+      if (!Number.isNaN(dueMs)) this.#due.push(dueMs, change.key)
+    } catch (thrown) {
+      throw new PipelineError('LOG_CORRUPT', `state of the step "${this.#step}" for the key ${JSON.stringify(change.key)} cannot be read: ${messageOf(thrown)}`, { cause: thrown })
+    }
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#entries.keys()
+  }
+
+  get(key: string): Value | undefined {
+    return this.#entries.get(key)?.value
+  }
+
+  put(key: string, value: Value, dueMs: number = Number.NaN): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) {
+      if (this.#entries.size >= this.#maxKeys) this.#refuse()
+      this.#journal.push({ key, before: null })
+      this.#entries.set(key, { value, dueMs, isDirty: true })
+      this.#touched.add(key)
+      if (!Number.isNaN(dueMs)) this.#due.push(dueMs, key)
+      return
+    }
+    // An operator that changes a value in place and puts it again has nothing to take back.
+    if (entry.value !== value || !Object.is(entry.dueMs, dueMs)) {
+      this.#journal.push({ key, before: { value: entry.value, dueMs: entry.dueMs } })
+      if (!Object.is(entry.dueMs, dueMs) && !Number.isNaN(dueMs)) this.#due.push(dueMs, key)
+      entry.value = value
+      entry.dueMs = dueMs
+    }
+    if (!entry.isDirty) {
+      entry.isDirty = true
+      this.#touched.add(key)
+    }
+  }
+
+  delete(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#journal.push({ key, before: { value: entry.value, dueMs: entry.dueMs } })
+    this.#entries.delete(key)
+    this.#touched.add(key)
+  }
+
+  /** The first due time, which may be of an entry that has changed since: Infinity where there is none. */
+  get nextDueMs(): number {
+    return this.#due.nextMs
+  }
+
+  /** Takes the next key whose entry is due at `watermarkMs`; null where there is none. */
+  takeDue(watermarkMs: number): string | null {
+    while (this.#due.nextMs <= watermarkMs) {
+      const dueMs = this.#due.nextMs
+      const key = this.#due.pop()
+      if (this.#entries.get(key)?.dueMs === dueMs) return key
+    }
+    return null
+  }
+
+  /** Keeps what the record did. */
+  accept(): void {
+    this.#journal.length = 0
+  }
+
+  /** Takes back what the record did since the last `accept`. */
+  rollBack(): void {
+    for (const { key, before } of this.#journal.toReversed()) {
+      this.#touched.add(key)
+      if (before === null) this.#entries.delete(key)
+      else this.#entries.set(key, { ...before, isDirty: true })
+    }
+    this.#journal.length = 0
+  }
+
+  /** What changed since the last call, encoded. */
+  takeChanges(): StateChange[] {
+    const changes: StateChange[] = []
+    for (const key of this.#touched) {
+      const entry = this.#entries.get(key)
+      if (entry !== undefined) entry.isDirty = false
+      changes.push({
+        step: this.#step,
+        key,
+        value: entry === undefined ? null : this.#codec.encode(entry.value),
+        dueMs: entry === undefined || Number.isNaN(entry.dueMs) ? null : entry.dueMs,
+      })
+    }
+    this.#touched.clear()
+    return changes
+  }
+
+  #refuse(): never {
+    throw new PipelineError(
+      'STATE_FULL',
+      `the step "${this.#step}" already holds ${this.#maxKeys} keys; raise \`state.max_keys\` of the stage, or let keys expire sooner`,
+    )
+  }
+}

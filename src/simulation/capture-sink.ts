@@ -1,0 +1,23 @@
+import { z } from 'zod'
+import type { Sink, SinkDefinition } from '../core/endpoints.ts'
+import type { RecordBatch } from '../core/record-batch.ts'
+
+/** Takes the place of a sink in a test and keeps what is written to it. */
+export function captureSink(written: RecordBatch[]): SinkDefinition {
+  return {
+    type: 'capture',
+    summary: 'Keeps what is written.',
+    config: z.unknown(),
+    examples: [{ title: 'no setting', config: null }],
+    delivery: 'at_least_once',
+    singleTask: () => false,
+    files: () => [],
+    create: (): Sink => ({
+      write: async (batch) => {
+        written.push(batch)
+        return { memory: null, failures: [] }
+      },
+      close: async () => {},
+    }),
+  }
+}

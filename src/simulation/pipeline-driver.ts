@@ -1,0 +1,191 @@
+import { Readable, Writable } from 'node:stream'
+import { hookEvents, type HookEvent, type HookEventName, type ListenerDefinition } from '../core/hook.ts'
+import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
+import { encodeHeaders, type RecordBatch } from '../core/record-batch.ts'
+import { invariant, PipelineError } from '../core/errors.ts'
+import { z } from 'zod'
+import { MemoryLog } from '../logs/memory-log.ts'
+import type { RunReport } from '../runtime/run-report.ts'
+import { startRun, type Run } from '../runtime/start-run.ts'
+import type { StageNode, Topology } from '../topology/topology.ts'
+import { captureSink } from './capture-sink.ts'
+import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+/** Turns of the event loop without any change after which a pipeline counts as quiet. */
+const quietTurns = 3
+/** A pipeline that is still at work after so many turns is stuck, or never comes to an end. */
+const maxTurns = 200_000
+
+/**
+ * Runs a pipeline for real, over the memory log and a virtual clock: sources are what the test pushes,
+ * sinks and listeners are kept, nothing touches the outside.
+ */
+export class PipelineDriver {
+  readonly clock: VirtualClock
+  readonly topology: Topology
+  readonly events: HookEvent[] = []
+  readonly #log: MemoryLog
+  readonly #sources = new Map<string, PushQueue>()
+  readonly #sinks = new Map<string, RecordBatch[]>()
+  #run: Run | null = null
+  #stop = new AbortController()
+
+  constructor(topology: Topology, options: { startMs: number }) {
+    this.clock = new VirtualClock(options.startMs)
+    this.#log = new MemoryLog({ clock: this.clock })
+    this.topology = {
+      ...topology,
+      nodes: topology.nodes.map((node) => this.#isolate(node)),
+      hooks: [...new Set(topology.nodes.map(({ stage }) => stage))].map((stage) => this.#listen(stage)),
+    }
+  }
+
+  async start(): Promise<void> {
+    const random = new SeededRandom(1)
+    const { clock } = this
+    const nothing = new Writable({ write: (_chunk, _encoding, done) => done() })
+    this.#stop = new AbortController()
+    const environment = {
+      log: this.#log, clock, random, follow: false, notice: () => {}, listeners: { log: () => {} },
+      endpoints: { clock, random, stdin: Readable.from([]), stdout: nothing, notice: () => {} },
+    }
+    this.#run = await startRun([this.topology], environment, this.#stop.signal)
+    await this.settle()
+  }
+
+  /** Sends records to a stage with a source, or to a topic. */
+  async send(to: string, records: readonly PushedRecord[]): Promise<void> {
+    const source = this.#sources.get(to)
+    if (source !== undefined) source.push(records)
+    else await this.#append(to, records)
+    await this.settle()
+  }
+
+  async advance(byMs: number): Promise<void> {
+    await this.clock.advance(byMs)
+    await this.settle()
+  }
+
+  /** Stops all tasks and starts them again from what was committed. */
+  async restart(): Promise<void> {
+    this.#stop.abort()
+    await this.#run?.done
+    await this.start()
+  }
+
+  /** Ends all sources and waits for the pipeline to end. */
+  async end(): Promise<void> {
+    for (const source of this.#sources.values()) source.end()
+    await this.settle()
+    await this.#run?.done
+    this.#throwIfFailed()
+  }
+
+  /** Stops without ending the sources. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#run?.done
+  }
+
+  report(): Promise<RunReport> {
+    invariant(this.#run !== null, 'the driver was not started')
+    return this.#run.report()
+  }
+
+  isSinkStage(stage: string): boolean {
+    return this.#sinks.has(stage)
+  }
+
+  written(stage: string): readonly RecordBatch[] {
+    return this.#sinks.get(stage) ?? []
+  }
+
+  /** All batches of a topic, partition by partition. */
+  async stored(topic: string): Promise<readonly RecordBatch[]> {
+    const found = (await this.#log.reader.topics()).find(({ name }) => name === topic)
+    if (found === undefined) return []
+    const byPartition = await Promise.all(
+      found.ranges.map(({ start }, partition) => this.#readAll(topic, { partition, offset: start })),
+    )
+    return byPartition.flat()
+  }
+
+  /** Runs until every task waits for input and nothing lies ahead of any. */
+  async settle(): Promise<void> {
+    let quiet = 0
+    for (let turn = 0; quiet < quietTurns; turn++) {
+      await new Promise((resolve) => {
+        setImmediate(resolve)
+      })
+      this.#throwIfFailed()
+      quiet = (await this.#isQuiet()) ? quiet + 1 : 0
+      if (turn > maxTurns) throw new PipelineError('INVARIANT', 'the pipeline does not come to rest')
+    }
+  }
+
+  async #isQuiet(): Promise<boolean> {
+    for (const task of this.#run?.runs.flatMap(({ tasks }) => tasks) ?? []) {
+      if (task.phase === 'starting' || task.phase === 'working') return false
+      if (task.phase === 'waiting' && (await task.lag()) > 0) return false
+    }
+    return [...this.#sources.values()].every(({ isEmpty }) => isEmpty)
+  }
+
+  #throwIfFailed(): void {
+    for (const { error } of this.#run?.runs ?? []) if (error !== null) throw error
+  }
+
+  async #readAll(topic: string, from: { partition: number; offset: bigint }): Promise<RecordBatch[]> {
+    const batches: RecordBatch[] = []
+    for (let { offset } = from; ; ) {
+      const read = await this.#log.reader.read({ topic, partition: from.partition, offset }, Number.MAX_SAFE_INTEGER)
+      if (read.length === 0) return batches
+      batches.push(...read.map(({ batch }) => batch))
+      offset = read.at(-1)!.next
+    }
+  }
+
+  async #append(topic: string, records: readonly PushedRecord[]): Promise<void> {
+    const partitions = this.topology.topics.find(({ name }) => name === topic)?.partitions
+    if (partitions === undefined) {
+      throw new PipelineError('CONFIG_USAGE', `"${topic}" is neither a stage with a source nor a topic of the pipeline`)
+    }
+    const task = await this.#log.openTask({ id: '$test/0', group: '$test', inputs: [], start: 'earliest' })
+    const builder = new RecordBatchBuilder('')
+    for (const { key, value, headers, timestampMs } of records) {
+      const nowUs = this.clock.monotonicUs()
+      const times = { timestampMs: timestampMs ?? this.clock.wallMs(), eventTimeMs: Number.NaN, ingestUs: nowUs, waitUs: 0, runUs: 0 }
+      builder.append({ key, value, headers: encodeHeaders(headers), times })
+    }
+    await task.commit({ outputs: [{ topic, partition: 0, batch: builder.finish() }], state: [], next: [] })
+    await task.close()
+  }
+
+  #isolate(node: StageNode): StageNode {
+    const isolated = { ...node }
+    if (node.input.kind === 'source') {
+      const queue = new PushQueue(this.clock)
+      this.#sources.set(node.stage, queue)
+      isolated.input = { kind: 'source', definition: pushSource(queue), config: null }
+    }
+    if (node.output?.kind === 'sink') {
+      const written: RecordBatch[] = []
+      this.#sinks.set(node.stage, written)
+      isolated.output = { kind: 'sink', definition: captureSink(written), config: null }
+    }
+    return isolated
+  }
+
+  #listen(stage: string): Topology['hooks'][number] {
+    const listener: ListenerDefinition = {
+      type: 'capture',
+      summary: 'Keeps all events.',
+      config: z.unknown(),
+      examples: [{ title: 'no setting', config: null }],
+      create: () => ({ notify: (event) => void this.events.push(event) }),
+    }
+    return { stage, on: Object.keys(hookEvents) as HookEventName[], when: null, listener, config: null }
+  }
+}

@@ -1,0 +1,58 @@
+import { childOf, type ConfigNode } from './config-node.ts'
+import { checkTests } from './check-tests.ts'
+import type { Findings } from './findings.ts'
+import type { PipelineSpec, StageSpec } from './pipeline-spec.ts'
+
+/** Rules that reach beyond one setting, of what every pipeline file has to fulfil. */
+export function checkPipeline(spec: PipelineSpec, root: ConfigNode, findings: Findings): void {
+  const stages = childOf(root, 'stages')
+  const firstByName = new Map<string, number>()
+  for (const [index, stage] of spec.stages.entries()) {
+    const node = stages === undefined ? undefined : childOf(stages, index)
+    if (node !== undefined) checkStage(stage, node, findings)
+    const first = firstByName.get(stage.name)
+    if (first === undefined) {
+      firstByName.set(stage.name, index)
+      continue
+    }
+    findings.at([...stage.path, 'name'], {
+      code: 'CONFIG_INVALID',
+      message: `stages[${first}] has the name "${stage.name}" already`,
+    })
+  }
+  checkTests(spec, findings)
+}
+
+/** Presence is asked of the file: a source with errors of its own is still there. */
+function checkStage(stage: StageSpec, node: ConfigNode, findings: Findings): void {
+  const has = (name: string): boolean => childOf(node, name) !== undefined
+  const refuse = (name: string | null, message: string): void => {
+    const finding = { code: 'CONFIG_INVALID' as const, message }
+    if (name === null) findings.at(stage.path, finding)
+    else findings.atKey([...stage.path, name], finding)
+  }
+  const what = `the stage "${stage.name}"`
+  if (!has('from') && !has('source')) {
+    refuse(null, `${what} reads nothing: it needs "from: TOPIC" or "source: { TYPE: ... }"`)
+  }
+  if (has('from') && has('source')) {
+    refuse('from', `${what} has both "from" and "source"; it reads one of them`)
+  }
+  if (!has('steps') && !has('to') && !has('sink')) {
+    refuse(null, `${what} does nothing: it needs "steps", "to" or "sink"`)
+  }
+  if (has('to') && has('sink')) {
+    refuse('to', `${what} has both "to" and "sink"; for both, add a stage that reads the topic`)
+  }
+  const { initialMs, maxMs } = stage.retry.backoff
+  if (initialMs > maxMs) {
+    refuse('retry', `the first pause of ${what} (${initialMs} ms) is longer than the longest (${maxMs} ms)`)
+  }
+  const [, second] = stage.steps.filter(({ definition }) => definition.type === 'aggregate')
+  if (second !== undefined) {
+    findings.atKey(second.path, {
+      code: 'CONFIG_INVALID',
+      message: `${what} has two aggregates; a stage has one, so give the second a stage of its own`,
+    })
+  }
+}

@@ -1,0 +1,87 @@
+import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
+import type { Expression } from '../core/expression.ts'
+import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
+import type { OperatorDefinition } from '../core/operator.ts'
+
+/**
+ * A pipeline file after reading: every default filled in, every name resolved to its definition, every
+ * setting in the form that code uses (durations in ms, sizes in bytes, expressions not yet bound).
+ */
+export interface PipelineSpec {
+  readonly pipeline: string
+  readonly description: string | null
+  readonly namespace: string
+  /** `embedded` or `kafka://...`; null where the file leaves it to the command line. */
+  readonly log: string | null
+  readonly topics: ReadonlyMap<string, TopicSettings>
+  readonly stages: readonly StageSpec[]
+  readonly tests: readonly TestSpec[]
+}
+
+/** Keys and list indexes from the top of the file, to find the place of a setting. */
+export type ConfigPath = readonly (string | number)[]
+
+export interface TopicSettings {
+  readonly partitions: number
+  readonly retentionMs: number
+}
+
+export interface StageSpec {
+  readonly name: string
+  readonly path: ConfigPath
+  readonly source: Component<SourceDefinition> | null
+  readonly from: readonly string[]
+  readonly steps: readonly StepSpec[]
+  readonly key: Expression | null
+  readonly to: string | null
+  readonly sink: Component<SinkDefinition> | null
+  readonly eventTime: Expression | null
+  readonly start: 'earliest' | 'latest'
+  readonly onError: 'dlq' | 'skip' | 'stop'
+  readonly retry: { readonly max: number; readonly backoff: { readonly initialMs: number; readonly maxMs: number } }
+  readonly idleMs: number
+  readonly maxFutureMs: number
+  readonly limits: { readonly lag: number | null; readonly delayMs: number | null }
+  readonly maxKeys: number
+  /** Other dead-letter and late topics than `<pipeline>.<stage>.dlq` and `.late`. */
+  readonly dlq: string | null
+  readonly late: string | null
+  readonly hooks: readonly HookSpec[]
+}
+
+export interface Component<Definition> {
+  readonly definition: Definition
+  /** The setting as parsed by the definition's schema. */
+  readonly config: unknown
+  readonly path: ConfigPath
+}
+
+export interface StepSpec extends Component<OperatorDefinition> {
+  /** State identity within the stage: the operator's name, then `operator-2`, or what the file says. */
+  readonly id: string
+  readonly if: Expression | null
+}
+
+export interface HookSpec {
+  readonly on: readonly HookEventName[]
+  readonly when: Expression | null
+  readonly listeners: readonly Component<ListenerDefinition>[]
+  readonly path: ConfigPath
+}
+
+export interface TestSpec {
+  readonly name: string
+  readonly path: ConfigPath
+  /** Wall clock at the start, epoch ms; null where the test does not say. */
+  readonly clockMs: number | null
+  readonly partitions: number
+  /** `close`: the sources end before the last `expect`. */
+  readonly end: 'close' | 'open'
+  readonly steps: readonly TestStep[]
+}
+
+export type TestStep =
+  | { readonly kind: 'send'; readonly to: ReadonlyMap<string, readonly unknown[]>; readonly path: ConfigPath }
+  | { readonly kind: 'advance'; readonly byMs: number; readonly path: ConfigPath }
+  | { readonly kind: 'restart'; readonly path: ConfigPath }
+  | { readonly kind: 'expect'; readonly of: ReadonlyMap<string, unknown>; readonly path: ConfigPath }

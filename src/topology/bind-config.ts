@@ -1,0 +1,34 @@
+import { resolve } from 'node:path'
+import { Aggregation, Expression, FilePath, RegularExpression, TextFile } from '../core/expression.ts'
+import { compileAggregation, compileExpression } from '../expressions/compile.ts'
+import { compilePattern } from '../expressions/pattern.ts'
+import type { ConfigPath } from '../spec/pipeline-spec.ts'
+
+export interface BindEnvironment {
+  /** Folder of the pipeline file. */
+  readonly folder: string
+  readonly readText: (absolutePath: string) => string
+  /** Called for what cannot be bound, with the place in the setting; binding goes on. */
+  readonly report: (path: ConfigPath, thrown: unknown) => void
+}
+
+/** Binds every expression, path and file inside a parsed setting, however deep it lies. */
+export function bindConfig(config: unknown, path: ConfigPath, environment: BindEnvironment): void {
+  try {
+    if (config instanceof Expression) config.bind(compileExpression(config.source))
+    else if (config instanceof Aggregation) config.bind(compileAggregation(config.source))
+    else if (config instanceof RegularExpression) config.bind(compilePattern(config.source, ''))
+    else if (config instanceof FilePath) config.bind(resolve(environment.folder, config.source))
+    else if (config instanceof TextFile) {
+      config.bind(environment.readText(resolve(environment.folder, config.path)))
+    } else if (Array.isArray(config)) {
+      for (const [index, item] of config.entries()) bindConfig(item, [...path, index], environment)
+    } else if (config instanceof Map) {
+      for (const [name, item] of config) bindConfig(item, [...path, String(name)], environment)
+    } else if (typeof config === 'object' && config !== null) {
+      for (const [name, item] of Object.entries(config)) bindConfig(item, [...path, name], environment)
+    }
+  } catch (thrown) {
+    environment.report(path, thrown)
+  }
+}

@@ -1,0 +1,89 @@
+import { PipelineError } from '../core/errors.ts'
+import { Aggregation, Expression } from '../core/expression.ts'
+import type { FieldNames } from '../core/operator.ts'
+import { staticFields } from '../expressions/compile.ts'
+import type { ConfigPath, PipelineSpec, StageSpec } from '../spec/pipeline-spec.ts'
+
+type Report = (path: ConfigPath, thrown: unknown) => void
+
+/**
+ * Follows the fields of records from stage to stage and reports an expression that reads a field
+ * which the stage before cannot produce. What is not known stays unknown and is never reported.
+ */
+export function checkFields(spec: PipelineSpec, report: Report): void {
+  const byTopic = new Map<string, FieldNames>()
+  let changed = true
+  // Stages may stand in any order in the file: follow the edges until nothing new is learnt.
+  while (changed) {
+    changed = false
+    for (const stage of spec.stages) {
+      if (stage.to === null || byTopic.has(stage.to)) continue
+      if (!writersKnown(spec, stage.to, byTopic)) continue
+      byTopic.set(stage.to, union(spec.stages.filter(({ to }) => to === stage.to).map((writer) => fieldsOut(writer, byTopic))))
+      changed = true
+    }
+  }
+  for (const stage of spec.stages) checkStage(stage, inputFields(stage, byTopic), report)
+}
+
+function writersKnown(spec: PipelineSpec, topic: string, byTopic: ReadonlyMap<string, FieldNames>): boolean {
+  const written = new Set(spec.stages.map(({ to }) => to))
+  return spec.stages
+    .filter(({ to }) => to === topic)
+    .every((writer) => writer.from.every((from) => byTopic.has(from) || !written.has(from)))
+}
+
+function inputFields(stage: StageSpec, byTopic: ReadonlyMap<string, FieldNames>): FieldNames {
+  return stage.from.length === 0 ? null : union(stage.from.map((topic) => byTopic.get(topic) ?? null))
+}
+
+function fieldsOut(stage: StageSpec, byTopic: ReadonlyMap<string, FieldNames>): FieldNames {
+  return stage.steps.reduce(
+    (fields, step) => afterStep(step, fields),
+    inputFields(stage, byTopic),
+  )
+}
+
+function afterStep(step: StageSpec['steps'][number], before: FieldNames): FieldNames {
+  const after = step.definition.fieldsAfter === undefined ? before : step.definition.fieldsAfter(before, step.config)
+  // A step behind `if` may have been left out.
+  return step.if === null ? after : union([before, after])
+}
+
+function union(all: readonly FieldNames[]): FieldNames {
+  const names = new Set<string>()
+  for (const fields of all) {
+    if (fields === null) return null
+    for (const name of fields) names.add(name)
+  }
+  return names
+}
+
+function checkStage(stage: StageSpec, input: FieldNames, report: Report): void {
+  let fields = input
+  checkExpressions(stage.eventTime, [...stage.path, 'event_time'], { fields, report })
+  for (const step of stage.steps) {
+    checkExpressions(step.if, [...step.path.slice(0, -1), 'if'], { fields, report })
+    checkExpressions(step.config, step.path, { fields, report })
+    fields = afterStep(step, fields)
+  }
+  checkExpressions(stage.key, [...stage.path, 'key'], { fields, report })
+}
+
+function checkExpressions(config: unknown, path: ConfigPath, against: { fields: FieldNames; report: Report }): void {
+  if (against.fields === null) return
+  if (config instanceof Expression || config instanceof Aggregation) {
+    for (const { name } of staticFields(config.source)) {
+      if (!against.fields.has(name)) against.report(path, unknownField(name, against.fields))
+    }
+  } else if (Array.isArray(config)) {
+    for (const [index, item] of config.entries()) checkExpressions(item, [...path, index], against)
+  } else if (typeof config === 'object' && config !== null) {
+    for (const [name, item] of Object.entries(config)) checkExpressions(item, [...path, name], against)
+  }
+}
+
+function unknownField(name: string, fields: ReadonlySet<string>): PipelineError {
+  const known = [...fields].join(', ')
+  return new PipelineError('CONFIG_FIELD', `the stage before produces no field "${name}"; it produces ${known}`)
+}

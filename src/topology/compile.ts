@@ -1,0 +1,135 @@
+import type { StatefulDefinition } from '../core/operator.ts'
+import { PipelineError } from '../core/errors.ts'
+import type { Expression } from '../core/expression.ts'
+import { compileExpression } from '../expressions/compile.ts'
+import type { ConfigPath, HookSpec, PipelineSpec, StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
+import { bindConfig, type BindEnvironment } from './bind-config.ts'
+import { checkFields } from './check-fields.ts'
+import { cutStage } from './cut-stage.ts'
+import { orderNodes } from './order-nodes.ts'
+import { TopicTable } from './topic-table.ts'
+import type { StageHook, Topology } from './topology.ts'
+
+export interface CompileEnvironment {
+  /** Folder of the pipeline file. */
+  readonly folder: string
+  readonly readText: (absolutePath: string) => string
+  /** For tests: partitions of every topic, whatever the file says. */
+  readonly partitions?: number
+}
+
+export interface CompileProblem {
+  readonly severity: 'error' | 'warning'
+  readonly path: ConfigPath
+  readonly thrown: unknown
+}
+
+/** Turns a pipeline into tasks and topics. Everything wrong is reported at once, with its place. */
+export function compileTopology(
+  spec: PipelineSpec,
+  environment: CompileEnvironment,
+): { topology: Topology; problems: readonly CompileProblem[] } {
+  const problems: CompileProblem[] = []
+  const report = (path: ConfigPath, thrown: unknown) => problems.push({ severity: 'error', path, thrown })
+  const bind: BindEnvironment = { ...environment, report }
+  const hooks = spec.stages.flatMap((stage) => {
+    bindStage(stage, bind)
+    return compileHooks(stage, bind)
+  })
+  const prefix = spec.namespace === '' ? '' : `${spec.namespace}.`
+  if (problems.length > 0) {
+    return { topology: { pipeline: spec.pipeline, prefix, topics: [], nodes: [], hooks }, problems }
+  }
+  const topics = new TopicTable(spec, { prefix, partitions: environment.partitions ?? null })
+  const nodes = spec.stages.flatMap((stage) => cutStage(stage, { pipeline: spec.pipeline, prefix, topics }))
+  const ordered = orderNodes(nodes, (stage, message) => report(pathOfStage(spec, stage), topologyError(message)))
+  checkFields(spec, report)
+  problems.push(...warnings(spec))
+  return { topology: { pipeline: spec.pipeline, prefix, topics: topics.all(), nodes: ordered, hooks }, problems }
+}
+
+function topologyError(message: string): PipelineError {
+  return new PipelineError('CONFIG_TOPOLOGY', message)
+}
+
+function pathOfStage(spec: PipelineSpec, stage: string): ConfigPath {
+  return spec.stages.find(({ name }) => name === stage)?.path ?? ['stages']
+}
+
+function bindStage(stage: StageSpec, bind: BindEnvironment): void {
+  bindConfig(stage.key, [...stage.path, 'key'], bind)
+  bindConfig(stage.eventTime, [...stage.path, 'event_time'], bind)
+  for (const component of [stage.source, stage.sink, ...stage.steps]) {
+    if (component !== null) bindConfig(component.config, component.path, bind)
+  }
+  for (const step of stage.steps) bindConfig(step.if, [...step.path.slice(0, -1), 'if'], bind)
+}
+
+function compileHooks(stage: StageSpec, bind: BindEnvironment): StageHook[] {
+  return stage.hooks.flatMap((hook) => {
+    bindWhen(hook, bind)
+    return hook.listeners.map((listener) => {
+      bindConfig(listener.config, listener.path, bind)
+      return {
+        stage: stage.name,
+        on: hook.on,
+        when: hook.when === null ? null : boundOrNull(hook.when),
+        listener: listener.definition,
+        config: listener.config,
+      }
+    })
+  })
+}
+
+function bindWhen(hook: HookSpec, bind: BindEnvironment): void {
+  if (hook.when === null) return
+  try {
+    hook.when.bind(compileExpression(hook.when.source, { scope: ['event', 'value'] }))
+  } catch (thrown) {
+    bind.report([...hook.path, 'when'], thrown)
+  }
+}
+
+/** An expression with an error has been reported and stays unbound: nothing will run. */
+function boundOrNull(expression: Expression): StageHook['when'] {
+  try {
+    return expression.evaluate
+  } catch {
+    return null
+  }
+}
+
+function warnings(spec: PipelineSpec): CompileProblem[] {
+  const written = new Set(spec.stages.flatMap((stage) => writtenTopics(spec, stage)))
+  const unwritten = spec.stages.flatMap((stage) =>
+    stage.from
+      .filter((topic) => !written.has(topic))
+      .map((topic) => warning([...stage.path, 'from'], `no stage of this file writes the topic "${topic}"`)),
+  )
+  const scoped = spec.stages.flatMap((stage) =>
+    stage.steps
+      .filter((step) => isPartitionScoped(step, stage))
+      .map((step) => warning(step.path, dedupeScopeMessage)),
+  )
+  return [...unwritten, ...scoped]
+}
+
+const dedupeScopeMessage =
+  'DEDUPE_SCOPE: duplicates are found within one partition only; `by: key`, or `key:` in the stage ' +
+  'that writes the topic, brings equal records into one partition'
+
+function warning(path: ConfigPath, message: string): CompileProblem {
+  return { severity: 'warning', path, thrown: topologyError(message) }
+}
+
+function writtenTopics(spec: PipelineSpec, stage: StageSpec): string[] {
+  const own = `${spec.pipeline}.${stage.name}`
+  const topics = [stage.dlq ?? `${own}.dlq`, stage.late ?? `${own}.late`]
+  return stage.to === null ? topics : [...topics, stage.to]
+}
+
+function isPartitionScoped(step: StepSpec, stage: StageSpec): boolean {
+  if (step.definition.kind !== 'stateful' || stage.from.length === 0) return false
+  const definition: StatefulDefinition = step.definition
+  return definition.project === undefined && definition.keepsKey?.(step.config) !== true
+}

@@ -1,0 +1,159 @@
+import { invariant } from '../core/errors.ts'
+import type { StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
+import type { TopicTable } from './topic-table.ts'
+import type { NodeStep, SourceInput, StageNode, StageRole, TopicInput, TopologyTopic } from './topology.ts'
+
+export interface CutEnvironment {
+  readonly pipeline: string
+  readonly prefix: string
+  readonly topics: TopicTable
+}
+
+type Part = Pick<StageNode, 'input' | 'steps' | 'output' | 'role'> & { readonly suffix: '' | '.source' | '.repartition' | '.sink' }
+
+/**
+ * Makes one node of a stage, or several joined by internal topics where a part must survive on its
+ * own (a source or a sink beside steps) or where records have to be brought together by another key.
+ */
+export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNode[] {
+  const parts: Part[] = []
+  let input = inputOf(stage, environment.topics)
+  const isStateful = stage.steps.some((step) => step.definition.kind === 'stateful')
+  if (input.kind === 'source' && (stage.sink !== null || isStateful)) {
+    const topic = environment.topics.between(stage.name, 'in', null)
+    parts.push({ suffix: '.source', role: 'producer', input, steps: [], output: toTopic(topic, { key: stage.key?.evaluate ?? null, input }) })
+    input = readingFrom([topic])
+  }
+  const cutSink = stage.sink !== null && (isStateful || (parts.length > 0 && stage.steps.length > 0))
+  const afterSteps = cutSink ? environment.topics.between(stage.name, 'out', partitionsOf(input)) : null
+  const { before, after } = splitAtRepartition(stage.steps, input)
+  if (before !== null) {
+    const topic = environment.topics.between(stage.name, 'repartition', partitionsOf(input))
+    parts.push({
+      suffix: '.repartition', role: 'analysis', input, steps: before,
+      output: { ...toTopic(topic, { key: null, input }), samePartition: false, markers: true },
+    })
+    input = readingFrom([topic])
+  }
+  parts.push({ ...lastStepsPart(stage, { input, steps: after, topics: environment.topics, afterSteps }), suffix: sinkSuffix(parts, { stage, cutSink }) })
+  if (afterSteps !== null) {
+    parts.push({ suffix: '.sink', role: 'sink', input: readingFrom([afterSteps]), steps: [], output: sinkOf(stage) })
+  }
+  return parts.map((part) => nodeOf(part, stage, environment))
+}
+
+/** A stage of source and sink alone has two parts, and the second is its sink. */
+function sinkSuffix(parts: readonly Part[], of: { stage: StageSpec; cutSink: boolean }): '' | '.sink' {
+  return parts.length > 0 && of.stage.sink !== null && !of.cutSink ? '.sink' : ''
+}
+
+function lastStepsPart(
+  stage: StageSpec,
+  at: { input: Part['input']; steps: readonly NodeStep[]; topics: TopicTable; afterSteps: TopologyTopic | null },
+): Omit<Part, 'suffix'> {
+  const { input, steps } = at
+  const role = roleOf(stage, input)
+  if (at.afterSteps !== null) return { role, input, steps, output: toTopic(at.afterSteps, { key: stage.key?.evaluate ?? null, input }) }
+  if (stage.sink !== null) return { role, input, steps, output: sinkOf(stage) }
+  if (stage.to === null) return { role, input, steps, output: null }
+  return { role, input, steps, output: toTopic(at.topics.user(stage.to), { key: stage.key?.evaluate ?? null, input }) }
+}
+
+function inputOf(stage: StageSpec, topics: TopicTable): SourceInput | TopicInput {
+  if (stage.source !== null) {
+    return { kind: 'source', definition: stage.source.definition, config: stage.source.config }
+  }
+  return readingFrom(stage.from.map((name) => topics.user(name)))
+}
+
+function readingFrom(topics: readonly TopologyTopic[]): TopicInput {
+  return { kind: 'topics', topics: topics.map(({ name, partitions }) => ({ name, partitions })) }
+}
+
+function partitionsOf(input: SourceInput | TopicInput): number | null {
+  return input.kind === 'source' ? null : Math.max(...input.topics.map(({ partitions }) => partitions))
+}
+
+function toTopic(topic: TopologyTopic, from: { key: StageNode['eventTime']; input: Part['input'] }) {
+  const samePartition =
+    from.key === null &&
+    from.input.kind === 'topics' &&
+    from.input.topics.every(({ partitions }) => partitions === topic.partitions)
+  return { kind: 'topic', topic: topic.name, partitions: topic.partitions, key: from.key, samePartition, markers: false } as const
+}
+
+function sinkOf(stage: StageSpec): StageNode['output'] {
+  invariant(stage.sink !== null, 'only a stage with a sink has a sink part')
+  return { kind: 'sink', definition: stage.sink.definition, config: stage.sink.config }
+}
+
+/** Steps up to the projection of a stateful step whose records must be brought together, and the rest. */
+function splitAtRepartition(
+  steps: readonly StepSpec[],
+  input: Part['input'],
+): { before: NodeStep[] | null; after: NodeStep[] } {
+  const all: NodeStep[] = []
+  let before: NodeStep[] | null = null
+  for (const step of steps) {
+    const { definition } = step
+    if (definition.kind === 'stateful' && definition.project !== undefined) {
+      all.push({ ...nodeStep(step), part: 'project' })
+      const isTogether = partitionsOf(input) === 1 || definition.keepsKey?.(step.config) === true
+      if (!isTogether) before = all.splice(0)
+      all.push({ ...nodeStep(step), if: null })
+    } else all.push(nodeStep(step))
+  }
+  return { before, after: all }
+}
+
+function nodeStep(step: StepSpec): NodeStep {
+  const { id, definition, config } = step
+  return { id, definition, config, if: step.if?.evaluate ?? null, part: 'whole' }
+}
+
+function roleOf(stage: StageSpec, input: Part['input']): StageRole {
+  if (input.kind === 'source') return 'producer'
+  if (stage.steps.some((step) => step.definition.kind === 'stateful' && step.definition.project !== undefined)) return 'analysis'
+  return stage.sink !== null ? 'sink' : 'cleaning'
+}
+
+function nodeOf(part: Part, stage: StageSpec, environment: CutEnvironment): StageNode {
+  const { input, steps, output } = part
+  const isFirst = input.kind === 'source' || stage.from.includes(input.topics[0]?.name ?? '')
+  const isStateful = steps.some((step) => step.definition.kind === 'stateful' && step.part === 'whole')
+  const eventTime = isFirst ? (stage.eventTime?.evaluate ?? null) : null
+  const tasks = taskCount(part)
+  const partitions = partitionsOf(input) ?? 1
+  return {
+    id: `${stage.name}${part.suffix}`,
+    stage: stage.name,
+    role: part.role,
+    group: `${environment.prefix}${environment.pipeline}.${stage.name}${part.suffix}`,
+    input,
+    decode: decodeOf(part, eventTime),
+    steps,
+    eventTime,
+    needsEventTime: eventTime !== null || isStateful || (output?.kind === 'topic' && output.markers),
+    output,
+    deadLetterTopic: environment.topics.aside(stage.name, 'dead_letter', { name: stage.dlq, partitions }),
+    lateTopic: isStateful ? environment.topics.aside(stage.name, 'late', { name: stage.late, partitions }) : '',
+    settings: {
+      start: stage.start, onError: stage.onError, retry: stage.retry, idleMs: stage.idleMs,
+      maxFutureMs: stage.maxFutureMs, limits: stage.limits, maxKeys: stage.maxKeys,
+    },
+    tasks,
+  }
+}
+
+function decodeOf(part: Part, eventTime: StageNode['eventTime']): StageNode['decode'] {
+  const first = part.steps[0]
+  if (first?.definition.type === 'parse' && (first.config as { field: unknown }).field === null) return 'raw'
+  const readsValue = part.steps.length > 0 || eventTime !== null || (part.output?.kind === 'topic' && part.output.key !== null)
+  return readsValue ? 'json' : 'none'
+}
+
+function taskCount(part: Part): number {
+  if (part.input.kind === 'source') return 1
+  if (part.output?.kind === 'sink' && part.output.definition.singleTask(part.output.config)) return 1
+  return Math.max(...part.input.topics.map(({ partitions }) => partitions))
+}

@@ -1,0 +1,32 @@
+import type { StageNode } from './topology.ts'
+
+/** The topics that a node writes, with those for records set aside. */
+export function topicsWrittenBy(node: StageNode): string[] {
+  const aside = [node.deadLetterTopic, node.lateTopic].filter((topic) => topic !== '')
+  return node.output?.kind === 'topic' ? [node.output.topic, ...aside] : aside
+}
+
+export function topicsReadBy(node: StageNode): string[] {
+  return node.input.kind === 'topics' ? node.input.topics.map(({ name }) => name) : []
+}
+
+/** Upstream before downstream, otherwise in the order of the file. A stage on a cycle is reported. */
+export function orderNodes(nodes: readonly StageNode[], report: (stage: string, message: string) => void): StageNode[] {
+  const ordered: StageNode[] = []
+  const left = new Set(nodes)
+  while (left.size > 0) {
+    const next = [...left].find((node) => !topicsReadBy(node).some((topic) => isWrittenBy(left, topic)))
+    if (next === undefined) {
+      const names = [...new Set([...left].map(({ stage }) => stage))]
+      report(names[0]!, `the stages ${names.join(', ')} read, directly or through each other, what they write`)
+      return [...ordered, ...left]
+    }
+    ordered.push(next)
+    left.delete(next)
+  }
+  return ordered
+}
+
+function isWrittenBy(left: ReadonlySet<StageNode>, topic: string): boolean {
+  return [...left].some((writer) => topicsWrittenBy(writer).includes(topic))
+}

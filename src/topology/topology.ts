@@ -1,0 +1,106 @@
+import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
+import type { Evaluate } from '../core/expression.ts'
+import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
+import type { TopicSpec } from '../core/log.ts'
+import type { OperatorDefinition } from '../core/operator.ts'
+
+/** A pipeline ready to run, as a value: it can be printed, drawn, compared and tested without running. */
+export interface Topology {
+  readonly pipeline: string
+  /** Prefix of groups, tasks and internal topics; empty or ending in a point. */
+  readonly prefix: string
+  readonly topics: readonly TopologyTopic[]
+  /** Upstream before downstream. */
+  readonly nodes: readonly StageNode[]
+  readonly hooks: readonly StageHook[]
+}
+
+export interface TopologyTopic extends TopicSpec {
+  readonly kind: 'user' | 'internal' | 'repartition' | 'dead_letter' | 'late'
+}
+
+/** A stage, or the part of one that the compiler cut off by an internal topic. */
+export interface StageNode {
+  /** The stage's name, with a suffix for its parts: `totals`, `totals.repartition`. */
+  readonly id: string
+  readonly stage: string
+  readonly role: StageRole
+  readonly group: string
+  readonly input: SourceInput | TopicInput
+  /** `none` hands the bytes on unread; `raw` leaves decoding to a first step `parse`. */
+  readonly decode: 'json' | 'raw' | 'none'
+  readonly steps: readonly NodeStep[]
+  readonly eventTime: Evaluate | null
+  /** Whether the node needs each record's event time: it keeps state or writes markers. */
+  readonly needsEventTime: boolean
+  /** null: the steps are all there is, for their events. */
+  readonly output: TopicOutput | SinkOutput | null
+  readonly deadLetterTopic: string
+  readonly lateTopic: string
+  readonly settings: NodeSettings
+  /** One task, or one per input partition. */
+  readonly tasks: number
+}
+
+export const stageRoles = ['producer', 'cleaning', 'analysis', 'sink'] as const
+export type StageRole = (typeof stageRoles)[number]
+
+export interface SourceInput {
+  readonly kind: 'source'
+  readonly definition: SourceDefinition
+  readonly config: unknown
+}
+
+export interface TopicInput {
+  readonly kind: 'topics'
+  readonly topics: readonly { readonly name: string; readonly partitions: number }[]
+}
+
+export interface TopicOutput {
+  readonly kind: 'topic'
+  readonly topic: string
+  readonly partitions: number
+  /** null: the input's key stays, or the key that a step made. */
+  readonly key: Evaluate | null
+  /** Whether a record goes to the partition that it came from, so that task p writes partition p alone. */
+  readonly samePartition: boolean
+  /** Whether the topic carries watermark markers. */
+  readonly markers: boolean
+}
+
+export interface SinkOutput {
+  readonly kind: 'sink'
+  readonly definition: SinkDefinition
+  readonly config: unknown
+}
+
+export interface NodeStep {
+  readonly id: string
+  readonly definition: OperatorDefinition
+  readonly config: unknown
+  readonly if: Evaluate | null
+  /** `project`: only the projection of a stateful step, whose other part runs later or elsewhere. */
+  readonly part: 'whole' | 'project'
+}
+
+export interface NodeSettings {
+  readonly start: 'earliest' | 'latest'
+  readonly onError: 'dlq' | 'skip' | 'stop'
+  readonly retry: { readonly max: number; readonly backoff: { readonly initialMs: number; readonly maxMs: number } }
+  readonly idleMs: number
+  readonly maxFutureMs: number
+  readonly limits: { readonly lag: number | null; readonly delayMs: number | null }
+  readonly maxKeys: number
+}
+
+export interface StageHook {
+  readonly stage: string
+  readonly on: readonly HookEventName[]
+  readonly when: Evaluate | null
+  readonly listener: ListenerDefinition
+  readonly config: unknown
+}
+
+export function taskId(topology: Topology, node: StageNode, index: number): string {
+  return `${topology.prefix}${topology.pipeline}.${node.id}/${index}`
+}

@@ -1,0 +1,30 @@
+import { defineConfig } from 'vitest/config'
+
+/** Node runs the TypeScript files itself, as in production: no transform comes between. */
+const experimental = { viteModuleRunner: false, nodeLoader: false }
+
+export default defineConfig({
+  test: {
+    experimental,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          experimental,
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', 'test/peers/**'],
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          experimental,
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 60_000,
+          // Each of them starts processes that want a core of their own.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
