@@ -96,6 +96,7 @@ function zoneMs(text: string, at: number): number {
   const hasColon = left === 6 && text.charCodeAt(at + 3) === colon
   if (left !== 3 && left !== 5 && !hasColon) return Number.NaN
   const minutes = left === 3 ? 0 : digits(text, text.length - 2, 2)
-  const offsetMs = clockMs(digits(text, at + 1, 2), minutes, 0)
+  const hours = digits(text, at + 1, 2)
+  const offsetMs = hours < 24 ? clockMs(hours, minutes, 0) : Number.NaN
   return sign === dash ? -offsetMs : offsetMs
 }

@@ -108,6 +108,8 @@ interface DefinitionBase<Type extends string, Config extends z.ZodType> {
 export interface StatelessDefinition<Type extends string = string, Config extends z.ZodType = z.ZodType>
   extends DefinitionBase<Type, Config> {
   readonly kind: 'stateless'
+  /** Whether one record can become several. */
+  readonly emitsMany?: boolean
   create(config: z.output<Config>): StatelessOperator
 }
 

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { PipelineError } from './errors.ts'
 
 export type Header = readonly [name: string, value: Uint8Array]
@@ -69,6 +70,7 @@ export class RecordBatch {
   readonly #valueEnd: Uint32Array
   readonly #headersEnd: Uint32Array
   readonly #flags: Uint32Array
+  #isAscii: boolean | null = null
 
   /** @throws PipelineError LOG_CORRUPT when the bytes are no batch. */
   constructor(bytes: Uint8Array) {
@@ -102,6 +104,12 @@ export class RecordBatch {
     this.bytes = aligned
   }
 
+  /** Whether all keys, values and headers are ASCII: their text is then cheaper to make. */
+  get isAscii(): boolean {
+    this.#isAscii ??= isAscii(this.#data)
+    return this.#isAscii
+  }
+
   isMarker(index: number): boolean {
     return (this.#flags[index]! & flag.marker) !== 0
   }
@@ -124,7 +132,8 @@ export class RecordBatch {
 
   valueText(index: number): string | null {
     if ((this.#flags[index]! & flag.nullValue) !== 0) return null
-    return this.#data.toString('utf8', this.#keyEnd[index], this.#valueEnd[index])
+    const encoding = this.isAscii ? 'latin1' : 'utf8'
+    return this.#data.toString(encoding, this.#keyEnd[index], this.#valueEnd[index])
   }
 
   /** The encoded headers, to hand on unread; empty when there are none. */

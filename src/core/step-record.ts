@@ -67,6 +67,11 @@ export class StepRecord {
     return this.#batch?.valueText(this.#index) ?? null
   }
 
+  /** Whether the bytes cannot hold invalid UTF-8, because their whole batch is ASCII. */
+  get isAscii(): boolean {
+    return this.#batch?.isAscii ?? true
+  }
+
   get headerBytes(): Uint8Array {
     return this.#batch?.headerBytes(this.#index) ?? emptyBytes
   }

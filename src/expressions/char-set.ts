@@ -43,16 +43,34 @@ export const whiteSpace: CharSet = setOf([
 export const lineEnds: CharSet = setOf([[10, 10], [13, 13], [0x2028, 0x2029]])
 export const allCharacters: CharSet = [[0, maxCodePoint]]
 
-const nonAsciiText: CharSet = complementOf(unionOf([[[0, 127]], whiteSpace]))
-
 /**
- * A set that holds at least what `set` matches when case is ignored: ASCII letters in both cases, and
- * all letters beyond ASCII where it has any (without the flag `u`, JavaScript folds none into ASCII).
+ * The set with all characters that JavaScript takes for the same when case is ignored (without the flag
+ * `u`, where no character beyond ASCII is the same as one of ASCII).
  */
 export function ignoringCase(set: CharSet): CharSet {
-  const more: [number, number][] = []
-  for (let code = 65; code <= 90; code++) {
-    if (overlap(set, [[code, code], [code + 32, code + 32]])) more.push([code, code], [code + 32, code + 32])
+  const more = caseFamilies().filter((family) => family.some((code) => overlap(set, [[code, code]])))
+  return unionOf([set, more.flat().map((code) => [code, code] as const)])
+}
+
+let families: readonly (readonly number[])[] | null = null
+
+/** Characters that differ in case only; found on first use, which takes some milliseconds. */
+function caseFamilies(): readonly (readonly number[])[] {
+  families ??= findCaseFamilies()
+  return families
+}
+
+function findCaseFamilies(): readonly (readonly number[])[] {
+  const byCapital = new Map<number, number[]>()
+  for (let code = 0; code <= 0xffff; code++) {
+    const text = String.fromCharCode(code)
+    const capital = text.toUpperCase()
+    if (capital === text || capital.length !== 1) continue
+    const capitalCode = capital.charCodeAt(0)
+    if (code >= 128 && capitalCode < 128) continue
+    const family = byCapital.get(capitalCode)
+    if (family === undefined) byCapital.set(capitalCode, [capitalCode, code])
+    else family.push(code)
   }
-  return unionOf([set, more, overlap(set, nonAsciiText) ? nonAsciiText : []])
+  return [...byCapital.values()]
 }

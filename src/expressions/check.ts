@@ -7,6 +7,7 @@ import { checkArguments } from './check-arguments.ts'
 import { ExpressionError } from './expression-error.ts'
 import { functionsByName } from './functions.ts'
 import { maxSourceDepth } from './limits.ts'
+import { functionNameOf } from './method-names.ts'
 import { arithmeticOperators, comparisonOperators, refusedNodes } from './refused-nodes.ts'
 import { refusedNames } from './values.ts'
 
@@ -204,13 +205,14 @@ export class Checker {
       return this.#refuse(`the aggregate function ${name} ${why}`, callee)
     }
     const known = [...functionsByName.keys(), ...(this.#options.aggregates ? aggregateFunctions : [])]
-    return this.#refuse(`unknown function "${name}"${didYouMean(name, known)}`, callee)
+    const javascript = functionsByName.get(functionNameOf(name))
+    const hint = javascript === undefined ? didYouMean(name, known) : `; write ${javascript.signature}`
+    return this.#refuse(`unknown function "${name}"${hint}`, callee)
   }
 
   #methodHint(method: string): string {
-    const snake = method.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-    const definition = functionsByName.get(snake)
-    if (definition === undefined) return `methods cannot be called, only functions: ${method}(...)`
+    const definition = functionsByName.get(functionNameOf(method))
+    if (definition === undefined) return `methods cannot be called, and there is no function ${method}`
     return `methods cannot be called: write ${definition.signature}`
   }
 

@@ -27,4 +27,6 @@ export const maxPatternLength = 4_096
  * Characters that the searches for all matches in one text may look at together. Each search is linear,
  * but on hostile text each of many may run to the end of the text.
  */
-export const maxSearchSteps = 100_000_000
+export const maxSearchSteps = 10_000_000
+/** Characters of text that cost one unit of fuel for the slower of the two regular expression engines. */
+export const searchedCharsPerFuel = 8

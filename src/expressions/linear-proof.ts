@@ -1,4 +1,4 @@
-import { type CharSet, ignoringCase, overlap, unionOf } from './char-set.ts'
+import { type CharSet, overlap, unionOf } from './char-set.ts'
 import type { ParsedPattern, PatternNode, PatternSequence } from './pattern-syntax.ts'
 
 /** Ways to match one start of the text that a backtracking engine may have to try. */
@@ -17,8 +17,8 @@ const maxStepsPerStart = 512
  * - a pattern with an unbounded repetition before its end begins with `^`, so that there is one place
  *   only where a match can begin.
  */
-export function isProvablyLinear(pattern: ParsedPattern, options: { ignoreCase: boolean; multiline: boolean }): boolean {
-  const proof = new LinearProof(options.ignoreCase)
+export function isProvablyLinear(pattern: ParsedPattern, options: { multiline: boolean }): boolean {
+  const proof = new LinearProof()
   return pattern.alternatives.every((sequence) => proof.accepts(sequence, options.multiline))
 }
 
@@ -30,15 +30,10 @@ interface Follow {
 }
 
 class LinearProof {
-  readonly #ignoreCase: boolean
   #ways = 1
   #steps = 0
   #unboundedInside = false
   #failed = false
-
-  constructor(ignoreCase: boolean) {
-    this.#ignoreCase = ignoreCase
-  }
 
   accepts(sequence: PatternSequence, multiline: boolean): boolean {
     this.#ways = 1
@@ -61,7 +56,7 @@ class LinearProof {
     switch (node.kind) {
       case 'set':
         this.#steps += 1
-        return { first: this.#folded(node.set), free: false }
+        return { first: node.set, free: false }
       case 'assertion':
         // What follows an assertion still limits what can come, but the pattern can fail here.
         return { first: after.first, free: false }
@@ -86,7 +81,7 @@ class LinearProof {
       const begin = this.#alternatives(node.node.alternatives, after)
       return { first: unionOf([begin.first, after.first]), free: begin.free || after.free }
     }
-    const set = this.#folded(node.node.kind === 'set' ? node.node.set : [])
+    const set = node.node.kind === 'set' ? node.node.set : []
     const isEnd = after.free && after.first.length === 0
     const isDecided = !overlap(set, after.first)
     if (node.most === Infinity) {
@@ -98,10 +93,6 @@ class LinearProof {
       if (!isEnd && !isDecided) this.#ways *= node.most - node.least + 1
     }
     return node.least === 0 ? { first: unionOf([set, after.first]), free: after.free } : { first: set, free: false }
-  }
-
-  #folded(set: CharSet): CharSet {
-    return this.#ignoreCase ? ignoringCase(set) : set
   }
 
   #fail(after: Follow): Follow {

@@ -11,7 +11,7 @@ import type { ParsedPattern, PatternNode, PatternSequence } from './pattern-synt
  * @throws ExpressionError when the pattern is too large for RE2.
  */
 export function linearPattern(parsed: ParsedPattern, flags: string): Pattern {
-  const re2Flags = (flags.includes('i') ? RE2JS.CASE_INSENSITIVE : 0) | (flags.includes('m') ? RE2JS.MULTILINE : 0)
+  const re2Flags = flags.includes('m') ? RE2JS.MULTILINE : 0
   try {
     return new LinearPattern(RE2JS.compile(writeAlternatives(parsed.alternatives), re2Flags), parsed)
   } catch (thrown) {

@@ -1,4 +1,4 @@
-import { allCharacters, type CharSet, complementOf, digits, lineEnds, setOf, unionOf, whiteSpace, wordCharacters } from './char-set.ts'
+import { allCharacters, type CharSet, complementOf, digits, ignoringCase, lineEnds, setOf, unionOf, whiteSpace, wordCharacters } from './char-set.ts'
 import { ExpressionError } from './expression-error.ts'
 import { maxSourceDepth } from './limits.ts'
 
@@ -18,11 +18,11 @@ export interface ParsedPattern {
 
 /**
  * Parses what JavaScript has accepted as a regular expression, as far as it can be matched in linear
- * time: without look-around and back-references.
+ * time: without look-around and back-references. Sets hold all that they match under the flags i and s.
  * @throws ExpressionError with the place in the source.
  */
-export function parsePattern(source: string, options: { dotAll: boolean }): ParsedPattern {
-  const parser = new PatternParser(source, options.dotAll ? allCharacters : complementOf(lineEnds))
+export function parsePattern(source: string, flags: string): ParsedPattern {
+  const parser = new PatternParser(source, flags)
   const alternatives = parser.parseAlternatives(0)
   return { alternatives, groupNames: parser.groupNames, groupCount: parser.groupCount }
 }
@@ -42,11 +42,13 @@ class PatternParser {
   groupCount = 0
   readonly #source: string
   readonly #dot: CharSet
+  readonly #ignoreCase: boolean
   #at = 0
 
-  constructor(source: string, dot: CharSet) {
+  constructor(source: string, flags: string) {
     this.#source = source
-    this.#dot = dot
+    this.#dot = flags.includes('s') ? allCharacters : complementOf(lineEnds)
+    this.#ignoreCase = flags.includes('i')
   }
 
   parseAlternatives(depth: number): PatternSequence[] {
@@ -67,7 +69,7 @@ class PatternParser {
     if (this.#take('[')) return { kind: 'set', set: this.#class() }
     if (this.#take('\\b')) return { kind: 'assertion', code: '\\b' }
     if (this.#take('\\B')) return { kind: 'assertion', code: '\\B' }
-    return { kind: 'set', set: this.#atom({ inClass: false }) }
+    return { kind: 'set', set: this.#folded(this.#atom({ inClass: false })) }
   }
 
   #group(depth: number): PatternNode {
@@ -123,8 +125,12 @@ class PatternParser {
       // As in JavaScript, `-` beside a class such as \d is itself.
       parts.push(from === null || to === null ? unionOf([first, last, [[45, 45]]]) : [[from, to]])
     }
-    const all = unionOf(parts)
+    const all = this.#folded(unionOf(parts))
     return negated ? complementOf(all) : all
+  }
+
+  #folded(set: CharSet): CharSet {
+    return this.#ignoreCase ? ignoringCase(set) : set
   }
 
   #atom({ inClass }: { inClass: boolean }): CharSet {

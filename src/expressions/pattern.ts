@@ -8,7 +8,8 @@ import { nativePattern } from './pattern-native.ts'
 
 /**
  * Compiles a regular expression of JavaScript's syntax to one that takes time linear in the text: the
- * engine's own where the pattern is provably harmless there (several times as fast), RE2 otherwise.
+ * engine's own where the pattern is provably harmless there (several times as fast), RE2 otherwise,
+ * for which with the flag m a line ends at \n only.
  * @param flags any of i, m, s and u; searching from a place or for all matches is up to the caller.
  * @throws ExpressionError with the place in the source.
  */
@@ -19,7 +20,7 @@ export function compilePattern(source: string, flags = ''): Pattern {
   const unknown = [...flags].find((flag) => !'imsu'.includes(flag))
   if (unknown !== undefined) throw new ExpressionError(`the flag ${unknown} is not available; use i, m, s or g`, 0)
   validate(source, flags)
-  const parsed = parsePattern(source, { dotAll: flags.includes('s') })
+  const parsed = parsePattern(source, flags)
   return runsNatively(parsed, { source, flags }) ? nativePattern(source, flags, parsed) : linearPattern(parsed, flags)
 }
 
@@ -34,11 +35,10 @@ function validate(source: string, flags: string): void {
 }
 
 function runsNatively(parsed: ParsedPattern, { source, flags }: { source: string; flags: string }): boolean {
-  const ignoreCase = flags.includes('i')
   // With both flags letters beyond ASCII fold into ASCII, which the proof does not follow; without `u`
   // the engine reads characters beyond 16 bits as two.
-  if (flags.includes('u') ? ignoreCase : surrogates.test(source)) return false
-  return isProvablyLinear(parsed, { ignoreCase, multiline: flags.includes('m') })
+  if (flags.includes('u') ? flags.includes('i') : surrogates.test(source)) return false
+  return isProvablyLinear(parsed, { multiline: flags.includes('m') })
 }
 
 const surrogates = /[\ud800-\udfff]|\\u\{|\\u[dD][89a-fA-F]/

@@ -7,6 +7,8 @@ export interface DeadLetterOrigin {
   readonly partition: number
   readonly offset: number | null
   readonly attempts: number
+  /** Replaces secrets in a text. */
+  readonly mask: (text: string) => string
 }
 
 const maxMessageLength = 1_000
@@ -17,7 +19,7 @@ export function deadLetterHeaders(original: readonly Header[], failure: RecordFa
     ['millrace-dlq-stage', origin.stage],
     ['millrace-dlq-step', failure.step],
     ['millrace-dlq-code', failure.code],
-    ['millrace-dlq-message', failure.message.slice(0, maxMessageLength)],
+    ['millrace-dlq-message', origin.mask(failure.message).slice(0, maxMessageLength)],
     ['millrace-dlq-attempts', String(origin.attempts)],
     ...originFacts('millrace-dlq', origin),
   ]
@@ -25,14 +27,14 @@ export function deadLetterHeaders(original: readonly Header[], failure: RecordFa
 }
 
 /** The original headers and, behind them, where the late record came from. */
-export function lateHeaders(original: readonly Header[], origin: DeadLetterOrigin): Uint8Array {
+export function lateHeaders(original: readonly Header[], origin: Omit<DeadLetterOrigin, 'attempts' | 'mask'>): Uint8Array {
   return encodeHeaders([
     ...original,
     ...present([['millrace-late-stage', origin.stage], ...originFacts('millrace-late', origin)]),
   ])
 }
 
-function originFacts(prefix: string, origin: DeadLetterOrigin): (readonly [string, string | null])[] {
+function originFacts(prefix: string, origin: Pick<DeadLetterOrigin, 'topic' | 'partition' | 'offset'>): (readonly [string, string | null])[] {
   if (origin.topic === null) return []
   return [
     [`${prefix}-topic`, origin.topic],

@@ -3,6 +3,7 @@ import type { EndpointEnvironment } from '../core/endpoints.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
 import type { ListenerEnvironment } from '../core/hook.ts'
 import type { Log } from '../core/log.ts'
+import type { Telemetry } from '../core/telemetry.ts'
 import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { HookRunner } from './hook-runner.ts'
 import { WriterLinks } from './link-topologies.ts'
@@ -20,7 +21,10 @@ export interface RunEnvironment {
   readonly random: Random
   readonly endpoints: EndpointEnvironment
   readonly listeners: ListenerEnvironment
+  readonly telemetry: Telemetry
   readonly notice: (message: string) => void
+  /** Replaces secrets in what leaves the process beside the records, such as messages in dead letters. */
+  readonly mask: (text: string) => string
   /** Keep waiting for input after a bounded end. */
   readonly follow: boolean
 }
@@ -112,7 +116,7 @@ export class PipelineRun {
   }
 
   #task(node: StageNode, index: number, shared: { board: ProgressBoard; links: WriterLinks; meter: StageMeter }): StageTask {
-    const { clock, random, log, endpoints, notice, follow } = this.#environment
+    const { clock, random, log, endpoints, notice, follow, mask, telemetry } = this.#environment
     const id = taskId(this.topology, node, index)
     const inputs = inputsOf(node, index)
     const tracker = new WatermarkTracker(
@@ -123,12 +127,13 @@ export class PipelineRun {
     const events = new TaskEvents({ runner: this.#hooks.get(node.stage)!, clock, pipeline: this.topology.pipeline, stage: node.stage })
     const partitions = new Map(this.topology.topics.map((topic) => [topic.name, topic.partitions]))
     const step = new SliceStep({
-      node, clock, tracker, events, taskId: id, pipeline: this.topology.pipeline,
+      node, clock, tracker, events, mask, taskId: id, taskIndex: index,
       partitionsOf: (topic) => partitions.get(topic)!,
     })
     const endingTasks = node.input.kind === 'source' ? null : allOrNull(node.input.topics.map(({ name }) => shared.links.endingTasks(name)))
     return new StageTask({
-      id, node, inputs, endingTasks, follow, log, clock, random, tracker, step, events, notice,
+      id, node, inputs, endingTasks, follow, log, clock, random, tracker, step, events, notice, telemetry,
+      pipeline: this.topology.pipeline,
       environment: endpoints, board: shared.board, meter: shared.meter,
     })
   }

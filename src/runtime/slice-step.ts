@@ -180,7 +180,7 @@ export class SliceStep {
     } catch (thrown) {
       this.#chain.rollBackState()
       this.#output.dropRecord()
-      this.#fail(this.#failureOf(thrown))
+      this.#fail(this.#chain.failureOf(thrown))
     }
   }
 
@@ -193,7 +193,7 @@ export class SliceStep {
     }
     const text = record.valueText
     try {
-      if (text !== null && text.includes('\uFFFD')) refuseInvalidUtf8(record)
+      if (text !== null && !record.isAscii && text.includes('\uFFFD')) refuseInvalidUtf8(record)
       record.value = text === null ? null : decodeJson(text)
     } catch (thrown) {
       record.value = null
@@ -213,21 +213,6 @@ export class SliceStep {
 
   #count(disposition: Disposition, by: number): void {
     this.#stats.dispositions[dispositions.indexOf(disposition)]! += by
-  }
-
-  #failureOf(thrown: unknown): RecordFailure {
-    if (thrown instanceof RecordFailure) {
-      thrown.step ??= this.#chain.currentStep
-      return thrown
-    }
-    // Only a value nested too deep for the stack makes an operator throw this.
-    if (thrown instanceof RangeError) {
-      const failure = new RecordFailure('RECORD_ENCODE', thrown.message)
-      failure.step = this.#chain.currentStep
-      return failure
-    }
-    if (thrown instanceof PipelineError) throw thrown
-    throw new PipelineError('INVARIANT', `the step "${this.#chain.currentStep ?? 'output'}" of the stage "${this.#node.stage}" threw: ${messageOf(thrown)}`, { cause: thrown })
   }
 
   #fail(failure: RecordFailure): void {

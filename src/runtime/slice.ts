@@ -38,9 +38,11 @@ export interface SinkBatch {
 export interface StepEnvironment {
   readonly node: StageNode
   readonly taskId: string
-  readonly pipeline: string
+  readonly taskIndex: number
   readonly partitionsOf: (topic: string) => number
   readonly tracker: WatermarkTracker
   readonly clock: Clock
   readonly events: TaskEvents
+  /** Replaces secrets in a text. */
+  readonly mask: (text: string) => string
 }

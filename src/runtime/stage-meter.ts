@@ -22,12 +22,18 @@ export class StageMeter {
   firstUs = Number.NaN
   lastUs = Number.NaN
 
+  /** Longest wait of a record in the slice added last, µs. */
+  slowestUs = 0
+
   /** @param committedUs when the commit of the slice returned. */
   addSlice(stats: SliceStats, committedUs: number): void {
+    this.slowestUs = 0
     for (let index = 0; index < stats.records; index++) {
       const commitUs = committedUs - stats.endUs[index]!
       this.run.add(stats.runUs[index]!)
-      this.wait.add(stats.waitUs[index]! + commitUs)
+      const waitUs = stats.waitUs[index]! + commitUs
+      this.wait.add(waitUs)
+      if (waitUs > this.slowestUs) this.slowestUs = waitUs
       this.commitUs += commitUs
     }
     this.queueUs += stats.queueUs

@@ -30,6 +30,7 @@ export class StageOutput implements ChainEnd {
   readonly #main: PartitionBuilders | null
   readonly #sink: RecordBatchBuilder | null
   readonly #keepsBytes: boolean
+  readonly #ownPartition: number
   #sinkParts: number[] = []
   #sinkIndexes: number[] = []
   /** Results of the current record: values and keys side by side, `#staged` of them. */
@@ -61,6 +62,7 @@ export class StageOutput implements ChainEnd {
     this.#main = node.output?.kind === 'topic' ? this.#collector.topic(node.output.topic, node.output.partitions) : null
     this.#sink = node.output?.kind === 'sink' ? new RecordBatchBuilder(taskId) : null
     this.#keepsBytes = node.steps.length === 0
+    this.#ownPartition = this.#main === null ? 0 : environment.taskIndex % this.#main.partitions
   }
 
   begin(slice: { stats: SliceStats; nowUs: number; nowMs: number }): void {
@@ -140,6 +142,7 @@ export class StageOutput implements ChainEnd {
     growing.value = record.valueBytes
     growing.headers = deadLetterHeaders(batch.headers(this.#index), failure, {
       stage: this.#node.stage, topic: origin.topic, partition: origin.partition, offset: record.offset, attempts: 1,
+      mask: this.#environment.mask,
     })
     this.#aside(this.#node.deadLetterTopic, origin.partition)
   }
@@ -150,7 +153,7 @@ export class StageOutput implements ChainEnd {
     this.#growing.key = made.key
     this.#growing.value = made.valueText
     this.#growing.headers = deadLetterHeaders([], failure, {
-      stage: this.#node.stage, topic: null, partition: 0, offset: null, attempts: 1,
+      stage: this.#node.stage, topic: null, partition: 0, offset: null, attempts: 1, mask: this.#environment.mask,
     })
     this.#aside(this.#node.deadLetterTopic, 0)
   }
@@ -210,7 +213,9 @@ export class StageOutput implements ChainEnd {
     // A result has no input record, even if one moved the watermark that made it.
     const part = this.#part
     this.#part = null
-    this.#append()
+    // Results without a key are one group: in one partition they keep their order.
+    if (this.#growing.key === null && this.#main !== null) this.#main.append(this.#ownPartition, this.#growing)
+    else this.#append()
     this.#part = part
   }
 
@@ -221,7 +226,7 @@ export class StageOutput implements ChainEnd {
     growing.value = batch.value(this.#index)
     const offset = origin.topic === null ? null : Number(origin.baseOffset) + batch.offsetDelta[this.#index]!
     growing.headers = lateHeaders(batch.headers(this.#index), {
-      stage: this.#node.stage, topic: origin.topic, partition: origin.partition, offset, attempts: 1,
+      stage: this.#node.stage, topic: origin.topic, partition: origin.partition, offset,
     })
     this.#isLate = false
     this.#aside(this.#node.lateTopic, origin.partition)

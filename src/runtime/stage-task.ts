@@ -3,6 +3,7 @@ import type { EndpointEnvironment, Sink } from '../core/endpoints.ts'
 import { RecordFailure, type PipelineError } from '../core/errors.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { Log, StateChange, TaskCommit, TaskLog } from '../core/log.ts'
+import type { Telemetry } from '../core/telemetry.ts'
 import type { StageNode } from '../topology/topology.ts'
 import type { ProgressBoard } from './progress-board.ts'
 import { retryWhileUnavailable } from './retry.ts'
@@ -11,6 +12,7 @@ import type { SliceStep } from './slice-step.ts'
 import type { StageMeter } from './stage-meter.ts'
 import type { TaskEvents } from './task-events.ts'
 import { LogInput, SourceInput, sourcePositions, type InputSlice, type TaskInput } from './task-input.ts'
+import { LimitsWatch } from './limits-watch.ts'
 import { expectsOnlySilent, noteIdleWriters } from './idle-writers.ts'
 import type { WatermarkTracker } from './watermark.ts'
 import type { HookEvent } from '../core/hook.ts'
@@ -31,6 +33,8 @@ export interface StageTaskOptions {
   readonly step: SliceStep
   readonly meter: StageMeter
   readonly events: TaskEvents
+  readonly telemetry: Telemetry
+  readonly pipeline: string
   readonly notice: (message: string) => void
 }
 
@@ -48,6 +52,7 @@ export class StageTask {
   #input: TaskInput | null = null
   #sink: Sink | null = null
   #inFlight: Promise<void> = Promise.resolve()
+  readonly #limits: LimitsWatch
   #hasFinished = false
   #flushAtUs = Number.POSITIVE_INFINITY
 
@@ -55,6 +60,7 @@ export class StageTask {
     this.#options = options
     this.id = options.id
     this.node = options.node
+    this.#limits = new LimitsWatch(options.node.settings.limits, options.events)
   }
 
   /** Opens the task, works until its input ends or the signal aborts, and closes it again. */
@@ -175,12 +181,18 @@ export class StageTask {
   }
 
   async #settle(commit: TaskCommit, of: { result: StepResult; caused: readonly HookEvent[] }): Promise<void> {
-    const { meter, events } = this.#options
+    const { meter, events, telemetry, pipeline, node } = this.#options
+    const { stats } = of.result
     await this.#log!.commit(commit)
-    meter.addSlice(of.result.stats, this.#nowUs())
+    const committedUs = this.#nowUs()
+    meter.addSlice(stats, committedUs)
     events.publishAll(of.caused)
-    const { records } = of.result.stats
-    if (records > 0) events.publish('batch_processed', { records, task: this.id })
+    const { records, waitUs, runUs, endUs } = stats
+    if (records === 0) return
+    telemetry.sliceCommitted({ pipeline, stage: node.stage, task: this.id, records, waitUs, runUs, endUs, committedUs })
+    events.publish('batch_processed', { records, task: this.id })
+    this.#limits.checkDelay(meter.slowestUs)
+    await this.#limits.checkLag(this.#nowUs(), () => this.lag())
   }
 
   async #write(result: StepResult, signal: AbortSignal) {

@@ -1,5 +1,5 @@
 import { dispositions, type Disposition, type DropReason, type MadeRecord, type OperatorContext, type StatefulContext, type StatefulOperator, type StatelessOperator } from '../core/operator.ts'
-import { RecordFailure } from '../core/errors.ts'
+import { messageOf, PipelineError, RecordFailure } from '../core/errors.ts'
 import { encodeJson } from '../core/json.ts'
 import { StepRecord } from '../core/step-record.ts'
 import type { Evaluate } from '../core/expression.ts'
@@ -38,7 +38,10 @@ export class StepChain {
   readonly #front: Link
   readonly #stateful: StatefulLink[] = []
 
+  readonly #stage: string
+
   constructor(node: StageNode, end: ChainEnd, determineEventTime: DetermineEventTime) {
+    this.#stage = node.stage
     const links = node.steps.map((step) => this.#linkOf(step, node))
     const chained: (StepLink | StatefulLink | EventTimeLink)[] = [...links]
     if (node.needsEventTime) chained.splice(eventTimeIndex(node), 0, new EventTimeLink(determineEventTime))
@@ -72,6 +75,26 @@ export class StepChain {
     const drops = this.#drops
     this.#drops = new Map()
     return drops
+  }
+
+  /**
+   * The failure of the record at hand, with the step that it failed in.
+   * @throws anything that is no failure of a record.
+   */
+  failureOf(thrown: unknown): RecordFailure {
+    if (thrown instanceof RecordFailure) {
+      thrown.step ??= this.currentStep
+      return thrown
+    }
+    // Only a value nested too deep for the stack makes an operator throw this.
+    if (thrown instanceof RangeError) {
+      const failure = new RecordFailure('RECORD_ENCODE', thrown.message)
+      failure.step = this.currentStep
+      return failure
+    }
+    if (thrown instanceof PipelineError) throw thrown
+    const step = this.currentStep ?? 'output'
+    throw new PipelineError('INVARIANT', `the step "${step}" of the stage "${this.#stage}" threw: ${messageOf(thrown)}`, { cause: thrown })
   }
 
   acceptState(): void {
@@ -225,11 +248,12 @@ class StatefulLink implements Link, StatefulContext<unknown> {
     const valueText = encodeJson(made.value)
     this.#made.make(made)
     try {
+      this.#chain.currentStep = this.id
+      if (made.failure !== undefined) throw made.failure
       this.next.accept(this.#made)
     } catch (thrown) {
-      if (!(thrown instanceof RecordFailure)) throw thrown
-      thrown.step = this.#chain.currentStep
-      this.end!.madeFailed({ key: made.key, valueText, eventTimeMs: made.eventTimeMs }, thrown)
+      const failure = this.#chain.failureOf(thrown)
+      this.end!.madeFailed({ key: made.key, valueText, eventTimeMs: made.eventTimeMs }, failure)
     }
     this.#chain.outcome = outcome
   }

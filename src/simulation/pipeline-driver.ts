@@ -48,7 +48,8 @@ export class PipelineDriver {
     const nothing = new Writable({ write: (_chunk, _encoding, done) => done() })
     this.#stop = new AbortController()
     const environment = {
-      log: this.#log, clock, random, follow: false, notice: () => {}, listeners: { log: () => {} },
+      log: this.#log, clock, random, follow: false, notice: () => {}, mask: (text: string) => text,
+      telemetry: { sliceCommitted: () => {} }, listeners: { log: () => {} },
       endpoints: { clock, random, stdin: Readable.from([]), stdout: nothing, notice: () => {} },
     }
     this.#run = await startRun([this.topology], environment, this.#stop.signal)

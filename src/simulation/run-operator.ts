@@ -30,18 +30,18 @@ export class InputRecord {
   readonly key: string | null
   readonly eventTimeMs: number
   /** The bytes or text of the record; its value as JSON where it does not say. */
-  readonly raw: string | Uint8Array
+  readonly raw: string | Uint8Array | null
 
   constructor(parts: {
     value?: JsonValue
     key?: string | null
     eventTimeMs?: number
-    raw?: string | Uint8Array
+    raw?: string | Uint8Array | null
   }) {
     this.value = parts.value ?? null
     this.key = parts.key ?? null
     this.eventTimeMs = parts.eventTimeMs ?? timeOf(this.value)
-    this.raw = parts.raw ?? encodeJson(this.value)
+    this.raw = parts.raw === undefined ? encodeJson(this.value) : parts.raw
   }
 }
 
@@ -90,9 +90,10 @@ export function runOperator(
     definition.type === 'parse' && (parsed as { field: string | null }).field === null
   const records = input.map((item) => inputRecord(item, takesText))
   const bench = new OperatorBench(definition, parsed, options)
-  const batch = batchOf(records)
+  // A batch is never empty, and an input may be.
+  const batch = records.length === 0 ? null : batchOf(records)
   for (const [index, { value }] of records.entries()) {
-    bench.record.moveTo(batch, index, {
+    bench.record.moveTo(batch!, index, {
       topic: 'input',
       partition: 0,
       baseOffset: 0n,

@@ -11,8 +11,8 @@ import {
   type ScalarNode,
 } from './config-node.ts'
 import { formatPath } from './diagnostic.ts'
-import { explainIssue, wordIssue, type Explained } from './explain-issue.ts'
-import type { Finding, Findings } from './findings.ts'
+import { explainIssue, unknownKeyMessage, wordIssue, type Explained } from './explain-issue.ts'
+import { maxFindings, type Finding, type Findings } from './findings.ts'
 import type { ConfigPath } from './pipeline-spec.ts'
 
 export interface CheckContext {
@@ -42,7 +42,7 @@ export function checkSetting<Schema extends z.ZodType>(
     const explained = result.error.issues.flatMap((issue) => explainIssue(issue, node))
     const isChanged = ignoreExtensions(explained, node, options.ignored)
     if (!convertVariables(explained, node, converted) && !isChanged) {
-      for (const one of withoutFollowUps(explained)) report(one, node, options)
+      for (const one of withoutFollowUps(explained.slice(0, maxFindings))) report(one, node, options)
       return null
     }
   }
@@ -111,8 +111,12 @@ function report(explained: Explained, node: ConfigNode, options: CheckOptions): 
   const path = [...options.path, ...explained.path]
   const said = options.say?.(explained) ?? null
   if (explained.isKey) {
-    const code = explained.unknown === null ? 'CONFIG_INVALID' : 'CONFIG_UNKNOWN_KEY'
-    findings.atKey(path, said ?? { code, message: explained.message })
+    const { unknown, message } = explained
+    const finding: Finding =
+      unknown === null
+        ? { code: 'CONFIG_INVALID', message }
+        : { code: 'CONFIG_UNKNOWN_KEY', message: unknownKeyMessage(unknown) }
+    findings.atKey(path, said ?? finding)
     return
   }
   const at = nearestNode(node, explained.path)

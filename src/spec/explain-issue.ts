@@ -9,6 +9,7 @@ export interface Explained {
   readonly path: ConfigPath
   /** The name of the entry is wrong, not its value. */
   readonly isKey: boolean
+  /** Empty for an unknown key: see `unknownKeyMessage`, which takes its time. */
   readonly message: string
   /** For a key that the schema does not know: what it knows. */
   readonly unknown: { readonly key: string; readonly allowed: readonly string[] } | null
@@ -62,7 +63,7 @@ export function explainIssue(issue: Issue, node: ConfigNode): Explained[] {
     return issue.keys.map((key) => ({
       path: [...path, key],
       isKey: true,
-      message: unknownKeyMessage(key, allowed),
+      message: '',
       unknown: { key, allowed },
     }))
   }
@@ -75,7 +76,7 @@ export function explainIssue(issue: Issue, node: ConfigNode): Explained[] {
   return [{ path, isKey: false, message: messageOf(issue, node), unknown: null }]
 }
 
-export function unknownKeyMessage(key: string, allowed: readonly string[]): string {
+export function unknownKeyMessage({ key, allowed }: NonNullable<Explained['unknown']>): string {
   const list = allowed.length === 0 ? 'there are no settings here' : `allowed are ${allowed.join(', ')}`
   return `no setting is called "${key}"${didYouMean(key, allowed)} (${list})`
 }
@@ -158,7 +159,8 @@ function rule(issue: Issue): string {
     const word = issue.code === 'too_small' ? 'at least' : 'at most'
     const counted = countWords[issue.origin]
     const plural = Number(limit) === 1 ? '' : 's'
-    if (counted !== undefined) return `it has to have ${word} ${limit} ${counted}${plural}`
+    const verb = issue.code === 'too_small' ? 'needs' : 'takes'
+    if (counted !== undefined) return `it ${verb} ${word} ${limit} ${counted}${plural}`
     const exclusive = issue.code === 'too_small' ? 'more than' : 'less than'
     return `it has to be ${issue.inclusive === false ? exclusive : word} ${limit}`
   }

@@ -9,6 +9,9 @@ export interface Finding {
   readonly hint?: string | undefined
 }
 
+/** A file with more than this is told about in parts. */
+export const maxFindings = 100
+
 /** Collects what is wrong with a file, so that all of it can be told at once. */
 export class Findings {
   /** Values that no message may show. */
@@ -17,6 +20,7 @@ export class Findings {
   readonly #file: string
   readonly #lines: LineIndex
   readonly #diagnostics: Diagnostic[] = []
+  readonly #known = new Set<string>()
 
   constructor(file: string, lines: LineIndex) {
     this.#file = file
@@ -71,11 +75,11 @@ export class Findings {
       ...place,
       ...(hint === undefined ? {} : { hint: this.#mask(hint) }),
     }
-    const isKnown = this.#diagnostics.some(
-      (known) =>
-        known.line === place.line && known.column === place.column && known.message === diagnostic.message,
-    )
-    if (!isKnown) this.#diagnostics.push(diagnostic)
+    const identity = `${place.line}:${place.column} ${diagnostic.message}`
+    if (this.#known.has(identity)) return
+    this.#known.add(identity)
+    this.#diagnostics.push(diagnostic)
+    if (this.#diagnostics.length >= maxFindings) this.throwIfAny()
   }
 
   #sorted(severity: Diagnostic['severity']): Diagnostic[] {

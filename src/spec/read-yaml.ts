@@ -141,7 +141,9 @@ function reportProblem(problems: readonly YAMLError[], text: string, findings: F
     return other.code === 'MULTILINE_IMPLICIT_KEY' && other.pos[0] === offset
   }) ?? first
   const hint = quotable.includes(code) ? quoteHint(text, offset) : undefined
-  findings.atOffset(offset, { code: 'CONFIG_YAML', message: messages[code] ?? lowerFirst(message), hint })
+  const unclosed = /^Flow (?:map|sequence) in block/.test(message) ? 'a "{" or "[" before this is not closed' : null
+  const said = unclosed ?? messages[code] ?? lowerFirst(message)
+  findings.atOffset(offset, { code: 'CONFIG_YAML', message: said, hint })
   findings.throwIfAny()
 }
 

@@ -62,7 +62,13 @@ function bindStage(stage: StageSpec, bind: BindEnvironment): void {
   for (const component of [stage.source, stage.sink, ...stage.steps]) {
     if (component !== null) bindConfig(component.config, component.path, bind)
   }
-  for (const step of stage.steps) bindConfig(step.if, [...step.path.slice(0, -1), 'if'], bind)
+  for (const step of stage.steps) {
+    const path = [...step.path.slice(0, -1), 'if']
+    bindConfig(step.if, path, bind)
+    if (step.if !== null && step.definition.kind === 'stateful' && step.definition.project !== undefined) {
+      bind.report(path, topologyError(`"${step.definition.type}" takes every record that reaches it; a \`filter\` before it leaves some out`))
+    }
+  }
 }
 
 function compileHooks(stage: StageSpec, bind: BindEnvironment): StageHook[] {

@@ -99,11 +99,16 @@ function splitAtRepartition(
     if (definition.kind === 'stateful' && definition.project !== undefined) {
       all.push({ ...nodeStep(step), part: 'project' })
       const isTogether = partitionsOf(input) === 1 || definition.keepsKey?.(step.config) === true
-      if (!isTogether) before = all.splice(0)
-      all.push({ ...nodeStep(step), if: null })
+      // State that one part of a record has changed in place cannot be taken back when a later part fails.
+      if (!isTogether || all.some(emitsMany)) before = all.splice(0)
+      all.push(nodeStep(step))
     } else all.push(nodeStep(step))
   }
   return { before, after: all }
+}
+
+function emitsMany(step: NodeStep): boolean {
+  return step.definition.kind === 'stateless' && step.definition.emitsMany === true
 }
 
 function nodeStep(step: StepSpec): NodeStep {

@@ -20,7 +20,9 @@ export class CsvColumns {
       seen.add(name)
     }
     this.names = names
-    this.#prefixes = names.map((name, index) => `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`)
+    this.#prefixes = names.map(
+      (name, index) => `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,
+    )
   }
 
   /** @param fields as many as there are columns. */
@@ -28,7 +30,8 @@ export class CsvColumns {
     let text = ''
     for (let index = 0; index < fields.length; index++) {
       const field = fields[index]!
-      text += this.#prefixes[index]! + (needsEscape.test(field) ? JSON.stringify(field) : `"${field}"`)
+      text +=
+        this.#prefixes[index]! + (needsEscape.test(field) ? JSON.stringify(field) : `"${field}"`)
     }
     return `${text}}`
   }

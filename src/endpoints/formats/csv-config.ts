@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import type { CsvOptions, InputFormat } from './input-format.ts'
 
-const asciiCharacter = /^[\u0001-\u0009\u000b\u000c\u000e-\u007f]$/
+/** One byte in every encoding, and no line end. */
+function isAsciiCharacter(text: string): boolean {
+  return /^[ -~\t]$/.test(text)
+}
 
 /** Settings of the csv format, which sources have among their own. */
 export const csvFields = {
@@ -17,12 +20,18 @@ export const csvFields = {
   delimiter: z
     .string()
     .transform((text) => (text === '\\t' ? '\t' : text))
-    .refine((text) => asciiCharacter.test(text), 'a delimiter is one ASCII character, or \\t for a tab')
+    .refine(
+      (text) => isAsciiCharacter(text),
+      'a delimiter is one ASCII character, or \\t for a tab',
+    )
     .optional()
     .describe('csv: what stands between fields (default a comma; in .tsv files a tab).'),
   quote: z
     .string()
-    .refine((text) => text === '' || asciiCharacter.test(text), 'a quote is one ASCII character, or empty')
+    .refine(
+      (text) => text === '' || isAsciiCharacter(text),
+      'a quote is one ASCII character, or empty',
+    )
     .optional()
     .describe('csv: what stands around quoted fields (default "); empty where no field is quoted.'),
   encoding: z

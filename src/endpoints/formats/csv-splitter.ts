@@ -46,7 +46,8 @@ export class CsvSplitter implements Splitter {
     this.#quoteByte = settings.quote === '' ? -1 : settings.quote.charCodeAt(0)
     const delimiter = settings.delimiter.charCodeAt(0)
     this.#scanner = new CsvRowScanner({ delimiter, quote: this.#quoteByte })
-    this.#columns = settings.columns === null ? null : new CsvColumns(settings.columns, settings.path)
+    this.#columns =
+      settings.columns === null ? null : new CsvColumns(settings.columns, settings.path)
   }
 
   /** null while the header has not been read. */
@@ -148,7 +149,9 @@ export class CsvSplitter implements Splitter {
     const { delimiter, quote, encoding } = this.#settings
     const isLatin = encoding === 'latin1'
     if (!isLatin && !isUtf8(bytes.subarray(found.start, found.end))) {
-      return this.#fail('the row is no valid UTF-8; if the file is in ISO 8859-1 set encoding: latin1')
+      return this.#fail(
+        'the row is no valid UTF-8; if the file is in ISO 8859-1 set encoding: latin1',
+      )
     }
     const { start, end } = found
     const row = isLatin ? bytes.toString('latin1', start, end) : bytes.toString('utf8', start, end)

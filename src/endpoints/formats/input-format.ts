@@ -48,9 +48,9 @@ export interface SplitterSettings {
 export function makeSplitter(settings: SplitterSettings): Splitter {
   switch (settings.format) {
     case 'ndjson':
-      return new LineSplitter({ skipsBlankLines: true })
+      return new LineSplitter({ skipsBlankLines: true, maxRecord: settings.maxRecord })
     case 'text':
-      return new LineSplitter({ skipsBlankLines: false })
+      return new LineSplitter({ skipsBlankLines: false, maxRecord: settings.maxRecord })
     case 'bytes':
       return new WholeSplitter()
     case 'json_array':

@@ -37,7 +37,8 @@ export class JsonArraySplitter implements Splitter {
     if (this.#broken !== null) return this.#findRest(window)
     if (!this.#inElement) {
       if (this.#findGap(window)) return true
-      if (window.length === 0) return window.ended && this.#place !== 'end' && this.#truncated(window)
+      if (window.length === 0)
+        return window.ended && this.#place !== 'end' && this.#truncated(window)
       const byteAt = window.bytes[window.start]!
       const expectsElement = this.#place === 'first' || this.#place === 'element'
       if (!expectsElement || byteAt === byte.comma || byteAt === byte.close) {

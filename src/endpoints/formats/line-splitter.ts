@@ -9,8 +9,12 @@ export class LineSplitter implements Splitter {
   #seen = 0
   #hasForgotten = false
 
-  constructor(options: { skipsBlankLines: boolean }) {
+  readonly #maxRecord: number
+
+  /** @param options.maxRecord a longer line is not blank, whatever it holds. */
+  constructor(options: { skipsBlankLines: boolean; maxRecord: number }) {
     this.#skipsBlankLines = options.skipsBlankLines
+    this.#maxRecord = options.maxRecord
   }
 
   find(window: ByteWindow): boolean {
@@ -21,6 +25,7 @@ export class LineSplitter implements Splitter {
       this.#seen = window.length
       return false
     }
+    const mayBeBlank = this.#skipsBlankLines && !this.#hasForgotten
     this.#seen = 0
     this.#hasForgotten = false
     const { found } = this
@@ -30,7 +35,9 @@ export class LineSplitter implements Splitter {
     found.start = start
     const end = found.isOpen ? bytes.length : newline
     found.end = end > start && bytes[end - 1] === returnByte ? end - 1 : end
-    found.kind = this.#skipsBlankLines && isBlank(bytes, start, found.end) ? 'gap' : 'record'
+    const isShort = found.end - start <= this.#maxRecord
+    const isGap = mayBeBlank && isShort && isBlank(bytes, start, found.end)
+    found.kind = isGap ? 'gap' : 'record'
     return true
   }
 

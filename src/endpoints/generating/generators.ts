@@ -15,7 +15,11 @@ import {
 } from './template.ts'
 
 /** Parses a generator's argument; the place of an error is in the template. */
-function parse<Schema extends z.ZodType>(schema: Schema, argument: unknown, path: TemplatePath): z.output<Schema> {
+function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  argument: unknown,
+  path: TemplatePath,
+): z.output<Schema> {
   const result = schema.safeParse(argument)
   if (result.success) return result.data
   const [issue] = result.error.issues
@@ -70,7 +74,9 @@ const choice: Generator = (argument, path, compile) => {
   return chosenPart(parts, ({ random }) => parts[Math.floor(random.next() * parts.length)]!)
 }
 
-const weights = z.array(z.strictObject({ weight: z.number().positive(), value: z.unknown() })).min(1)
+const weights = z
+  .array(z.strictObject({ weight: z.number().positive(), value: z.unknown() }))
+  .min(1)
 
 const weighted: Generator = (argument, path, compile) => {
   const items = parse(weights, argument, path)
@@ -121,7 +127,8 @@ const format: Generator = (argument, path, compile) => {
   const compiled = printFormat(text, items.length, path)
   const scalars = items.map((item, index) => {
     const { scalar } = compile(item, [...path, index + 1])
-    if (scalar === null) throw new TemplateError([...path, index + 1], 'only single values fit into a text')
+    if (scalar === null)
+      throw new TemplateError([...path, index + 1], 'only single values fit into a text')
     return scalar
   })
   const values: JsonValue[] = scalars.map(() => null)

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../core/json.ts'
+import { encodeJson, type JsonValue } from '../../core/json.ts'
 
 const placeholder = /%(?:%|(0?)(\d{1,2})?(?:\.(\d{1,2}))?([dfs]))/g
 
@@ -62,8 +62,9 @@ function requirePlain(text: string): string {
 function printFor([, zero, width, decimals, kind]: RegExpExecArray): Print {
   const columns = Number(width ?? 0)
   const pad = zero === '0' ? '0' : ' '
-  const padded = (text: string): string => (text.length < columns ? text.padStart(columns, pad) : text)
-  if (kind === 's') return (value) => padded(String(value))
+  const padded = (text: string): string =>
+    text.length < columns ? text.padStart(columns, pad) : text
+  if (kind === 's') return (value) => padded(typeof value === 'string' ? value : encodeJson(value))
   if (kind === 'f') return (value) => padded(Number(value).toFixed(Number(decimals ?? 6)))
   return (value) => padded(String(Math.trunc(Number(value))))
 }

@@ -46,7 +46,8 @@ export function compileTemplate(
   generators: ReadonlyMap<string, Generator>,
 ): (draw: Draw) => string {
   const compile: CompilePart = (node, path) => {
-    if (path.length > maxDepth) throw new TemplateError(path, `nested deeper than ${maxDepth} levels`)
+    if (path.length > maxDepth)
+      throw new TemplateError(path, `nested deeper than ${maxDepth} levels`)
     if (Array.isArray(node)) return listPart(node, path, compile)
     if (typeof node !== 'object' || node === null) return constantPart(node as JsonValue)
     const entries = node instanceof Map ? [...node] : Object.entries(node)
@@ -57,7 +58,10 @@ export function compileTemplate(
     const generator = generators.get(name)
     if (generator !== undefined) return generator(first?.[1], [...path, name], compile)
     const names = [...generators.keys()].join(', ')
-    throw new TemplateError([...path, name], `there is no ${name}; there are ${names}. A field of this name is written $${name}`)
+    throw new TemplateError(
+      [...path, name],
+      `there is no ${name}; there are ${names}. A field of this name is written $${name}`,
+    )
   }
   const { encode } = compile(template, [])
   return (draw) => encode(draw) ?? 'null'

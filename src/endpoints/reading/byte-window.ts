@@ -25,7 +25,7 @@ export class ByteWindow {
   }
 
   /** Reads on, once. @returns false when the signal has aborted. */
-  async fill(stream: ByteStream, signal: AbortSignal): Promise<boolean> {
+  async readFrom(stream: ByteStream, signal: AbortSignal): Promise<boolean> {
     const kept = this.#makeRoom()
     const room = this.#store.subarray(0, kept + this.#chunkBytes)
     const count = await stream.read(room, kept, signal)
@@ -40,7 +40,9 @@ export class ByteWindow {
     const kept = this.length
     this.generation += 1
     if (kept + this.#chunkBytes > this.#store.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#store.length, kept + this.#chunkBytes))
+      const larger = Buffer.allocUnsafeSlow(
+        Math.max(2 * this.#store.length, kept + this.#chunkBytes),
+      )
       this.bytes.copy(larger, 0, this.start)
       this.#store = larger
     } else if (this.start > 0) this.#store.copyWithin(0, this.start, this.bytes.length)

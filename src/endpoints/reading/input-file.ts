@@ -51,7 +51,11 @@ export interface InputFile {
 export async function openInputFile(
   path: string,
   settings: InputFileSettings,
-  earlier: { stored: JsonValue | undefined; notice: (message: string) => void; signal: AbortSignal },
+  earlier: {
+    stored: JsonValue | undefined
+    notice: (message: string) => void
+    signal: AbortSignal
+  },
 ): Promise<InputFile | null> {
   const { stored, notice, signal } = earlier
   const position = stored === undefined ? null : decodePosition(stored, path)
@@ -140,7 +144,7 @@ async function readHeader(
   const { isCompressed, signal } = from
   const stream = streamOf(await openRegular(path), path, { settings, isCompressed, offset: 0 })
   try {
-    while (cutter.look() === 'more') if (!(await cutter.window.fill(stream, signal))) break
+    while (cutter.look() === 'more') if (!(await cutter.window.readFrom(stream, signal))) break
     return splitter.columns
   } finally {
     await stream.close()

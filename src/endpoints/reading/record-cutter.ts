@@ -58,11 +58,14 @@ export class RecordCutter {
   /** Bytes of a record that was open at the end of an earlier run, and handed out then. */
   #handedOut: number
   #isHeld = false
+  /** Of a record that is too long. Not more than are in memory in whatever chunks it comes. */
+  readonly #keptBytes: number
   #skimmed: Skimmed | null = null
 
   constructor(splitter: Splitter, settings: CutterSettings, place: CutterPlace) {
     this.#splitter = splitter
     this.#settings = settings
+    this.#keptBytes = Math.min(keptBytesOfLongRecord, settings.maxRecord)
     this.window = new ByteWindow(settings.chunkBytes)
     this.#offset = place.offset
     this.#line = place.line
@@ -136,8 +139,8 @@ export class RecordCutter {
     this.failure = null
     if (found.kind === 'failure') this.#fail(found.code, found.message)
     else if (this.#isTooLong()) {
-      const length = found.end - found.start + (this.#skimmed?.bytes ?? 0)
-      const message = `it has ${length} bytes, more than max_record (${this.#settings.maxRecord}); its first ${keptBytesOfLongRecord} bytes are kept`
+      const length = found.next - found.start + (this.#skimmed?.bytes ?? 0)
+      const message = `it has ${length} bytes, more than max_record (${this.#settings.maxRecord}); its first ${this.#keptBytes} bytes are kept`
       this.#fail('RECORD_TOO_LARGE', message)
     }
     return 'record'
@@ -156,12 +159,12 @@ export class RecordCutter {
 
   #head(start: number, end: number): Uint8Array {
     if (this.#skimmed !== null && this.#skimmed.bytes > 0) return this.#skimmed.head
-    return this.window.bytes.subarray(start, Math.min(end, start + keptBytesOfLongRecord))
+    return this.window.bytes.subarray(start, Math.min(end, start + this.#keptBytes))
   }
 
   #startSkimming(): void {
     const { bytes, start } = this.window
-    const head = Buffer.from(bytes.subarray(start, start + keptBytesOfLongRecord))
+    const head = Buffer.from(bytes.subarray(start, start + this.#keptBytes))
     this.#skimmed = { head, bytes: 0 }
     this.#splitter.skim()
   }

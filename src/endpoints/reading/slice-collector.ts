@@ -137,13 +137,16 @@ export async function collectRecords(
     if (outcome === 'end') return 'end'
     if (outcome === 'full') return 'pause'
     if (collector.count > 0 && !stream.isReady()) return 'pause'
-    if (!(await cutter.window.fill(stream, collector.signal))) return 'pause'
+    if (!(await cutter.window.readFrom(stream, collector.signal))) return 'pause'
     collector.stamp()
   }
   return 'pause'
 }
 
-function collectFromWindow(collector: SliceCollector, cutter: RecordCutter): 'end' | 'more' | 'full' {
+function collectFromWindow(
+  collector: SliceCollector,
+  cutter: RecordCutter,
+): 'end' | 'more' | 'full' {
   for (;;) {
     const outcome = cutter.look()
     if (outcome !== 'record') return outcome

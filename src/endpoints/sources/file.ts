@@ -23,7 +23,9 @@ const settings = z
   .strictObject({
     path: z
       .union([filePath(), z.array(filePath()).min(1)])
-      .describe('A file, a pattern such as ./in/*.ndjson, or a list of them; read in sorted order.'),
+      .describe(
+        'A file, a pattern such as ./in/*.ndjson, or a list of them; read in sorted order.',
+      ),
     format: z
       .enum(inputFormats)
       .optional()
@@ -39,13 +41,19 @@ const settings = z
       .prefault('10GiB')
       .describe('Most bytes that one compressed file may decompress to; the run stops there.'),
     max_record: size()
-      .refine((bytes) => bytes >= 1 && bytes <= largestRecord, 'max_record lies between 1B and 1GiB')
+      .refine(
+        (bytes) => bytes >= 1 && bytes <= largestRecord,
+        'max_record lies between 1B and 1GiB',
+      )
       .prefault('16MiB')
       .describe('Longest record; of a longer one the first KiB is dead-lettered.'),
     follow: z
       .boolean()
       .default(false)
-      .refine((follow) => !follow, 'follow: true is not supported yet; run again to read what was added')
+      .refine(
+        (follow) => !follow,
+        'follow: true is not supported yet; run again to read what was added',
+      )
       .describe('Whether to wait for more at the end of the files; not supported yet.'),
   })
   .superRefine(checkCsvFields)
@@ -53,7 +61,9 @@ const settings = z
 const config = z
   .union([filePath(), settings])
   .transform((setting) =>
-    setting instanceof FilePath ? { ...settings.parse({ path: setting.source }), path: setting } : setting,
+    setting instanceof FilePath
+      ? { ...settings.parse({ path: setting.source }), path: setting }
+      : setting,
   )
   .describe('A path, or the settings.')
 

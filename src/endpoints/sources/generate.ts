@@ -37,7 +37,11 @@ $raw: text, and $truncate: { value: {...}, ratio: 0.01, keep: 0.66 }, at the top
 A field whose name begins with $ is written with $$ where it is alone in its map.`
 
 const config = z.strictObject({
-  count: z.int().min(0).optional().describe('How many records; without it the source does not end.'),
+  count: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('How many records; without it the source does not end.'),
   rate: z
     .string()
     .regex(ratePattern, 'a rate is a number of records by time: 1000/s, 30/m, 5/h')
@@ -129,7 +133,8 @@ class GenerateSource implements Source {
     const left = this.#end - this.#next
     if (left <= 0 || request.signal.aborted) return null
     const most = Math.min(left, request.maxRecords)
-    const count = this.#perMs === null ? most : await this.#gather(this.#perMs, most, request.signal)
+    const count =
+      this.#perMs === null ? most : await this.#gather(this.#perMs, most, request.signal)
     return count === 0 ? null : this.#make(count, request.maxBytes)
   }
 

@@ -1,9 +1,11 @@
 // Written by `npm run gen`.
 import type { SourceDefinition } from '../../core/endpoints.ts'
 import { fileSource } from './file.ts'
+import { generateSource } from './generate.ts'
 import { stdinSource } from './stdin.ts'
 
 export const sources: readonly SourceDefinition[] = [
   fileSource,
+  generateSource,
   stdinSource,
 ]

@@ -58,7 +58,9 @@ class StdinSource implements Source {
 
   constructor(environment: EndpointEnvironment, settings: SplitterSettings) {
     this.#environment = environment
-    this.#stream = new ReadableByteStream(environment.stdin, (thrown) => ioError('reading', name, thrown))
+    this.#stream = new ReadableByteStream(environment.stdin, (thrown) =>
+      ioError('reading', name, thrown),
+    )
     const { maxRecord } = settings
     this.#cutter = new RecordCutter(
       makeSplitter(settings),

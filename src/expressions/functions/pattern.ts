@@ -3,7 +3,8 @@ import { putField } from '../../core/copy-json.ts'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { PatternArgument } from '../checked.ts'
 import { defineFunction, type FunctionDefinition } from '../function-definition.ts'
-import { maxListLength, maxStringLength } from '../limits.ts'
+import { spend } from '../fuel.ts'
+import { maxListLength, maxStringLength, searchedCharsPerFuel } from '../limits.ts'
 import { forEachMatch } from '../pattern-search.ts'
 import { madeList, madeText, textIn, tooLong, tooMany } from '../values.ts'
 import { splitText } from './text.ts'
@@ -13,7 +14,7 @@ export const patternFunctions: readonly FunctionDefinition[] = [
     summary: 'Whether the regular expression matches anywhere in the text.',
     examples: [["matches('AB-12', /^[A-Z]+-\\d+$/)", true], ["matches('ab', /B/i)", true]],
     call: (value: JsonValue, { pattern }: PatternArgument) => {
-      const text = textIn(value, 'matches')
+      const text = searchedText(value, pattern, 'matches')
       return text === null ? null : pattern.test(text)
     },
   }),
@@ -26,7 +27,7 @@ export const patternFunctions: readonly FunctionDefinition[] = [
     ],
     returnsParts: true,
     call: (value: JsonValue, { pattern }: PatternArgument) => {
-      const text = textIn(value, 'match')
+      const text = searchedText(value, pattern, 'match')
       const found = text === null ? null : pattern.exec(text)
       return found === null ? null : groupsOf(pattern, found)
     },
@@ -46,13 +47,19 @@ export const patternFunctions: readonly FunctionDefinition[] = [
     examples: [["split('/search?q=1', '?')[0]", '/search'], ["split('a, b;c', /[,;]\\s*/)", ['a', 'b', 'c']]],
     returnsParts: true,
     call: (value: JsonValue, separator: JsonValue | PatternArgument) => {
+      if (separator instanceof PatternArgument) return splitByPattern(value, separator.pattern)
       const text = textIn(value, 'split')
-      if (text === null || separator === null) return null
-      if (separator instanceof PatternArgument) return splitByPattern(text, separator.pattern)
-      return splitText(text, textIn(separator, 'split')!)
+      const between = textIn(separator, 'split')
+      return text === null || between === null ? null : splitText(text, between)
     },
   }),
 ]
+
+function searchedText(value: JsonValue, pattern: Pattern, where: string): string | null {
+  const text = textIn(value, where)
+  if (text !== null && pattern.rescans) spend(text.length / searchedCharsPerFuel)
+  return text
+}
 
 function groupsOf(pattern: Pattern, found: PatternMatch): JsonValue {
   if (pattern.groupNames.size === 0) return [...found.groups]
@@ -62,13 +69,15 @@ function groupsOf(pattern: Pattern, found: PatternMatch): JsonValue {
 }
 
 function replaceIn(value: JsonValue, find: JsonValue | PatternArgument, options: { to: JsonValue; all: boolean }): JsonValue {
-  const text = textIn(value, 'replace')
   const to = textIn(options.to, 'replace')
-  if (text === null || to === null || find === null) return null
   if (find instanceof PatternArgument) {
+    const text = searchedText(value, find.pattern, 'replace')
+    if (text === null || to === null) return null
     return madeText(find.pattern.replace(text, to, options.all || find.all), 'replace')
   }
-  const wanted = textIn(find, 'replace')!
+  const text = textIn(value, 'replace')
+  const wanted = textIn(find, 'replace')
+  if (text === null || to === null || wanted === null) return null
   // A function, because `$` in a text to put in has no meaning here.
   if (!options.all) return madeText(text.replace(wanted, () => to), 'replace')
   const pieces = text.split(wanted, maxStringLength + 1)
@@ -77,7 +86,9 @@ function replaceIn(value: JsonValue, find: JsonValue | PatternArgument, options:
 }
 
 /** As in JavaScript, but groups of the separator are left out. */
-function splitByPattern(text: string, pattern: Pattern): JsonValue {
+function splitByPattern(value: JsonValue, pattern: Pattern): JsonValue {
+  const text = searchedText(value, pattern, 'split')
+  if (text === null) return null
   const pieces: string[] = []
   let start = 0
   forEachMatch(pattern, text, ({ index, end }) => {

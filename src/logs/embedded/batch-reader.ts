@@ -3,7 +3,6 @@ import { PipelineError } from '../../core/errors.ts'
 import type { SliceBatch } from '../../core/log.ts'
 import { RecordBatch } from '../../core/record-batch.ts'
 import type { ReadRoom } from '../stored-partition.ts'
-import { queryRow } from './query.ts'
 import { batchChecksum, batchId } from './schema.ts'
 import { toPipelineError } from './sqlite-error.ts'
 
@@ -58,9 +57,9 @@ export class BatchReader {
 
   #readMiddle(key: PartitionKey, offset: number, room: ReadRoom): SliceBatch | null {
     const first = batchId(key.id, 0)
-    const found = queryRow<[base: number]>(this.#base, first, first, batchId(key.id, offset))
+    const found: unknown = this.#base.get(first, first, batchId(key.id, offset))
     if (found === undefined) throw corrupt(key, offset, 'is missing')
-    const batch = this.#read(key, { baseOffset: found[0], offset, room })
+    const batch = this.#read(key, { baseOffset: (found as [number])[0], offset, room })
     if (batch === undefined) throw corrupt(key, offset, 'is missing')
     return batch
   }
@@ -70,14 +69,9 @@ export class BatchReader {
     key: PartitionKey,
     { baseOffset, offset, room }: { baseOffset: number; offset: number; room: ReadRoom },
   ): SliceBatch | null | undefined {
-    const row = queryRow<BatchColumns>(
-      this.#batch,
-      room.records,
-      room.bytes,
-      batchId(key.id, baseOffset),
-    )
+    const row: unknown = this.#batch.get(room.records, room.bytes, batchId(key.id, baseOffset))
     if (row === undefined) return undefined
-    const [count, maxTimestampMs, commitSeq, crc, data, visibleUs] = row
+    const [count, maxTimestampMs, commitSeq, crc, data, visibleUs] = row as BatchColumns
     if (data === null) return null
     const stored = { partitionId: key.id, baseOffset, count, maxTimestampMs, commitSeq, data }
     if (batchChecksum(stored) !== crc) throw corrupt(key, baseOffset, 'fails its checksum')

@@ -11,12 +11,3 @@ export function queryRows<Row>(
   const rows: unknown = statement.all(...parameters)
   return rows as Row[]
 }
-
-/** As `queryRows`, for the first row. */
-export function queryRow<Row>(
-  statement: StatementSync,
-  ...parameters: readonly SQLInputValue[]
-): Row | undefined {
-  const row: unknown = statement.get(...parameters)
-  return row as Row | undefined
-}

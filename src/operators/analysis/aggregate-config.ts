@@ -51,7 +51,12 @@ const settings = z.strictObject({
   fields: z
     .record(outputName, aggregation())
     .refine((fields) => Object.keys(fields).length > 0, 'name at least one field')
-    .describe('The results by name: expressions over aggregate functions.'),
+    .describe(
+      'The results by name: expressions over aggregate functions. null arguments are ignored by ' +
+        'all but count(). percentile takes the nearest rank: exact up to 64 values, then within ' +
+        '1 %. distinct is exact up to 1,000 values, then an estimate with a standard error of ' +
+        '0.8 %. top_k counts exactly while a group has at most 2,000 different values.',
+    ),
   every: duration()
     .refine((ms) => ms >= 1, 'at least 1ms')
     .optional()

@@ -1,4 +1,4 @@
-import { invariant, RecordFailure } from '../../core/errors.ts'
+import { RecordFailure } from '../../core/errors.ts'
 import type { AggregateCall, AggregateFunction, Evaluate } from '../../core/expression.ts'
 import { isExactNumber, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { OperatorContext, StatelessOperator } from '../../core/operator.ts'
@@ -54,7 +54,7 @@ export class AggregateProjection implements StatelessOperator {
   }
 }
 
-/** Records without a key lie in any partition: only where they are refused does `by: key` need no move. */
+/** Then records of a group lie together as they are, but only those with a key: the others are refused. */
 export function isGroupedByKey({ by }: AggregateConfig): boolean {
   const { form, expressions } = groupingOf(by)
   return form === 'one' && expressions[0]!.source.trim() === 'key'
@@ -76,30 +76,17 @@ export function groupKey(by: readonly JsonValue[], { form, names }: Grouping): s
 
 function requireWindow(eventTimeMs: number, windowMs: number): void {
   if (isWindowable(eventTimeMs, windowMs)) return
-  const time = Number.isNaN(eventTimeMs) ? 'no event time' : `the event time ${eventTimeMs} ms`
-  throw new RecordFailure('RECORD_EVENT_TIME', `aggregate: ${time} lies in no window`)
+  const problem = Number.isNaN(eventTimeMs)
+    ? 'the record has no event time, which its window needs'
+    : `no window holds the event time ${eventTimeMs} ms`
+  throw new RecordFailure('RECORD_EVENT_TIME', `aggregate: ${problem}`)
 }
 
-function argumentOf(call: AggregateCall, place: string): Argument[] {
-  const isPercent = call.function === 'percentile'
-  const [parameter] = call.parameters
-  if (isPercent) invariant(isIn(parameter, 0, 100), `${place}: the percentile is 0 to 100`)
-  if (call.function === 'top_k') {
-    invariant(
-      isIn(parameter, 1, maxTopK) && Number.isInteger(parameter),
-      `${place}: k is 1 to ${maxTopK}`,
-    )
-  }
-  return call.argument === null ? [] : [{ evaluate: call.argument, function: call.function, place }]
+function argumentOf({ argument, function: name }: AggregateCall, place: string): Argument[] {
+  return argument === null ? [] : [{ evaluate: argument, function: name, place }]
 }
 
-const maxTopK = 1_000
-
-function isIn(value: number | undefined, least: number, most: number): boolean {
-  return value !== undefined && value >= least && value <= most
-}
-
-/** Strings and whole numbers, by far the most frequent, are what they are. */
+/** Text, by far the most frequent, is what it is. */
 function grouped(value: JsonValue): JsonValue {
   return typeof value === 'string' ? value : plainJson(value)
 }

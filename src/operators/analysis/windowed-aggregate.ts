@@ -51,10 +51,10 @@ export class WindowedAggregate implements StatefulOperator<Group> {
   onEnd(context: Context): number | null {
     if (!this.#closesAtEnd) return null
     let endMs: number | null = null
-    for (const key of [...context.state.keys()].toSorted(byStartThenGroup)) {
+    for (const { key, startMs } of inOrder(context.state.keys())) {
       const group = context.state.get(key)
       if (group !== undefined) this.#close(key, group, context)
-      endMs = startOf(key) + this.#sizeMs + this.#graceMs
+      endMs = startMs + this.#sizeMs + this.#graceMs
     }
     return endMs
   }
@@ -87,7 +87,8 @@ function startOf(key: string): number {
   return Number(key.slice(0, key.indexOf('|')))
 }
 
-function byStartThenGroup(left: string, right: string): number {
-  // Equal starts have equal prefixes, so that comparing whole keys compares the groups.
-  return startOf(left) - startOf(right) || (left < right ? -1 : 1)
+function inOrder(keys: Iterable<string>): { key: string; startMs: number }[] {
+  const windows = Array.from(keys, (key) => ({ key, startMs: startOf(key) }))
+  // Equal starts have equal beginnings, so that comparing whole keys compares the groups.
+  return windows.toSorted((a, b) => a.startMs - b.startMs || (a.key < b.key ? -1 : 1))
 }

@@ -17,10 +17,8 @@ export const dedupe = defineStateful({
         'What identifies a record. A record for which it is null is no duplicate of any other.',
       ),
       within: duration()
-        .default(600_000)
-        .describe(
-          'How far in event time from the first record a duplicate can be; 10m by default.',
-        ),
+        .prefault('10m')
+        .describe('How far in event time from the first record a duplicate can be.'),
     })
     .refine(({ within }) => within > 0, '`within` must be longer than 0')
     .describe('What makes two records the same, and for how long the first is remembered.'),

@@ -9,30 +9,26 @@ import { defineStateless } from '../../core/operator.ts'
 
 const redactedText = '****'
 
-const method = z
-  .union([
-    z
-      .enum(['sha256', 'redact'])
-      .transform((name) =>
-        name === 'sha256' ? { sha256: true as const } : { redact: redactedText },
-      ),
-    z.strictObject({
-      redact: z.string().describe('The text that takes the place of the value.'),
-    }),
-    z.strictObject({
-      truncate: z.int().min(0).describe('How many characters are kept, from the start.'),
-    }),
-    z.strictObject({
-      hmac: z
-        .strictObject({
-          key: z.string().min(1).describe('The secret key, as `${secret:NAME}`.'),
-        })
-        .describe('Like sha256, but only who has the key can find the value again by trying.'),
-    }),
-  ])
-  .describe(
-    'sha256 makes the hexadecimal hash of the text (equal values stay equal), hmac the same with a key; redact puts `****` or another text there; truncate keeps the first characters.',
-  )
+const method = z.union([
+  z
+    .enum(['sha256', 'redact'])
+    .transform((name) =>
+      name === 'sha256' ? { sha256: true as const } : { redact: redactedText },
+    ),
+  z.strictObject({
+    redact: z.string().describe('The text that takes the place of the value.'),
+  }),
+  z.strictObject({
+    truncate: z.int().min(0).describe('How many characters are kept, from the start.'),
+  }),
+  z.strictObject({
+    hmac: z
+      .strictObject({
+        key: z.string().min(1).describe('The secret key, as `${secret:NAME}`.'),
+      })
+      .describe('Like sha256, but only who has the key can find the value again by trying.'),
+  }),
+])
 type Method = z.output<typeof method>
 
 export const mask = defineStateless({
@@ -42,7 +38,9 @@ export const mask = defineStateless({
   config: z
     .record(fieldPath(), method)
     .refine((fields) => Object.keys(fields).length > 0, 'name at least one field')
-    .describe('By field, how it is masked. Null and missing fields stay so.'),
+    .describe(
+      'By field, how it is masked: sha256 makes the hexadecimal hash of the text (equal values stay equal), hmac the same with a key; redact puts `****` or another text there; truncate keeps the first characters. Null and missing fields stay so.',
+    ),
   examples: [
     {
       title: 'A hash, so that equal addresses can still be counted',

@@ -33,13 +33,13 @@ const character = z.string().regex(/^[^\r\n]$/, 'one character is needed')
 
 const settings = z
   .discriminatedUnion('format', [
-    z.strictObject({ format: z.literal('json').describe('JSON text.'), ...place }),
+    z.strictObject({ format: z.literal('json').describe('json: JSON text.'), ...place }),
     z.strictObject({
-      format: z.literal('text').describe('The text as it is, as the field `line`.'),
+      format: z.literal('text').describe('text: the text as it is, as the field `line`.'),
       ...place,
     }),
     z.strictObject({
-      format: z.literal('regex').describe('Text that a regular expression takes apart.'),
+      format: z.literal('regex').describe('regex: text that a regular expression takes apart.'),
       pattern: pattern()
         .refine(
           ({ source }) => groupsOf(source).length > 0,
@@ -55,7 +55,7 @@ const settings = z
       ...place,
     }),
     z.strictObject({
-      format: z.literal('csv').describe('One row of comma-separated values.'),
+      format: z.literal('csv').describe('csv: one row of comma-separated values.'),
       columns: z
         .array(
           z
@@ -67,7 +67,9 @@ const settings = z
         .max(maxFields)
         .refine((names) => new Set(names).size === names.length, 'a column is named twice')
         .describe('The names of the columns; a row with more or fewer fails.'),
-      delimiter: character.default(',').describe('What stands between two values.'),
+      delimiter: character
+        .default(',')
+        .describe('csv: what stands between two values, `,` by default.'),
       quote: character
         .default('"')
         .describe(
@@ -76,12 +78,12 @@ const settings = z
       ...place,
     }),
     z.strictObject({
-      format: z.literal('kv').describe('Pairs such as `a=1 b=2`.'),
+      format: z.literal('kv').describe('kv: pairs such as `a=1 b=2`.'),
       delimiter: z
         .string()
         .min(1)
         .default(' ')
-        .describe('What stands between two pairs; a space is any white space.'),
+        .describe('kv: what stands between two pairs; a space, the default, is any white space.'),
       separator: z.string().min(1).default('=').describe('What stands between name and value.'),
       ...place,
     }),
@@ -89,14 +91,14 @@ const settings = z
       format: z
         .literal('logfmt')
         .describe(
-          'Pairs with quotes where needed: `level=info msg="all well"`; a name alone is true.',
+          'logfmt: pairs with quotes where needed: `level=info msg="all well"`; a name alone is true.',
         ),
       ...place,
     }),
     z.strictObject({
       format: z
         .literal('query')
-        .describe('The query of a URL; a name that comes twice gets a list.'),
+        .describe('query: the query of a URL; a name that comes twice gets a list.'),
       ...place,
     }),
   ])

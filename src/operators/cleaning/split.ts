@@ -13,6 +13,7 @@ const plainField = /^\s*value\.([A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)\s*$/
 export const split = defineStateless({
   type: 'split',
   kind: 'stateless',
+  emitsMany: true,
   summary: 'Make one record of each element of a list.',
   config: z
     .union([

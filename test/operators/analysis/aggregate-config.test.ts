@@ -111,8 +111,7 @@ describe('the setting of aggregate', () => {
     for (const property of Object.values(schema.properties ?? {})) {
       expect(property).toHaveProperty('description')
     }
-    const inner = (schema.properties?.['window'] as { properties: Record<string, unknown> })
-      .properties
+    const inner = z.toJSONSchema(aggregateConfig.shape.window.unwrap(), { io: 'input' }).properties!
     for (const property of Object.values(inner)) expect(property).toHaveProperty('description')
     expect(inner['grace']).toHaveProperty('default', '0s')
   })

@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest'
 import type { JsonObject, JsonValue } from '../../../src/core/json.ts'
 import { aggregate } from '../../../src/operators/analysis/aggregate.ts'
 import { aggregateConfig } from '../../../src/operators/analysis/aggregate-config.ts'
-import { InputRecord, runOperator, type RunOptions } from '../../../src/simulation/run-operator.ts'
+import {
+  type InputRecord,
+  runOperator,
+  type RunOptions,
+} from '../../../src/simulation/run-operator.ts'
 
 const noon = Date.UTC(2026, 0, 1, 12)
 

@@ -16,7 +16,7 @@ class Task implements StatefulContext<unknown> {
 
   constructor(setting: unknown) {
     this.#config = bound(aggregate, setting) as never
-    this.#operator = aggregate.create(this.#config) as StatefulOperator<unknown>
+    this.#operator = aggregate.create(this.#config)
   }
 
   send(value: JsonValue): void {
@@ -37,7 +37,7 @@ class Task implements StatefulContext<unknown> {
 
   restart(): void {
     const { codec } = this.#operator
-    this.#operator = aggregate.create(this.#config) as StatefulOperator<unknown>
+    this.#operator = aggregate.create(this.#config)
     this.state.replaceValues((value) => codec.decode(codec.encode(value)))
   }
 

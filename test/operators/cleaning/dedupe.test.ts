@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { dedupe } from '../../../src/operators/cleaning/dedupe.ts'
 import { InputRecord, runOperator } from '../../../src/simulation/run-operator.ts'
 
-const at = (id: string | null, eventTimeMs: number) => new InputRecord({ value: { id, at: eventTimeMs }, eventTimeMs })
+const at = (id: string | null, eventTimeMs: number) =>
+  new InputRecord({ value: { id, at: eventTimeMs }, eventTimeMs })
 const config = { by: 'value.id', within: '10s' }
-const times = (run: ReturnType<typeof runOperator>) => run.emitted.map((value) => (value as { at: number }).at)
+const times = (run: ReturnType<typeof runOperator>) =>
+  run.emitted.map((value) => (value as { at: number }).at)
 
 describe('dedupe', () => {
   it('counts the span from the first record that was kept, not from the last one seen', () => {
@@ -23,7 +25,11 @@ describe('dedupe', () => {
   })
 
   it('takes records without an id for no duplicates', () => {
-    const run = runOperator(dedupe, config, [at(null, 0), at(null, 0), new InputRecord({ value: {}, eventTimeMs: 0 })])
+    const run = runOperator(dedupe, config, [
+      at(null, 0),
+      at(null, 0),
+      new InputRecord({ value: {}, eventTimeMs: 0 }),
+    ])
     expect(run.emitted).toHaveLength(3)
   })
 
@@ -78,7 +84,12 @@ describe('dedupe', () => {
   })
 
   it('refuses a span of nothing and unknown settings', () => {
-    for (const bad of [{ by: 'value.id', within: '0s' }, { within: '1s' }, { by: 'value.id', for: '1s' }, 'value.id']) {
+    for (const bad of [
+      { by: 'value.id', within: '0s' },
+      { within: '1s' },
+      { by: 'value.id', for: '1s' },
+      'value.id',
+    ]) {
       expect(() => runOperator(dedupe, bad, [])).toThrow()
     }
   })

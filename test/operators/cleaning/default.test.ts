@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { JsonObject } from '../../../src/core/json.ts'
+import { getField } from '../../../src/core/field-path.ts'
 import { StepRecord } from '../../../src/core/step-record.ts'
 import { defaultOperator } from '../../../src/operators/cleaning/default.ts'
 import { bound, runOperator } from '../../../src/simulation/run-operator.ts'
@@ -22,7 +22,7 @@ describe('default', () => {
       const record = new StepRecord()
       record.value = {}
       operator.process(record, { emit: () => {}, drop: () => {} })
-      return (record.value as JsonObject)['tags']
+      return getField(record.value, ['tags'])
     })
     expect(values[0]).not.toBe(values[1])
   })

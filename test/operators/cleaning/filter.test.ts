@@ -15,7 +15,11 @@ describe('filter', () => {
   })
 
   it('fails a record for which the condition is neither true nor false', () => {
-    const { failed, dropped } = runOperator(filter, 'value.ok', [{ ok: 'false' }, { ok: 0 }, { ok: [] }])
+    const { failed, dropped } = runOperator(filter, 'value.ok', [
+      { ok: 'false' },
+      { ok: 0 },
+      { ok: [] },
+    ])
     expect(failed.map(({ code, message }) => `${code} ${message}`)).toEqual([
       'RECORD_TYPE the condition value.ok gives a string, not true or false',
       'RECORD_TYPE the condition value.ok gives a number, not true or false',

@@ -10,7 +10,11 @@ describe('keep', () => {
   })
 
   it('keeps parts of inner objects together', () => {
-    const { emitted } = runOperator(keep, ['u.a', 'u.b', 'x.y.z'], [{ u: { a: 1, b: 2, c: 3 }, x: 1 }])
+    const { emitted } = runOperator(
+      keep,
+      ['u.a', 'u.b', 'x.y.z'],
+      [{ u: { a: 1, b: 2, c: 3 }, x: 1 }],
+    )
     expect(emitted).toEqual([{ u: { a: 1, b: 2 } }])
   })
 

@@ -25,7 +25,8 @@ describe('mask', () => {
   })
 
   it('makes other hashes with another key', () => {
-    const masked = (key: string) => runOperator(mask, { a: { hmac: { key } } }, [{ a: 'x' }]).emitted
+    const masked = (key: string) =>
+      runOperator(mask, { a: { hmac: { key } } }, [{ a: 'x' }]).emitted
     expect(masked('k1')).toEqual(masked('k1'))
     expect(masked('k1')).not.toEqual(masked('k2'))
   })
@@ -38,7 +39,11 @@ describe('mask', () => {
   })
 
   it('cuts between characters, never inside one', () => {
-    const { emitted } = runOperator(mask, { a: { truncate: 2 } }, [{ a: '😀😀😀' }, { a: 'x' }, { a: 1234 }])
+    const { emitted } = runOperator(mask, { a: { truncate: 2 } }, [
+      { a: '😀😀😀' },
+      { a: 'x' },
+      { a: 1234 },
+    ])
     expect(emitted).toEqual([{ a: '😀😀' }, { a: 'x' }, { a: '12' }])
   })
 
@@ -52,7 +57,14 @@ describe('mask', () => {
   })
 
   it('refuses unknown methods, empty keys and lengths below zero', () => {
-    for (const method of ['md5', { truncate: -1 }, { truncate: 1.5 }, { hmac: { key: '' } }, { hmac: {} }, {}]) {
+    for (const method of [
+      'md5',
+      { truncate: -1 },
+      { truncate: 1.5 },
+      { hmac: { key: '' } },
+      { hmac: {} },
+      {},
+    ]) {
       expect(() => runOperator(mask, { a: method }, [])).toThrow()
     }
   })

@@ -45,7 +45,9 @@ describe('rename', () => {
 
   it('knows the names afterwards where it knew them before', () => {
     const config = bound(rename, { a: 'b', x: 'y', 'n.m': 'o' }) as never
-    expect(rename.fieldsAfter!(new Set(['a', 'c', 'n']), config)).toEqual(new Set(['b', 'c', 'n', 'o']))
+    expect(rename.fieldsAfter!(new Set(['a', 'c', 'n']), config)).toEqual(
+      new Set(['b', 'c', 'n', 'o']),
+    )
     expect(rename.fieldsAfter!(null, config)).toBeNull()
     const swap = bound(rename, { a: 'b', b: 'a' }) as never
     expect(rename.fieldsAfter!(new Set(['a']), swap)).toEqual(new Set(['b']))

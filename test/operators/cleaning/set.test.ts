@@ -6,11 +6,9 @@ import { StepRecord } from '../../../src/core/step-record.ts'
 
 describe('set', () => {
   it('evaluates every entry before it sets the first', () => {
-    const { emitted } = runOperator(
-      set,
-      { a: 'value.a + 1', b: 'value.a + 1', 'c.d': 'value.a' },
-      [{ a: 1 }],
-    )
+    const { emitted } = runOperator(set, { a: 'value.a + 1', b: 'value.a + 1', 'c.d': 'value.a' }, [
+      { a: 1 },
+    ])
     expect(emitted).toEqual([{ a: 2, b: 2, c: { d: 1 } }])
   })
 
@@ -53,7 +51,13 @@ describe('set', () => {
   })
 
   it('refuses an empty setting and names that reach into every object', () => {
-    for (const config of [{}, { constructor: '1' }, { 'a.prototype': '1' }, { a: '' }, { a: 'value.' }]) {
+    for (const config of [
+      {},
+      { constructor: '1' },
+      { 'a.prototype': '1' },
+      { a: '' },
+      { a: 'value.' },
+    ]) {
       expect(() => runOperator(set, config, [])).toThrow()
     }
   })

@@ -34,7 +34,9 @@ describe('split', () => {
   })
 
   it('keeps all fields where the list is computed', () => {
-    const { emitted } = runOperator(split, { each: "split(value.a, ',')", into: 'x.y' }, [{ a: '1,2' }])
+    const { emitted } = runOperator(split, { each: "split(value.a, ',')", into: 'x.y' }, [
+      { a: '1,2' },
+    ])
     expect(emitted).toEqual([
       { a: '1,2', x: { y: '1' } },
       { a: '1,2', x: { y: '2' } },
@@ -59,7 +61,9 @@ describe('split', () => {
   })
 
   it('fails as a whole where an element cannot be placed', () => {
-    const { emitted, failed } = runOperator(split, { each: 'value.a', into: 'b.c' }, [{ a: [1], b: 'x' }])
+    const { emitted, failed } = runOperator(split, { each: 'value.a', into: 'b.c' }, [
+      { a: [1], b: 'x' },
+    ])
     expect(emitted).toEqual([])
     expect(failed.map(({ code }) => code)).toEqual(['RECORD_TYPE'])
   })

@@ -1,0 +1,81 @@
+import { lstatSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { messageOf, PipelineError } from '../core/errors.ts'
+import type { Log } from '../core/log.ts'
+import { manifestOf, parseManifest, type Manifest } from '../topology/manifest.ts'
+import type { Topology } from '../topology/topology.ts'
+
+/**
+ * `run --fresh`: forgets the topics, positions, state and files that the pipelines wrote, also those of
+ * stages that the files no longer have.
+ * @throws PipelineError CONFIG_USAGE when another pipeline reads or writes one of the topics; nothing
+ * was changed then. CONFIG_FILE when a file cannot be removed.
+ */
+export async function resetPipelines(topologies: readonly Topology[], { admin }: Log): Promise<void> {
+  const own = await Promise.all(
+    topologies.map(async (topology) => {
+      const name = nameOf(topology)
+      const stored = await admin.loadManifest(name)
+      const manifests = [manifestOf(topology), ...(stored === null ? [] : [parseManifest(stored)])]
+      return { name, topology, manifests }
+    }),
+  )
+  const topics = [...new Set(own.flatMap(({ manifests }) => manifests.flatMap(({ writes }) => writes)))]
+  await assertNobodyElse(topics, new Set(own.map(({ name }) => name)), { admin })
+  // Files go first: a crash in between leaves recorded lengths without their files, which is noticed.
+  for (const topology of topologies) for (const file of filesOf(topology)) removeFile(file)
+  const groups = own.flatMap(({ name, manifests }) => manifests.flatMap((manifest) => groupsOf(name, manifest)))
+  await admin.reset({ topics, groups: [...new Set(groups)] })
+  await Promise.all(
+    own.map(({ name, topology }) => admin.storeManifest(name, JSON.stringify(manifestOf(topology)))),
+  )
+}
+
+function nameOf({ prefix, pipeline }: Topology): string {
+  return `${prefix}${pipeline}`
+}
+
+/** As the compiler names them. */
+function groupsOf(name: string, { nodes }: Manifest): string[] {
+  return Object.keys(nodes).map((id) => `${name}.${id}`)
+}
+
+async function assertNobodyElse(
+  topics: readonly string[],
+  own: ReadonlySet<string>,
+  { admin }: Pick<Log, 'admin'>,
+): Promise<void> {
+  const others = (await admin.manifests()).filter((name) => !own.has(name))
+  for (const other of others) {
+    // oxlint-disable-next-line no-await-in-loop -- the first one that is found is told
+    const { reads, writes } = parseManifest((await admin.loadManifest(other))!)
+    const shared = topics.find((topic) => reads.includes(topic) || writes.includes(topic))
+    if (shared === undefined) continue
+    const does = reads.includes(shared) ? 'reads' : 'writes'
+    throw new PipelineError(
+      'CONFIG_USAGE',
+      `--fresh would remove the topic "${shared}", which the pipeline "${other}" ${does} too; run both with ` +
+        '--fresh in one command, or leave out --fresh',
+    )
+  }
+}
+
+function filesOf({ nodes }: Topology): string[] {
+  return nodes.flatMap(({ output }) => (output?.kind === 'sink' ? output.definition.files(output.config) : []))
+}
+
+/** Only files: a sink may as well write to a device or a pipe. A link stays, what it leads to is emptied. */
+function removeFile(file: string): void {
+  try {
+    const stat = lstatSync(file, { throwIfNoEntry: false })
+    if (stat?.isFile() === true) rmSync(file)
+    else if (stat?.isSymbolicLink() === true && statSync(file, { throwIfNoEntry: false })?.isFile() === true) {
+      truncateSync(file)
+    }
+  } catch (error) {
+    throw new PipelineError(
+      'CONFIG_FILE',
+      `removing ${file} for --fresh: ${messageOf(error)}; remove it yourself, or change its permissions`,
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,169 @@
+import { PipelineError } from '../core/errors.ts'
+import type { LogLevel } from '../core/hook.ts'
+import type { Log, LogReader } from '../core/log.ts'
+import type { RunEnvironment } from '../runtime/pipeline-run.ts'
+import { startRun, type Run } from '../runtime/start-run.ts'
+import type { TopicSettings } from '../spec/pipeline-spec.ts'
+import { topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
+import type { Topology } from '../topology/topology.ts'
+import { assertEmbeddedLog } from './choose-log.ts'
+import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
+import { createLogger, type WriteLog } from './create-logger.ts'
+import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
+import { openLogForWriting } from './open-log.ts'
+import { printDiagnostics } from './print-diagnostics.ts'
+import { resetPipelines } from './reset-pipelines.ts'
+import { StatusArea } from './status-area.ts'
+import { summaryLines } from './summary.ts'
+import { superviseRun, type Ending } from './supervise-run.ts'
+
+export interface RunOptions {
+  readonly dataDir: string
+  readonly fresh?: boolean
+  readonly follow?: boolean
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly log?: string
+  readonly workers?: number
+  readonly logLevel: LogLevel
+  readonly logFormat: 'text' | 'json'
+}
+
+/** A run being set up: what its parts need in common. */
+interface Setting {
+  readonly options: RunOptions
+  readonly environment: CliEnvironment
+  readonly area: StatusArea
+  readonly log: WriteLog
+}
+
+const defaultDataDir = './.millrace'
+
+export async function run(
+  paths: readonly string[],
+  options: RunOptions,
+  environment: CliEnvironment,
+): Promise<ExitCode> {
+  const { files, diagnostics } = loadTopologies(paths, environment)
+  printDiagnostics(environment, diagnostics)
+  if (diagnostics.some(isError)) return exitCodes.config
+  assertEmbeddedLog(options, files, environment)
+  const sinksToStdout = stagesWithStdout(files)
+  if (options.json === true) refuseMixedOutput(sinksToStdout)
+  const { screen } = environment
+  const block = screen.isTerminal && options.quiet !== true && !(screen.sharesStdout && sinksToStdout.length > 0)
+  const area = new StatusArea(environment, { block })
+  const level = options.quiet === true && options.logLevel !== 'error' ? 'warn' : options.logLevel
+  const write = (line: string) => area.line(line)
+  const log = createLogger({ level, format: options.logFormat, clock: environment.clock, write })
+  return runInLog(paths, files, { options, environment, area, log })
+}
+
+async function runInLog(paths: readonly string[], files: readonly PipelineFile[], setting: Setting): Promise<ExitCode> {
+  const { options, environment } = setting
+  const stopping = environment.interrupts.listen()
+  const log = await openLogForWriting(options.dataDir, environment, (message) => setting.log('warn', message))
+  try {
+    const topologies = files.map(({ topology }) => topology)
+    if (options.fresh === true) await resetPipelines(topologies, log)
+    const fitted = await withStoredTopics(topologies, { log, reload: (stored) => reload(paths, setting, stored) })
+    const stop = new AbortController()
+    const signal = AbortSignal.any([stopping, environment.interrupts.stdoutClosed, stop.signal])
+    const started = await startRun(fitted, runEnvironment(log, setting), signal)
+    const { area } = setting
+    const ending = await superviseRun(started, {
+      environment, area, log: setting.log, stopping, stop: () => stop.abort(),
+      quiet: options.quiet === true, close: () => log.close(),
+    })
+    await report(started, ending, setting)
+    return exitCodeOf(started, ending)
+  } catch (thrown) {
+    await log.close()
+    throw thrown
+  }
+}
+
+function runEnvironment(log: Log, { environment, options, log: writeLog }: Setting): RunEnvironment {
+  const { clock, random, stdout } = environment
+  const notice = (message: string) => writeLog('warn', message)
+  const endpoints = {
+    clock, random, stdout, notice,
+    // Opened by the source that reads it only.
+    get stdin() {
+      return environment.stdin
+    },
+  }
+  return { log, clock, random, endpoints, listeners: { log: writeLog }, notice, follow: options.follow === true }
+}
+
+/**
+ * Topics that other pipelines made, in other runs, keep their settings for those that only read them.
+ */
+async function withStoredTopics(
+  topologies: readonly Topology[],
+  { log, reload: load }: { log: Log; reload: (stored: ReadonlyMap<string, TopicSettings>) => readonly Topology[] },
+): Promise<readonly Topology[]> {
+  const nodes = topologies.flatMap((topology) => topology.nodes)
+  const written = new Set(nodes.flatMap(topicsWrittenBy))
+  const foreign = new Set(nodes.flatMap(topicsReadBy).filter((topic) => !written.has(topic)))
+  if (foreign.size === 0) return topologies
+  const stored = await storedSettings(log.reader, foreign)
+  return stored.size === 0 ? topologies : load(stored)
+}
+
+async function storedSettings(reader: LogReader, names: ReadonlySet<string>): Promise<ReadonlyMap<string, TopicSettings>> {
+  const topics = (await reader.topics()).filter(({ name }) => names.has(name))
+  return new Map(
+    topics.flatMap(({ name, partitions, retentionMs }) =>
+      retentionMs === null ? [] : [[name, { partitions, retentionMs }] as const],
+    ),
+  )
+}
+
+function reload(paths: readonly string[], { environment }: Setting, stored: ReadonlyMap<string, TopicSettings>): readonly Topology[] {
+  const { files, diagnostics } = loadTopologies(paths, environment, stored)
+  const problem = diagnostics.find(isError)
+  if (problem !== undefined) {
+    throw new PipelineError(problem.code, `${problem.file} changed while the run was starting: ${problem.message}`)
+  }
+  return files.map(({ topology }) => topology)
+}
+
+function stagesWithStdout(files: readonly PipelineFile[]): string[] {
+  return files.flatMap(({ topology }) =>
+    topology.nodes
+      .filter(({ output }) => output?.kind === 'sink' && output.definition.type === 'stdout')
+      .map(({ stage }) => stage),
+  )
+}
+
+function refuseMixedOutput([stage]: readonly string[]): void {
+  if (stage === undefined) return
+  throw new PipelineError(
+    'CONFIG_USAGE',
+    `--json prints the report on stdout, where the stage "${stage}" writes its records; leave out --json, or ` +
+      'give that stage another sink, such as a file',
+  )
+}
+
+async function report(started: Run, ending: Ending, { options, environment, area }: Setting): Promise<void> {
+  if (ending.isForced) return
+  const result = await started.report()
+  if (options.json === true) {
+    environment.stdout.write(`${JSON.stringify(environment.mask.json(result), null, 2)}\n`)
+  }
+  if (options.quiet === true || environment.interrupts.stdoutClosed.aborted) return
+  const dataDirHint = options.dataDir === defaultDataDir ? '' : ` --data-dir ${options.dataDir}`
+  const lines = summaryLines(result, { colors: environment.screen.colors, dataDirHint })
+  for (const line of lines) area.line(line)
+}
+
+function exitCodeOf({ runs }: Run, ending: Ending): ExitCode {
+  if (ending.isForced) return exitCodes.failed
+  const errors = ending.failures
+  if (errors.length > 0) {
+    const isMistake = errors.length === runs.length && errors.every(({ kind }) => kind === 'config')
+    return isMistake ? exitCodes.config : exitCodes.failed
+  }
+  return ending.signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
+}

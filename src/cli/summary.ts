@@ -1,0 +1,105 @@
+import { dispositions } from '../core/operator.ts'
+import type { PipelineReport, RunReport, StageReport } from '../runtime/run-report.ts'
+import { showCount, showDuration, showRate } from './show-amount.ts'
+import { textTable, type Column } from './text-table.ts'
+
+export interface SummaryOptions {
+  readonly colors: boolean
+  /** Appended to the commands that the summary proposes, such as ` --data-dir DIR`. */
+  readonly dataDirHint: string
+}
+
+const maxNameLength = 24
+const columns: readonly Column[] = [
+  { title: 'stage', align: 'left' },
+  { title: 'role', align: 'left' },
+  { title: 'n', align: 'right' },
+  { title: 't mean', align: 'right' },
+  { title: 't p95', align: 'right' },
+  { title: 'T=n*t', align: 'right' },
+  { title: 's mean', align: 'right' },
+  { title: 's p95', align: 'right' },
+  { title: 'D=s*n', align: 'right' },
+  { title: 'rate', align: 'right' },
+]
+const legend = 't: processing time of a record, s: its waiting time; n records make T = n*t and D = s*n.'
+
+/** What each pipeline did, as text of at most 100 columns. */
+export function summaryLines(report: RunReport, options: SummaryOptions): string[] {
+  return report.pipelines.flatMap((pipeline) => ['', ...pipelineLines(pipeline, report, options)])
+}
+
+function pipelineLines(pipeline: PipelineReport, report: RunReport, options: SummaryOptions): string[] {
+  const style = styleOf(options.colors)
+  const title = `pipeline ${style.bold(pipeline.pipeline)}: ${outcomeText(pipeline, style)} after ${showDuration(report.durationMs)}`
+  if (pipeline.stages.every(({ n, made }) => n === 0 && made === 0)) {
+    return pipeline.outcome === 'failed' ? [title] : [title, 'There was nothing new to read.']
+  }
+  const [head = '', ...rows] = textTable(columns, pipeline.stages.map(cellsOf))
+  return [
+    title,
+    '',
+    style.dim(head),
+    ...pipeline.stages.flatMap((stage, index) => [rows[index]!, ...detailsOf(stage, style)]),
+    '',
+    style.dim(legend),
+    ...(pipeline.bottleneck === null ? [] : [`${pipeline.bottleneck.sentence}.`]),
+    ...hintsOf(pipeline, options),
+  ]
+}
+
+function outcomeText({ outcome }: PipelineReport, style: Style): string {
+  return outcome === 'failed' ? style.red(outcome) : outcome === 'completed' ? style.green(outcome) : outcome
+}
+
+function cellsOf(stage: StageReport): string[] {
+  const { n, t, s, T, D } = stage
+  const name = stage.stage.length > maxNameLength ? `${stage.stage.slice(0, maxNameLength - 1)}…` : stage.stage
+  if (n === 0) return [name, stage.role, '0']
+  return [
+    name,
+    stage.role,
+    showCount(n),
+    ...[t.mean, t.p95, T, s.mean, s.p95, D].map(showDuration),
+    showRate(stage.rate),
+  ]
+}
+
+/** What became of the records, with the reasons. */
+function detailsOf(stage: StageReport, style: Style): string[] {
+  const counts = dispositions.filter((name) => stage.dispositions[name] > 0).map((name) => {
+    const text = `${showCount(stage.dispositions[name])} ${name}`
+    return name === 'dead_lettered' ? style.red(text) : text
+  })
+  const made = [
+    ...(stage.made > 0 ? [`${showCount(stage.made)} results made`] : []),
+    ...(stage.madeDeadLettered > 0 ? [style.red(`${showCount(stage.madeDeadLettered)} results dead_lettered`)] : []),
+  ]
+  const reasons = Object.entries(stage.reasons)
+    .filter(([, count]) => count > 0)
+    .toSorted(([, left], [, right]) => right - left)
+    .map(([reason, count]) => `${reason} ${showCount(count)}`)
+  const lines = [[...counts, ...made].join(', '), reasons.length === 0 ? '' : `by reason: ${reasons.join(', ')}`]
+  if (stage.clockSkewSuspected) lines.push('clock_skew_suspected: some records were written by a clock that is ahead')
+  return lines.filter((line) => line !== '').map((line) => `  ${line}`)
+}
+
+function hintsOf({ stages }: PipelineReport, { dataDirHint }: SummaryOptions): string[] {
+  const failing = stages.filter((stage) => stage.dispositions.dead_lettered + stage.madeDeadLettered > 0)
+  const [only] = failing
+  if (only === undefined) return []
+  const command = failing.length === 1 ? `millrace dlq show ${only.stage}` : 'millrace dlq ls'
+  return [`Records failed; see why: ${command}${dataDirHint}`]
+}
+
+interface Style {
+  readonly bold: (text: string) => string
+  readonly dim: (text: string) => string
+  readonly red: (text: string) => string
+  readonly green: (text: string) => string
+}
+
+function styleOf(colors: boolean): Style {
+  const painted = (on: number, off: number) => (text: string) => (colors ? `\u001b[${on}m${text}\u001b[${off}m` : text)
+  return { bold: painted(1, 22), dim: painted(2, 22), red: painted(31, 39), green: painted(32, 39) }
+}

@@ -1,0 +1,16 @@
+import { z } from 'zod'
+import { defineSink } from '../../core/endpoints.ts'
+
+export const dropSink = defineSink({
+  type: 'drop',
+  summary: 'Takes records and forgets them: to measure a pipeline, or to run one for its hooks.',
+  config: z.strictObject({}).describe('It has no settings.'),
+  examples: [{ title: 'Count records only', config: {} }],
+  delivery: 'exactly_once',
+  singleTask: () => false,
+  files: () => [],
+  create: () => ({
+    write: () => Promise.resolve({ memory: null, failures: [] }),
+    close: () => Promise.resolve(),
+  }),
+})

@@ -1,0 +1,172 @@
+import { extname } from 'node:path'
+import { z } from 'zod'
+import { filePath } from '../../core/config-types.ts'
+import { defineSink, type Sink, type SinkMemory, type SinkReceipt } from '../../core/endpoints.ts'
+import { PipelineError } from '../../core/errors.ts'
+import type { FilePath } from '../../core/expression.ts'
+import type { RecordBatch } from '../../core/record-batch.ts'
+import { openError } from '../file-error.ts'
+import { CsvEncoder } from '../writing/csv-encoder.ts'
+import { readCsvHeader, requireSameColumns } from '../writing/csv-header.ts'
+import { encodeLines, type EncodedRecords } from '../writing/encode-lines.ts'
+import {
+  forgetStart,
+  openOutputFile,
+  startNotePath,
+  type OutputFile,
+} from '../writing/output-file.ts'
+
+const settings = z
+  .strictObject({
+    path: filePath()
+      .refine(
+        ({ source }) => !source.includes('${'),
+        'a path with ${...} in it, for several files, is not supported yet; name one file',
+      )
+      .describe('The file; folders on the way to it are made.'),
+    format: z
+      .enum(['ndjson', 'csv'])
+      .optional()
+      .describe(
+        'ndjson: each value on a line of its own, as it is; csv: objects as rows. Default csv for .csv and .tsv, else ndjson.',
+      ),
+    mode: z
+      .enum(['append', 'overwrite'])
+      .default('append')
+      .describe(
+        'At the first start: append keeps what is in the file, overwrite does not. Later starts go on where the last one ended.',
+      ),
+    columns: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('csv: the fields to write, in this order (default those of the first record).'),
+    delimiter: z
+      .string()
+      .transform((text) => (text === '\\t' ? '\t' : text))
+      .refine((text) => /^[^"\r\n]$/.test(text), 'a delimiter is one character, or \\t for a tab')
+      .optional()
+      .describe('csv: what stands between fields (default a comma; in .tsv files a tab).'),
+  })
+  .superRefine(({ format, columns, delimiter }, context) => {
+    if (format !== 'ndjson') return
+    const given = Object.entries({ columns, delimiter }).filter(([, value]) => value !== undefined)
+    for (const [name] of given) {
+      context.addIssue({
+        code: 'custom',
+        path: [name],
+        message: `${name} is a setting of format: csv`,
+      })
+    }
+  })
+
+type FileSinkConfig = z.output<typeof settings>
+
+export const fileSink = defineSink({
+  type: 'file',
+  summary:
+    'Writes one file, each record exactly once: after a crash it goes on at the committed length.',
+  config: settings.describe('A file that is written.'),
+  examples: [
+    { title: 'A line of JSON per record', config: { path: './out/totals.ndjson' } },
+    {
+      title: 'A csv file with chosen columns, written anew',
+      config: { path: './out/totals.csv', mode: 'overwrite', columns: ['country', 'revenue'] },
+    },
+  ],
+  delivery: 'exactly_once',
+  singleTask: () => true,
+  files: ({ path }) => [path.absolute, startNotePath(path.absolute)],
+  create: (setting, _environment, memory) => new FileSink(setting, memory),
+})
+
+const memorySchema = z.strictObject({
+  /** Bytes of the file that are committed. */
+  length: z.number(),
+  /** Of csv: the columns. */
+  header: z.array(z.string()).nullable(),
+})
+type FileMemory = z.output<typeof memorySchema>
+
+class FileSink implements Sink {
+  readonly #path: FilePath
+  readonly #mode: FileSinkConfig['mode']
+  readonly #memory: FileMemory | null
+  readonly #listed: readonly string[] | null
+  readonly #delimiter: string
+  readonly #isCsv: boolean
+  #file: OutputFile | null = null
+  #csv: CsvEncoder | null = null
+  #hasWritten = false
+
+  constructor(setting: FileSinkConfig, memory: SinkMemory) {
+    const extension = extname(setting.path.source).toLowerCase()
+    this.#path = setting.path
+    this.#mode = setting.mode
+    this.#listed = setting.columns ?? null
+    this.#delimiter = setting.delimiter ?? (extension === '.tsv' ? '\t' : ',')
+    const isCsvName = extension === '.csv' || extension === '.tsv'
+    this.#isCsv = setting.format === undefined ? isCsvName : setting.format === 'csv'
+    this.#memory = memory === null ? null : decodeMemory(memory, setting.path.absolute)
+  }
+
+  async write(batch: RecordBatch): Promise<SinkReceipt> {
+    this.#file ??= await this.#open()
+    const { bytes, failures } = this.#encode(batch, this.#file)
+    const length = bytes.length === 0 ? this.#file.length : await this.#file.append(bytes)
+    this.#hasWritten = true
+    return { memory: { length, header: headerOf(this.#csv) }, failures }
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close()
+    this.#file = null
+    // The stage commits what was written before it closes the sink.
+    if (this.#hasWritten) await forgetStart(this.#path.absolute)
+  }
+
+  #encode(batch: RecordBatch, file: OutputFile): EncodedRecords {
+    if (this.#csv === null) return encodeLines(batch)
+    return this.#csv.encode(batch, file.length === 0)
+  }
+
+  async #open(): Promise<OutputFile> {
+    const path = this.#path.absolute
+    const recorded = this.#memory?.length ?? null
+    const file = await openOutputFile(path, { recorded, mode: this.#mode })
+    try {
+      if (this.#isCsv) this.#csv = await this.#makeCsvEncoder(path, file.length)
+      return file
+    } catch (thrown) {
+      await file.close()
+      throw openError('writing', path, thrown)
+    }
+  }
+
+  async #makeCsvEncoder(path: string, length: number): Promise<CsvEncoder> {
+    const listed = this.#listed
+    const header =
+      this.#memory?.header ?? (length === 0 ? null : await readCsvHeader(path, this.#delimiter))
+    if (listed !== null && header !== null) requireSameColumns(path, header, listed)
+    return new CsvEncoder({
+      columns: listed ?? header,
+      leavesOut: listed !== null,
+      delimiter: this.#delimiter,
+    })
+  }
+}
+
+function headerOf(csv: CsvEncoder | null): string[] | null {
+  const columns = csv?.columns ?? null
+  return columns === null ? null : [...columns]
+}
+
+/** @throws PipelineError LOG_VERSION */
+function decodeMemory(memory: SinkMemory, path: string): FileMemory {
+  const parsed = memorySchema.safeParse(memory)
+  if (parsed.success) return parsed.data
+  throw new PipelineError(
+    'LOG_VERSION',
+    `writing ${path}: what was stored about the file cannot be understood; run with --fresh to write it again`,
+  )
+}

@@ -1,0 +1,195 @@
+import { constants } from 'node:fs'
+import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { messageOf, PipelineError } from '../../core/errors.ts'
+import { errnoOf, openError } from '../file-error.ts'
+import { newlineByte } from '../formats/splitter.ts'
+import { kindOf } from '../reading/input-files.ts'
+
+/** What is used of an open file. */
+export type OutputHandle = Pick<FileHandle, 'write' | 'datasync' | 'truncate' | 'close'>
+
+/**
+ * Beside a file that a pipeline begins to append to: how long it was before. It counts until the
+ * length is committed for the first time, and is removed then.
+ */
+export function startNotePath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.start`)
+}
+
+/**
+ * Opens a file to go on behind its recorded length; what a killed run wrote behind it is cut off.
+ * @param recorded as last committed; null at the first start.
+ * @throws PipelineError CONFIG_FILE, FILE_FAILED, DISK_FULL
+ */
+export async function openOutputFile(
+  path: string,
+  from: { recorded: number | null; mode: 'append' | 'overwrite' },
+): Promise<OutputFile> {
+  let handle: FileHandle | null = null
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await requireWritableKind(path)
+    handle = await open(path, constants.O_RDWR | constants.O_CREAT)
+    const { size } = await handle.stat()
+    const length = await startLength(path, size, from)
+    if (length < size) await handle.truncate(length)
+    await syncFolder(dirname(path))
+    const prefix = length > 0 && from.recorded === null ? await missingNewline(handle, length) : ''
+    return new OutputFile(handle, path, { length, prefix })
+  } catch (thrown) {
+    await handle?.close()
+    throw isFull(thrown) ? fullError(path, thrown) : openError('writing', path, thrown)
+  }
+}
+
+/** A file of which only what is behind the given length is ever written. */
+export class OutputFile {
+  readonly #handle: OutputHandle
+  readonly #path: string
+  #length: number
+  /** Comes before the first bytes. */
+  #prefix: string
+  /** After an error of the disk nobody knows what it holds: nothing more is written. */
+  #error: PipelineError | null = null
+
+  constructor(handle: OutputHandle, path: string, start: { length: number; prefix: string }) {
+    this.#handle = handle
+    this.#path = path
+    this.#length = start.length
+    this.#prefix = start.prefix
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  /**
+   * Appends the bytes and waits until the disk has them.
+   * @returns the new length.
+   * @throws PipelineError DISK_FULL (the file is as before), FILE_FAILED
+   */
+  async append(added: Uint8Array): Promise<number> {
+    if (this.#error !== null) throw this.#error
+    const bytes = this.#prefix === '' ? added : Buffer.concat([Buffer.from(this.#prefix), added])
+    try {
+      let written = 0
+      while (written < bytes.length) {
+        const left = bytes.length - written
+        const at = this.#length + written
+        const { bytesWritten } = await this.#handle.write(bytes, written, left, at)
+        if (bytesWritten === 0) throw new Error('the disk took no bytes')
+        written += bytesWritten
+      }
+      await this.#handle.datasync()
+    } catch (thrown) {
+      throw await this.#undo(thrown)
+    }
+    this.#prefix = ''
+    this.#length += bytes.length
+    return this.#length
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+
+  async #undo(thrown: unknown): Promise<PipelineError> {
+    try {
+      await this.#handle.truncate(this.#length)
+      if (isFull(thrown)) return fullError(this.#path, thrown)
+    } catch {
+      // The error that led here says more than that of the truncation.
+    }
+    const message = `writing ${this.#path}: ${messageOf(thrown)}; check the disk, then run again: what is not complete is written again`
+    this.#error = new PipelineError('FILE_FAILED', message, { cause: thrown })
+    return this.#error
+  }
+}
+
+/** The length from which on this pipeline writes. */
+async function startLength(
+  path: string,
+  size: number,
+  from: { recorded: number | null; mode: 'append' | 'overwrite' },
+): Promise<number> {
+  const { recorded, mode } = from
+  if (recorded !== null) {
+    await forgetStart(path)
+    if (size >= recorded) return recorded
+    const message = `writing ${path}: it has ${size} bytes, but the pipeline wrote it up to ${recorded}; put the file back, or run with --fresh to write it again`
+    throw new PipelineError('FILE_FAILED', message)
+  }
+  if (mode === 'overwrite') return 0
+  const noted = await readStart(path)
+  if (noted !== null && noted <= size) return noted
+  await noteStart(path, size)
+  return size
+}
+
+/** What another program wrote may end without a newline: our first line must not go on its last one. */
+async function missingNewline(handle: FileHandle, length: number): Promise<string> {
+  const { bytesRead, buffer } = await handle.read(Buffer.alloc(1), 0, 1, length - 1)
+  return bytesRead === 1 && buffer[0] !== newlineByte ? '\n' : ''
+}
+
+async function readStart(path: string): Promise<number | null> {
+  try {
+    const text = await readFile(startNotePath(path), 'utf8')
+    return /^\d{1,15}\n$/.test(text) ? Number(text) : null
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return null
+    throw thrown
+  }
+}
+
+async function noteStart(path: string, length: number): Promise<void> {
+  const handle = await open(startNotePath(path), 'w')
+  try {
+    await handle.writeFile(`${length}\n`)
+    await handle.datasync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The length of the file has been committed: from now on that counts. */
+export async function forgetStart(path: string): Promise<void> {
+  await rm(startNotePath(path), { force: true })
+}
+
+async function requireWritableKind(path: string): Promise<void> {
+  let stats
+  try {
+    stats = await stat(path)
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return
+    throw thrown
+  }
+  if (stats.isFile()) return
+  const hint = stats.isDirectory() ? 'name a file in it' : 'use the sink stdout, or drop'
+  throw new PipelineError(
+    'CONFIG_FILE',
+    `writing ${path}: it is ${kindOf(stats)}, no regular file; ${hint}`,
+  )
+}
+
+/** A new file survives a power cut only when its folder is on the disk too. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function isFull(thrown: unknown): boolean {
+  const code = errnoOf(thrown)
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+function fullError(path: string, thrown: unknown): PipelineError {
+  const message = `writing ${path}: no room is left on the disk; make room, writing then goes on by itself`
+  return new PipelineError('DISK_FULL', message, { cause: thrown })
+}

@@ -1,0 +1,19 @@
+import { afterEach, beforeEach, describe } from 'vitest'
+import { logCommits } from './log-commits.ts'
+import { type LogCapabilities, LogFixture, type MakeLog } from './log-fixture.ts'
+import { logHandsOutRecords } from './log-pulling.ts'
+import { logKeepsRecords } from './log-records.ts'
+import { logAdministersTopics } from './log-topics.ts'
+
+/** What every log must do, whatever it is made of. */
+export function logConformance(name: string, make: MakeLog, capabilities: LogCapabilities): void {
+  describe(`${name} log, conformance`, () => {
+    const fixture = new LogFixture(make, capabilities)
+    beforeEach(() => fixture.begin())
+    afterEach(() => fixture.end())
+    logKeepsRecords(fixture)
+    logHandsOutRecords(fixture)
+    logCommits(fixture)
+    logAdministersTopics(fixture)
+  })
+}
