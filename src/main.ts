@@ -1,10 +1,12 @@
 import { isatty } from 'node:tty'
 import { createSystemClock } from './clock/system-clock.ts'
 import { createSystemRandom } from './clock/system-random.ts'
-import { exitCodes, type CliEnvironment, type Interrupts } from './cli/cli-environment.ts'
+import { exitCodes, type CliEnvironment, type ExitCode, type Interrupts } from './cli/cli-environment.ts'
 import { printError } from './cli/print-error.ts'
 import { runProgram } from './cli/program.ts'
 import { SecretMask } from './cli/secret-mask.ts'
+import { PipelineError } from './core/errors.ts'
+import { noopTelemetry } from './telemetry/noop-telemetry.ts'
 
 /** The composition root: the only file that knows the process. */
 const { env, stdout, stderr } = process
@@ -27,6 +29,7 @@ const environment: CliEnvironment = {
   },
   clock: createSystemClock(),
   random: createSystemRandom(),
+  telemetry: noopTelemetry,
   mask: new SecretMask(),
   interrupts: catchInterrupts(),
 }
@@ -59,7 +62,14 @@ function catchInterrupts(): Interrupts {
 }
 
 /** At once after the last output: what a listener or a source left open must not keep the process. */
-function exit(code: number): void {
-  process.exitCode = code
-  stdout.write('', () => stderr.write('', () => process.exit(code)))
+function exit(code: ExitCode): void {
+  const lost: unknown = environment.interrupts.stdoutClosed.reason
+  const isBroken = lost instanceof Error && !('code' in lost && lost.code === 'EPIPE')
+  process.exitCode = isBroken ? printError(environment, lostOutput(lost)) : code
+  stdout.write('', () => stderr.write('', () => process.exit()))
+}
+
+/** A reader of stdout that has seen enough is no error; a full disk behind it is. */
+function lostOutput(cause: Error): PipelineError {
+  return new PipelineError('FILE_FAILED', `writing to stdout: ${cause.message}; send it elsewhere, or free space there`, { cause })
 }

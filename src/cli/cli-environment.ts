@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Clock, Random } from '../core/clock.ts'
+import type { Telemetry } from '../core/telemetry.ts'
 import type { SecretMask } from './secret-mask.ts'
 
 /** Everything a command gets from outside; `src/main.ts` makes it, tests make their own. */
@@ -14,6 +15,7 @@ export interface CliEnvironment {
   readonly screen: Screen
   readonly clock: Clock
   readonly random: Random
+  readonly telemetry: Telemetry
   /** Knows all secrets that were read so far: whatever is written for people goes through it. */
   readonly mask: SecretMask
   readonly interrupts: Interrupts

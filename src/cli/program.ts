@@ -40,8 +40,8 @@ function makeProgram(environment: CliEnvironment, choose: (verb: Verb) => void):
     .showHelpAfterError('See `millrace --help`, or `millrace COMMAND --help`.')
     .configureHelp({ showGlobalOptions: false })
     .description('Data-processing pipelines from a YAML file, over durable topics.')
-    .version(packageVersion(), '--version', 'print the version')
-    .helpOption('--help', 'show help')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
     .helpCommand(false)
   addRun(program, choose)
   addPipelineCommands(program, choose)
@@ -124,6 +124,7 @@ function addPipelineCommands(program: Command, choose: (verb: Verb) => void): vo
 function addLookingCommands(program: Command, choose: (verb: Verb) => void): void {
   const dlq = program
     .command('dlq')
+    .helpCommand(false)
     .summary('look at records that failed')
     .description('Looks at dead-letter topics, also while a run is on.')
   dlq

@@ -2,6 +2,7 @@ import { PipelineError } from '../core/errors.ts'
 import type { LogLevel } from '../core/hook.ts'
 import type { Log, LogReader } from '../core/log.ts'
 import type { RunEnvironment } from '../runtime/pipeline-run.ts'
+import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import type { TopicSettings } from '../spec/pipeline-spec.ts'
 import { topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
@@ -12,6 +13,7 @@ import { createLogger, type WriteLog } from './create-logger.ts'
 import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
 import { openLogForWriting } from './open-log.ts'
 import { printDiagnostics } from './print-diagnostics.ts'
+import { printError } from './print-error.ts'
 import { resetPipelines } from './reset-pipelines.ts'
 import { StatusArea } from './status-area.ts'
 import { summaryLines } from './summary.ts'
@@ -74,6 +76,7 @@ async function runInLog(paths: readonly string[], files: readonly PipelineFile[]
     const ending = await superviseRun(started, {
       environment, area, log: setting.log, stopping, stop: () => stop.abort(),
       quiet: options.quiet === true, close: () => log.close(),
+      tell: (error) => tellFailure(error, setting),
     })
     await report(started, ending, setting)
     return exitCodeOf(started, ending)
@@ -84,7 +87,8 @@ async function runInLog(paths: readonly string[], files: readonly PipelineFile[]
 }
 
 function runEnvironment(log: Log, { environment, options, log: writeLog }: Setting): RunEnvironment {
-  const { clock, random, stdout } = environment
+  const { clock, random, stdout, telemetry } = environment
+  const mask = environment.mask.text
   const notice = (message: string) => writeLog('warn', message)
   const endpoints = {
     clock, random, stdout, notice,
@@ -93,7 +97,7 @@ function runEnvironment(log: Log, { environment, options, log: writeLog }: Setti
       return environment.stdin
     },
   }
-  return { log, clock, random, endpoints, listeners: { log: writeLog }, notice, follow: options.follow === true }
+  return { log, clock, random, endpoints, telemetry, mask, listeners: { log: writeLog }, notice, follow: options.follow === true }
 }
 
 /**
@@ -146,16 +150,31 @@ function refuseMixedOutput([stage]: readonly string[]): void {
   )
 }
 
-async function report(started: Run, ending: Ending, { options, environment, area }: Setting): Promise<void> {
+async function report(started: Run, ending: Ending, { options, environment, area, log }: Setting): Promise<void> {
   if (ending.isForced) return
   const result = await started.report()
   if (options.json === true) {
     environment.stdout.write(`${JSON.stringify(environment.mask.json(result), null, 2)}\n`)
   }
   if (options.quiet === true || environment.interrupts.stdoutClosed.aborted) return
+  if (options.logFormat === 'json') return logOutcomes(result, log)
   const dataDirHint = options.dataDir === defaultDataDir ? '' : ` --data-dir ${options.dataDir}`
   const lines = summaryLines(result, { colors: environment.screen.colors, dataDirHint })
   for (const line of lines) area.line(line)
+}
+
+/** Lines for machines stay lines for machines: the same numbers come with `--json`. */
+function logOutcomes({ pipelines }: RunReport, log: WriteLog): void {
+  for (const { pipeline, outcome, stages } of pipelines) {
+    const records = Object.fromEntries(stages.map(({ stage, n }) => [stage, n]))
+    log('info', `the pipeline ${pipeline} has ${outcome}`, { pipeline, outcome, records })
+  }
+}
+
+function tellFailure(error: PipelineError, { options, environment, area, log }: Setting): void {
+  area.clear()
+  if (options.logFormat === 'json') log('error', error.message, { code: error.code })
+  else printError(environment, error)
 }
 
 function exitCodeOf({ runs }: Run, ending: Ending): ExitCode {

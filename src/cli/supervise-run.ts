@@ -2,7 +2,6 @@ import type { PipelineError } from '../core/errors.ts'
 import type { Run } from '../runtime/start-run.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import type { WriteLog } from './create-logger.ts'
-import { printError } from './print-error.ts'
 import { Progress } from './progress.ts'
 import type { StatusArea } from './status-area.ts'
 
@@ -15,6 +14,8 @@ export interface SuperviseOptions {
   /** Stops the run from here. */
   readonly stop: () => void
   readonly quiet: boolean
+  /** Tells why a pipeline failed. */
+  readonly tell: (error: PipelineError) => void
   /** Lets go of the log once all pipelines are at rest. */
   readonly close: () => Promise<void>
 }
@@ -40,7 +41,7 @@ export async function superviseRun(run: Run, options: SuperviseOptions): Promise
   const watching = watcher.watch(ended.signal)
   const finished = run.done.then(options.close).then(() => 'finished' as const)
   const deadline = untilAborted(stopping)
-    .then(() => options.log('info', 'stopping: finishing what was begun; once more stops at once'))
+    .then(() => ended.signal.aborted || options.log('info', 'stopping: finishing what was begun; once more stops at once'))
     .then(() => clock.sleep(shutdownTimeoutMs, ended.signal))
     .then(() => 'late' as const)
   const first = await Promise.race([finished, deadline])
@@ -97,14 +98,13 @@ class RunWatcher {
 
   /** Each once; not what came of a reader of stdout that went away. */
   tellFailures(): void {
-    const { environment, area } = this.#options
+    const { environment, tell } = this.#options
     for (const { error } of this.#run.runs) {
       if (error === null || this.failures.includes(error)) continue
       const isBrokenPipe = error.code === 'FILE_FAILED' && environment.interrupts.stdoutClosed.aborted
       if (isBrokenPipe) continue
       this.failures.push(error)
-      area.clear()
-      printError(environment, error)
+      tell(error)
     }
   }
 

@@ -23,30 +23,37 @@ const wrappers: Readonly<Record<DefinitionKind, (type: string, config: unknown) 
 export function definitionPage(kind: DefinitionKind, definition: DocumentedDefinition): string {
   const schema = settingSchema(definition.config)
   const table = settingsTable(schema)
-  return [
-    `# ${definition.type}`,
-    definition.summary,
-    ...factsOf(definition),
-    '## Setting',
-    settingLine(definition, schema),
-    ...(table === '' ? [] : [table]),
-    ...(kind === 'operators' ? [extrasLine()] : []),
-    ...definition.examples.flatMap((example) => examplePart(kind, definition, example)),
-    '',
-  ].join('\n\n').trimEnd() + '\n'
+  return (
+    [
+      `# ${definition.type}`,
+      definition.summary,
+      ...factsOf(definition),
+      '## Setting',
+      settingLine(definition, schema),
+      ...(table === '' ? [] : [table]),
+      ...(kind === 'operators' ? [extrasLine()] : []),
+      ...definition.examples.flatMap((example) => examplePart(kind, definition, example)),
+      '',
+    ]
+      .join('\n\n')
+      .trimEnd() + '\n'
+  )
 }
 
 function factsOf(definition: NamedDefinition): string[] {
   const facts = definition as { kind?: string; replayable?: boolean; delivery?: string }
   if (facts.kind === 'stateful') return ['It keeps state, in the log.']
   if (facts.replayable === false) return ['What it has read cannot be read again.']
-  if (facts.delivery === 'exactly_once') return ['It writes each record exactly once, also after a crash.']
+  if (facts.delivery === 'exactly_once')
+    return ['It writes each record exactly once, also after a crash.']
   if (facts.delivery === 'at_least_once') return ['After a crash it can write records again.']
   return []
 }
 
 function settingLine(definition: NamedDefinition, schema: JsonSchema): string {
-  const bare = takesBareName(definition) ? ` It can be written as a bare name: \`${definition.type}\`.` : ''
+  const bare = takesBareName(definition)
+    ? ` It can be written as a bare name: \`${definition.type}\`.`
+    : ''
   const own = schema.description === undefined ? '' : ` ${schema.description}`
   return `Type: ${typeOf(schema)}.${own}${bare}`
 }
@@ -58,6 +65,10 @@ function extrasLine(): string {
   return `Beside it: ${extras.join(' ')}`
 }
 
+function lines(values: OperatorExample['input']): string {
+  return values.map(encodeJson).join('\n')
+}
+
 function examplePart(
   kind: DefinitionKind,
   { type }: NamedDefinition,
@@ -67,7 +78,6 @@ function examplePart(
   const parts = [`## ${example.title}`, fenced('yaml', yaml)]
   if (!('input' in example)) return parts
   const { input, output } = example as OperatorExample
-  const lines = (values: OperatorExample['input']): string => values.map(encodeJson).join('\n')
   return [
     ...parts,
     'in:',

@@ -24,5 +24,7 @@ if (process.argv.includes('--check')) {
     writeFileSync(join(root, name), text)
   }
   for (const name of outlived) rmSync(join(root, name))
-  process.stdout.write(`${changed.length + outlived.length} of ${files.size} generated files changed\n`)
+  process.stdout.write(
+    `${changed.length + outlived.length} of ${files.size} generated files changed\n`,
+  )
 }

@@ -38,8 +38,14 @@ export function staleFiles(root: string, files: ReadonlyMap<string, string>): st
 }
 
 /** From the file itself and not from the registry, which may be stale or missing. */
-async function importDefinition(root: string, { file, stem, exportName }: RegistryEntry): Promise<unknown> {
-  const module = (await import(pathToFileURL(join(root, file)).href)) as Record<string, { type?: string }>
+async function importDefinition(
+  root: string,
+  { file, stem, exportName }: RegistryEntry,
+): Promise<unknown> {
+  const module = (await import(pathToFileURL(join(root, file)).href)) as Record<
+    string,
+    { type?: string }
+  >
   const definition = module[exportName]
   invariant(definition?.type === stem, `${file}: the type of ${exportName} is not "${stem}"`)
   return definition
@@ -47,6 +53,8 @@ async function importDefinition(root: string, { file, stem, exportName }: Regist
 
 async function importFunctions(root: string): Promise<readonly FunctionGroup[]> {
   const file = join(root, 'src/expressions/functions.ts')
-  const module = (await import(pathToFileURL(file).href)) as { functionGroups: readonly FunctionGroup[] }
+  const module = (await import(pathToFileURL(file).href)) as {
+    functionGroups: readonly FunctionGroup[]
+  }
   return module.functionGroups
 }

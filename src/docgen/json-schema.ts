@@ -50,13 +50,13 @@ const variable = {
 const variableRef: JsonSchema = { $ref: '#/$defs/variable' }
 const extensions = { '^x-': {} }
 
-/** Our own formats say more than validators know, and `duration` means another thing to them. */
-const ownFormats = new Set(['duration', 'size', 'expression', 'aggregation', 'file', 'path', 'field', 'event'])
-
 /** Adapts a schema to how files are read: `x-...` keys are ignored, and variables stand for values. */
 function finish(schema: JsonSchema): JsonSchema {
   const { description, default: fallback, ...inner } = finishInside(schema)
-  const outer = { ...(description === undefined ? {} : { description }), ...(fallback === undefined ? {} : { default: fallback }) }
+  const outer = {
+    ...(description === undefined ? {} : { description }),
+    ...(fallback === undefined ? {} : { default: fallback }),
+  }
   if (inner.anyOf !== undefined) {
     const branches = inner.anyOf.some(needsVariable) ? [...inner.anyOf, variableRef] : inner.anyOf
     return { ...outer, ...inner, anyOf: branches }
@@ -67,13 +67,14 @@ function finish(schema: JsonSchema): JsonSchema {
 function finishInside(schema: JsonSchema): JsonSchema {
   const finished: Record<string, unknown> = {}
   for (const [keyword, value] of Object.entries(schema)) {
-    if (keyword === 'format' && ownFormats.has(String(value))) continue
+    // Our formats are for the reference pages; `duration` means another thing to validators.
+    if (keyword === 'format') continue
     // The bounds of safe integers say nothing to a reader.
     if (Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER) continue
     finished[keyword] = finishKeyword(keyword, value)
   }
   if (schema.additionalProperties === false) finished['patternProperties'] = extensions
-  return finished as JsonSchema
+  return finished
 }
 
 function finishKeyword(keyword: string, value: unknown): unknown {
@@ -84,8 +85,10 @@ function finishKeyword(keyword: string, value: unknown): unknown {
   if (keyword === 'anyOf' || keyword === 'oneOf' || keyword === 'allOf') {
     return (value as readonly JsonSchema[]).map(finishInside)
   }
+  if (keyword === 'propertyNames') return finishInside(value as JsonSchema)
   const isSchema = typeof value === 'object' && value !== null
-  if (keyword === 'items' || (keyword === 'additionalProperties' && isSchema)) return finish(value as JsonSchema)
+  if (keyword === 'items' || (keyword === 'additionalProperties' && isSchema))
+    return finish(value as JsonSchema)
   return value
 }
 

@@ -6,7 +6,11 @@ import { encodeJson, type JsonValue } from '../core/json.ts'
 import type { Definitions } from '../core/definitions.ts'
 import { componentSchemas } from '../spec/component-schema.ts'
 import { pipelineSchema } from '../spec/pipeline-schema.ts'
-import { definitionPage, type DefinitionKind, type DocumentedDefinition } from './definition-page.ts'
+import {
+  definitionPage,
+  type DefinitionKind,
+  type DocumentedDefinition,
+} from './definition-page.ts'
 import { settingSchema } from './json-schema.ts'
 import { cell, settingsTable } from './settings-table.ts'
 
@@ -25,7 +29,10 @@ export interface FunctionGroup {
 const kinds: readonly DefinitionKind[] = ['operators', 'sources', 'sinks', 'listeners']
 
 /** All pages, by path below the reference folder. */
-export function referencePages(definitions: Definitions, functions: readonly FunctionGroup[]): Map<string, string> {
+export function referencePages(
+  definitions: Definitions,
+  functions: readonly FunctionGroup[],
+): Map<string, string> {
   const pages = new Map<string, string>()
   for (const kind of kinds) {
     for (const definition of definitions[kind] as readonly DocumentedDefinition[]) {
@@ -49,9 +56,12 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return lines.map((row) => `| ${row.join(' | ')} |`).join('\n')
 }
 
+function component(description: string): z.ZodType {
+  return z.unknown().meta({ format: 'component', description })
+}
+
 /** The frame of a file; the components have pages of their own. */
 function pipelinePage(): string {
-  const component = (text: string): z.ZodType => z.unknown().meta({ format: 'component', description: text })
   const frame = pipelineSchema({
     step: component('An operator with its setting; see [operators](README.md#operators).'),
     source: component('A [source](README.md#sources) with its setting.'),
@@ -74,7 +84,9 @@ function expressionsPage(groups: readonly FunctionGroup[]): string {
       functions.map(({ signature, summary, examples }) => [
         `\`${signature}\``,
         summary,
-        examples.map(({ expression, result }) => `\`${expression}\` is \`${encodeJson(result)}\``).join(', '),
+        examples
+          .map(({ expression, result }) => `\`${expression}\` is \`${encodeJson(result)}\``)
+          .join(', '),
       ]),
     ),
   ])
@@ -89,13 +101,21 @@ function expressionsPage(groups: readonly FunctionGroup[]): string {
 }
 
 function errorsPage(): string {
-  const rows = Object.entries(errorTable).map(([code, { kind, help }]) => [`\`${code}\``, kind, help])
+  const rows = Object.entries(errorTable).map(([code, { kind, help }]) => [
+    `\`${code}\``,
+    kind,
+    help,
+  ])
   return page('Error codes', table(['code', 'kind', ''], rows))
 }
 
 function eventsPage(): string {
   const rows = Object.entries(hookEvents).map(([event, says]) => [`\`${event}\``, says])
-  return page('Events', 'What `hooks` of a stage can listen to, in `on`.', table(['event', ''], rows))
+  return page(
+    'Events',
+    'What `hooks` of a stage can listen to, in `on`.',
+    table(['event', ''], rows),
+  )
 }
 
 function indexPage(definitions: Definitions): string {

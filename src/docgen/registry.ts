@@ -66,7 +66,9 @@ export interface RegistryEntry {
 export function registryEntries(root: string, registry: Registry): RegistryEntry[] {
   return registry.folders.flatMap((folder) => {
     if (!existsSync(join(root, folder))) return []
-    const names = readdirSync(join(root, folder)).filter((name) => isSource(name)).toSorted()
+    const names = readdirSync(join(root, folder))
+      .filter((name) => isSource(name))
+      .toSorted()
     return names.flatMap((name) => entryOf({ root, folder, name, registry }))
   })
 }
@@ -75,16 +77,26 @@ function isSource(name: string): boolean {
   return name.endsWith('.ts') && !name.endsWith('.generated.ts')
 }
 
-function entryOf(at: { root: string; folder: string; name: string; registry: Registry }): RegistryEntry[] {
+function entryOf(at: {
+  root: string
+  folder: string
+  name: string
+  registry: Registry
+}): RegistryEntry[] {
   const { root, folder, name, registry } = at
   const file = `${folder}/${name}`
   const stem = name.slice(0, -'.ts'.length)
   const text = readFileSync(join(root, file), 'utf8')
   const allowed = registry.suffixes.map((suffix) => camelCase(stem) + suffix)
-  const defined = new RegExp(`^export const (\\w+) = (?:${registry.define.join('|')})\\(`, 'm').exec(text)?.[1]
+  const defined = new RegExp(
+    `^export const (\\w+) = (?:${registry.define.join('|')})\\(`,
+    'm',
+  ).exec(text)?.[1]
   if (defined === undefined) return []
   if (!allowed.includes(defined)) {
-    throw new Error(`${file}: the definition is called ${defined}; by its file it is ${allowed.join(' or ')}`)
+    throw new Error(
+      `${file}: the definition is called ${defined}; by its file it is ${allowed.join(' or ')}`,
+    )
   }
   return [{ file, stem, exportName: defined }]
 }

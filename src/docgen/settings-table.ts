@@ -36,7 +36,9 @@ function* rowsBelow(schema: JsonSchema, path: string): Generator<SettingRow> {
 
 /** What only some forms of a map have is required in none. */
 function rowsOfBranches(branches: readonly JsonSchema[], path: string): SettingRow[] {
-  const forms = branches.map((branch) => [...rowsBelow(branch, path)]).filter(({ length }) => length > 0)
+  const forms = branches
+    .map((branch) => [...rowsBelow(branch, path)])
+    .filter(({ length }) => length > 0)
   return forms.flatMap((rows) => {
     return rows.map((row) => {
       const isEverywhere = forms.every((others) => others.some((other) => other.path === row.path))
@@ -61,7 +63,9 @@ function rowOf(schema: JsonSchema, path: string, isRequired: boolean): SettingRo
 
 /** A setting that several forms of a map have. */
 function merged(left: SettingRow, right: SettingRow): SettingRow {
-  const descriptions = new Set([left.description, right.description].filter((text) => text !== null))
+  const descriptions = new Set(
+    [left.description, right.description].filter((text) => text !== null),
+  )
   return {
     path: left.path,
     types: [...new Set([...left.types, ...right.types])],
@@ -71,16 +75,10 @@ function merged(left: SettingRow, right: SettingRow): SettingRow {
   }
 }
 
+/** Formats that are not shown by their own name, such as `duration`. */
 const formatWords: Readonly<Record<string, string>> = {
-  duration: 'duration',
-  size: 'size',
-  expression: 'expression',
-  aggregation: 'aggregation',
-  file: 'file',
-  path: 'path',
-  field: 'field',
   component: 'name with its setting',
-  event: 'event',
+  pattern: 'regular expression',
 }
 
 const typeWords: Readonly<Record<string, string>> = {
@@ -97,16 +95,19 @@ export function typeOf(schema: JsonSchema): string {
 }
 
 function typesOf(schema: JsonSchema): string[] {
-  const format = schema.format === undefined ? undefined : formatWords[schema.format]
-  if (format !== undefined) return [format]
+  const { format } = schema
+  if (format !== undefined) return [formatWords[format] ?? format]
   if (schema.const !== undefined) return [literal(schema.const)]
   if (schema.enum !== undefined) return schema.enum.map(literal)
   const branches = branchesOf(schema)
   if (branches.length > 0) return [...new Set(branches.flatMap(typesOf))]
   if (schema.type === 'array') return [`list of ${groupOf(schema.items ?? {})}`]
-  if (schema.type !== 'object') return [schema.type ?? ''].flat().map((type) => typeWords[type] ?? 'any value')
+  if (schema.type !== 'object')
+    return [schema.type ?? ''].flat().map((type) => typeWords[type] ?? 'any value')
   const { additionalProperties } = schema
-  return [typeof additionalProperties === 'object' ? `map of ${groupOf(additionalProperties)}` : 'map']
+  return [
+    typeof additionalProperties === 'object' ? `map of ${groupOf(additionalProperties)}` : 'map',
+  ]
 }
 
 /** Several types of one item, in parentheses. */
@@ -124,7 +125,11 @@ export function settingsTable(schema: JsonSchema): string {
   const rows = settingRows(schema)
   if (rows.length === 0) return ''
   const lines = rows.map(({ path, types, isRequired, fallback, description }) => {
-    const left = isRequired ? 'required' : fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``
+    const left = isRequired
+      ? 'required'
+      : fallback === undefined
+        ? ''
+        : `\`${JSON.stringify(fallback)}\``
     return `| \`${path}\` | ${cell(types.join(' or '))} | ${cell(left)} | ${cell(description ?? '')} |`
   })
   return ['| setting | type | default | |', '| --- | --- | --- | --- |', ...lines].join('\n')

@@ -11,7 +11,10 @@ interface Arguments {
 }
 
 /** @throws ExpressionError when the arguments do not fit the aggregate function. */
-export function checkAggregateParameters(name: AggregateFunction, node: acorn.CallExpression): Arguments {
+export function checkAggregateParameters(
+  name: AggregateFunction,
+  node: acorn.CallExpression,
+): Arguments {
   const given = node.arguments.map((argument) => {
     if (argument.type !== 'SpreadElement') return argument
     throw new ExpressionError('... stands in lists and objects, not in calls', argument.start)
@@ -23,7 +26,10 @@ export function checkAggregateParameters(name: AggregateFunction, node: acorn.Ca
   }
   const literal = literals[name]
   if (rest.length !== (literal === undefined ? 0 : 1)) {
-    throw new ExpressionError(`the aggregate is called as ${signatureOf(name)}; here it has ${given.length} arguments`, node.start)
+    throw new ExpressionError(
+      `the aggregate is called as ${signatureOf(name)}; here it has ${given.length} arguments`,
+      node.start,
+    )
   }
   return { argument, parameters: rest.map((part) => literal!(part)) }
 }
@@ -32,12 +38,18 @@ const literals: Partial<Record<AggregateFunction, (node: acorn.Expression) => nu
   percentile: (node) => {
     const percent = numberOf(node)
     if (percent !== null && percent >= 0 && percent <= 100) return percent
-    throw new ExpressionError('the second argument of percentile is a number from 0 to 100', node.start)
+    throw new ExpressionError(
+      'the second argument of percentile is a number from 0 to 100',
+      node.start,
+    )
   },
   top_k: (node) => {
     const k = numberOf(node)
     if (k !== null && Number.isInteger(k) && k >= 1 && k <= maxTopK) return k
-    throw new ExpressionError(`the second argument of top_k is a whole number from 1 to ${maxTopK}`, node.start)
+    throw new ExpressionError(
+      `the second argument of top_k is a whole number from 1 to ${maxTopK}`,
+      node.start,
+    )
   },
 }
 

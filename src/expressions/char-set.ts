@@ -34,13 +34,30 @@ export function overlap(left: CharSet, right: CharSet): boolean {
 }
 
 export const digits: CharSet = setOf([[48, 57]])
-export const wordCharacters: CharSet = setOf([[48, 57], [65, 90], [95, 95], [97, 122]])
+export const wordCharacters: CharSet = setOf([
+  [48, 57],
+  [65, 90],
+  [95, 95],
+  [97, 122],
+])
 /** What `\s` matches in JavaScript. */
 export const whiteSpace: CharSet = setOf([
-  [9, 13], [32, 32], [0xa0, 0xa0], [0x1680, 0x1680], [0x2000, 0x200a], [0x2028, 0x2029],
-  [0x202f, 0x202f], [0x205f, 0x205f], [0x3000, 0x3000], [0xfeff, 0xfeff],
+  [9, 13],
+  [32, 32],
+  [0xa0, 0xa0],
+  [0x1680, 0x1680],
+  [0x2000, 0x200a],
+  [0x2028, 0x2029],
+  [0x202f, 0x202f],
+  [0x205f, 0x205f],
+  [0x3000, 0x3000],
+  [0xfeff, 0xfeff],
 ])
-export const lineEnds: CharSet = setOf([[10, 10], [13, 13], [0x2028, 0x2029]])
+export const lineEnds: CharSet = setOf([
+  [10, 10],
+  [13, 13],
+  [0x2028, 0x2029],
+])
 export const allCharacters: CharSet = [[0, maxCodePoint]]
 
 /**
@@ -48,7 +65,9 @@ export const allCharacters: CharSet = [[0, maxCodePoint]]
  * `u`, where no character beyond ASCII is the same as one of ASCII).
  */
 export function ignoringCase(set: CharSet): CharSet {
-  const more = caseFamilies().filter((family) => family.some((code) => overlap(set, [[code, code]])))
+  const more = caseFamilies().filter((family) =>
+    family.some((code) => overlap(set, [[code, code]])),
+  )
   return unionOf([set, more.flat().map((code) => [code, code] as const)])
 }
 

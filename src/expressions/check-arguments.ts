@@ -1,7 +1,12 @@
 import type * as acorn from 'acorn'
 import { PatternArgument, type Checked } from './checked.ts'
 import { ExpressionError } from './expression-error.ts'
-import { fewestArguments, mostArguments, type FunctionDefinition, type FunctionParameter } from './function-definition.ts'
+import {
+  fewestArguments,
+  mostArguments,
+  type FunctionDefinition,
+  type FunctionParameter,
+} from './function-definition.ts'
 import { compilePattern } from './pattern.ts'
 
 interface Checks {
@@ -15,10 +20,17 @@ function maxArrowParameters(parameter: FunctionParameter): number {
 }
 
 /** @throws ExpressionError */
-export function checkArguments(definition: FunctionDefinition, node: acorn.CallExpression, checks: Checks): Checked[] {
+export function checkArguments(
+  definition: FunctionDefinition,
+  node: acorn.CallExpression,
+  checks: Checks,
+): Checked[] {
   const count = node.arguments.length
   if (count < fewestArguments(definition) || count > mostArguments(definition)) {
-    throw new ExpressionError(`${definition.name} is called as ${definition.signature}; here it has ${count} arguments`, node.start)
+    throw new ExpressionError(
+      `${definition.name} is called as ${definition.signature}; here it has ${count} arguments`,
+      node.start,
+    )
   }
   return node.arguments.map((argument, index) => {
     if (argument.type === 'SpreadElement') {
@@ -38,7 +50,10 @@ interface Place {
 function checkArgument(node: acorn.Expression, { definition, parameter, checks }: Place): Checked {
   if (parameter.kind === 'arrow') {
     if (node.type !== 'ArrowFunctionExpression') {
-      throw new ExpressionError(`${definition.signature} takes a function here, such as ${parameter.name}`, node.start)
+      throw new ExpressionError(
+        `${definition.signature} takes a function here, such as ${parameter.name}`,
+        node.start,
+      )
     }
     const most = maxArrowParameters(parameter)
     if (node.params.length > most) {
@@ -48,12 +63,18 @@ function checkArgument(node: acorn.Expression, { definition, parameter, checks }
   }
   if (parameter.kind === 'value' || node.type !== 'Literal') {
     if (parameter.kind !== 'pattern') return checks.check(node)
-    throw new ExpressionError(`${definition.signature} takes a regular expression here, such as /a+/`, node.start)
+    throw new ExpressionError(
+      `${definition.signature} takes a regular expression here, such as /a+/`,
+      node.start,
+    )
   }
   if (node.regex !== undefined) return checkPattern(node, node.regex)
   if (parameter.kind === 'text or pattern') return checks.check(node)
   if (typeof node.value === 'string') return checkPattern(node, { pattern: node.value, flags: '' })
-  throw new ExpressionError(`${definition.signature} takes a regular expression here, such as /a+/`, node.start)
+  throw new ExpressionError(
+    `${definition.signature} takes a regular expression here, such as /a+/`,
+    node.start,
+  )
 }
 
 function checkPattern(node: acorn.Literal, regex: { pattern: string; flags: string }): Checked {
@@ -62,6 +83,9 @@ function checkPattern(node: acorn.Literal, regex: { pattern: string; flags: stri
     return { kind: 'pattern', argument: new PatternArgument(pattern, regex.flags.includes('g')) }
   } catch (thrown) {
     if (!(thrown instanceof ExpressionError)) throw thrown
-    throw new ExpressionError(thrown.message, node.start + (node.regex === undefined ? 0 : 1 + thrown.offset))
+    throw new ExpressionError(
+      thrown.message,
+      node.start + (node.regex === undefined ? 0 : 1 + thrown.offset),
+    )
   }
 }

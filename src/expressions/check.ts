@@ -43,7 +43,8 @@ export class Checker {
   /** @throws ExpressionError */
   check(node: acorn.Expression): Checked {
     this.#depth += 1
-    if (this.#depth > maxSourceDepth) this.#refuse(`an expression nests at most ${maxSourceDepth} levels`, node)
+    if (this.#depth > maxSourceDepth)
+      this.#refuse(`an expression nests at most ${maxSourceDepth} levels`, node)
     const checked = this.#checkNode(node)
     this.#depth -= 1
     return checked
@@ -71,23 +72,45 @@ export class Checker {
       case 'BinaryExpression':
         return this.#binary(node)
       case 'LogicalExpression':
-        return { kind: 'logical', operator: node.operator, left: this.check(node.left), right: this.check(node.right) }
+        return {
+          kind: 'logical',
+          operator: node.operator,
+          left: this.check(node.left),
+          right: this.check(node.right),
+        }
       case 'ConditionalExpression':
-        return { kind: 'conditional', test: this.check(node.test), then: this.check(node.consequent), otherwise: this.check(node.alternate) }
+        return {
+          kind: 'conditional',
+          test: this.check(node.test),
+          whenTrue: this.check(node.consequent),
+          whenFalse: this.check(node.alternate),
+        }
       case 'CallExpression':
         return this.#call(node)
       default:
-        return this.#refuse(refusedNodes[node.type] ?? `${node.type} is not allowed in expressions`, node)
+        return this.#refuse(
+          refusedNodes[node.type] ?? `${node.type} is not allowed in expressions`,
+          node,
+        )
     }
   }
 
   #literal(node: acorn.Literal): Checked {
     if (node.regex !== undefined) {
-      return this.#refuse('a regular expression stands only where a function takes one, as in matches(text, /a+/)', node)
+      return this.#refuse(
+        'a regular expression stands only where a function takes one, as in matches(text, /a+/)',
+        node,
+      )
     }
-    if (typeof node.value === 'number' && !Number.isFinite(node.value)) return this.#refuse('this number is too large', node)
+    if (typeof node.value === 'number' && !Number.isFinite(node.value))
+      return this.#refuse('this number is too large', node)
     const value = node.value
-    if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+    if (
+      value === null ||
+      typeof value === 'string' ||
+      typeof value === 'number' ||
+      typeof value === 'boolean'
+    ) {
       return { kind: 'literal', value }
     }
     return this.#refuse('numbers with the suffix n are not allowed', node)
@@ -99,13 +122,24 @@ export class Checker {
     if (local !== undefined) return { kind: 'local', index: local.index }
     const inScope = this.#options.scope.includes(name)
     if (inScope && this.#options.aggregates && !this.#inAggregate) {
-      return this.#refuse(`${name} is not known here: put it into an aggregate function, such as last(${name})`, node)
+      return this.#refuse(
+        `${name} is not known here: put it into an aggregate function, such as last(${name})`,
+        node,
+      )
     }
     if (inScope) return { kind: 'scope', name }
-    if (functionsByName.has(name)) return this.#refuse(`${name} is a function: call it, as in ${functionsByName.get(name)!.signature}`, node)
-    if (name === 'undefined') return this.#refuse('there is no undefined here: what is missing is null', node)
+    if (functionsByName.has(name))
+      return this.#refuse(
+        `${name} is a function: call it, as in ${functionsByName.get(name)!.signature}`,
+        node,
+      )
+    if (name === 'undefined')
+      return this.#refuse('there is no undefined here: what is missing is null', node)
     const known = [...this.#locals.map((at) => at.name), ...this.#options.scope]
-    return this.#refuse(`unknown name "${name}"${didYouMean(name, known)}; known names: ${known.join(', ')}`, node)
+    return this.#refuse(
+      `unknown name "${name}"${didYouMean(name, known)}; known names: ${known.join(', ')}`,
+      node,
+    )
   }
 
   #template(node: acorn.TemplateLiteral): Checked {
@@ -125,7 +159,8 @@ export class Checker {
 
   #object(node: acorn.ObjectExpression): Checked {
     const entries = node.properties.map((property): ObjectEntry => {
-      if (property.type === 'SpreadElement') return { kind: 'spread', value: this.check(property.argument) }
+      if (property.type === 'SpreadElement')
+        return { kind: 'spread', value: this.check(property.argument) }
       if (property.kind !== 'init' || property.method) {
         return this.#refuse('an object holds data only, no functions', property)
       }
@@ -143,7 +178,10 @@ export class Checker {
 
   #propertyName(key: acorn.Expression | acorn.PrivateIdentifier): string {
     if (key.type === 'Identifier') return this.#allowedName(key.name, key)
-    if (key.type === 'Literal' && (typeof key.value === 'string' || typeof key.value === 'number')) {
+    if (
+      key.type === 'Literal' &&
+      (typeof key.value === 'string' || typeof key.value === 'number')
+    ) {
       return this.#allowedName(String(key.value), key)
     }
     return this.#refuse('this is no name of a field', key)
@@ -153,10 +191,12 @@ export class Checker {
     if (node.object.type === 'Super') return this.#refuse('super is not allowed', node.object)
     const object = this.check(node.object)
     if (!node.computed) {
-      if (node.property.type !== 'Identifier') return this.#refuse('private names are not allowed', node.property)
+      if (node.property.type !== 'Identifier')
+        return this.#refuse('private names are not allowed', node.property)
       return { kind: 'member', object, name: this.#allowedName(node.property.name, node.property) }
     }
-    if (node.property.type === 'PrivateIdentifier') return this.#refuse('private names are not allowed', node.property)
+    if (node.property.type === 'PrivateIdentifier')
+      return this.#refuse('private names are not allowed', node.property)
     const key = this.check(node.property)
     if (key.kind === 'literal' && typeof key.value === 'string') {
       return { kind: 'member', object, name: this.#allowedName(key.value, node.property) }
@@ -165,7 +205,9 @@ export class Checker {
   }
 
   #allowedName(name: string, node: acorn.Node): string {
-    return refusedNames.has(name) ? this.#refuse(`the field name ${name} is not allowed`, node) : name
+    return refusedNames.has(name)
+      ? this.#refuse(`the field name ${name} is not allowed`, node)
+      : name
   }
 
   #unary(node: acorn.UnaryExpression): Checked {
@@ -181,47 +223,79 @@ export class Checker {
   }
 
   #binary(node: acorn.BinaryExpression): Checked {
-    const operator = [...arithmeticOperators, ...comparisonOperators].find((known) => known === node.operator)
-    if (operator === undefined) return this.#refuse(`the operator ${node.operator} is not allowed`, node)
-    if (node.left.type === 'PrivateIdentifier') return this.#refuse('private names are not allowed', node.left)
-    return { kind: 'binary', operator, left: this.check(node.left), right: this.check(node.right), source: this.#textOf(node) }
+    const operator = [...arithmeticOperators, ...comparisonOperators].find(
+      (known) => known === node.operator,
+    )
+    if (operator === undefined)
+      return this.#refuse(`the operator ${node.operator} is not allowed`, node)
+    if (node.left.type === 'PrivateIdentifier')
+      return this.#refuse('private names are not allowed', node.left)
+    return {
+      kind: 'binary',
+      operator,
+      left: this.check(node.left),
+      right: this.check(node.right),
+      source: this.#textOf(node),
+    }
   }
 
   #call(node: acorn.CallExpression): Checked {
     const { callee } = node
-    if (callee.type === 'MemberExpression' && !callee.computed && callee.property.type === 'Identifier') {
+    if (
+      callee.type === 'MemberExpression' &&
+      !callee.computed &&
+      callee.property.type === 'Identifier'
+    ) {
       return this.#refuse(this.#methodHint(callee.property.name), callee.property)
     }
-    if (callee.type !== 'Identifier') return this.#refuse('only functions by their name can be called', callee)
+    if (callee.type !== 'Identifier')
+      return this.#refuse('only functions by their name can be called', callee)
     const { name } = callee
     const aggregate = aggregateFunctions.find((known) => known === name)
-    if (aggregate !== undefined && this.#options.aggregates && !this.#inAggregate) return this.#aggregate(aggregate, node)
+    if (aggregate !== undefined && this.#options.aggregates && !this.#inAggregate)
+      return this.#aggregate(aggregate, node)
     const definition = functionsByName.get(name)
     if (definition !== undefined) {
-      return { kind: 'call', definition, arguments: checkArguments(definition, node, { check: (part) => this.check(part), arrow: (part) => this.#arrow(part) }) }
+      return {
+        kind: 'call',
+        definition,
+        arguments: checkArguments(definition, node, {
+          check: (part) => this.check(part),
+          arrow: (part) => this.#arrow(part),
+        }),
+      }
     }
     if (aggregate !== undefined) {
-      const why = this.#inAggregate ? 'cannot stand inside another one' : 'stands only in the `fields` of an aggregate step'
+      const why = this.#inAggregate
+        ? 'cannot stand inside another one'
+        : 'stands only in the `fields` of an aggregate step'
       return this.#refuse(`the aggregate function ${name} ${why}`, callee)
     }
-    const known = [...functionsByName.keys(), ...(this.#options.aggregates ? aggregateFunctions : [])]
+    const known = [
+      ...functionsByName.keys(),
+      ...(this.#options.aggregates ? aggregateFunctions : []),
+    ]
     const javascript = functionsByName.get(functionNameOf(name))
-    const hint = javascript === undefined ? didYouMean(name, known) : `; write ${javascript.signature}`
+    const hint =
+      javascript === undefined ? didYouMean(name, known) : `; write ${javascript.signature}`
     return this.#refuse(`unknown function "${name}"${hint}`, callee)
   }
 
   #methodHint(method: string): string {
     const definition = functionsByName.get(functionNameOf(method))
-    if (definition === undefined) return `methods cannot be called, and there is no function ${method}`
+    if (definition === undefined)
+      return `methods cannot be called, and there is no function ${method}`
     return `methods cannot be called: write ${definition.signature}`
   }
 
   #arrow(node: acorn.ArrowFunctionExpression): Checked {
     if (node.async) return this.#refuse('a function cannot be async', node)
-    if (node.body.type === 'BlockStatement') return this.#refuse('a function is one expression, without { }', node.body)
+    if (node.body.type === 'BlockStatement')
+      return this.#refuse('a function is one expression, without { }', node.body)
     const outer = this.#locals.length
     const parameters = node.params.map((parameter) => {
-      if (parameter.type !== 'Identifier') return this.#refuse('a parameter is a plain name', parameter)
+      if (parameter.type !== 'Identifier')
+        return this.#refuse('a parameter is a plain name', parameter)
       const local = { name: parameter.name, index: this.#localCount++ }
       this.#locals.push(local)
       return local.index
@@ -236,7 +310,11 @@ export class Checker {
     const callSource = `${name} ${argument === null ? '' : this.#options.source.slice(argument.start, argument.end)} ${parameters.join()}`
     const known = this.#callSources.indexOf(callSource)
     if (known !== -1) return { kind: 'result', index: known }
-    this.calls.push({ function: name, argument: argument === null ? null : this.#aggregateArgument(argument), parameters })
+    this.calls.push({
+      function: name,
+      argument: argument === null ? null : this.#aggregateArgument(argument),
+      parameters,
+    })
     return { kind: 'result', index: this.#callSources.push(callSource) - 1 }
   }
 

@@ -17,16 +17,55 @@ export type Checked =
   /** The result of an aggregate call. */
   | { readonly kind: 'result'; readonly index: number }
   | { readonly kind: 'member'; readonly object: Checked; readonly name: string }
-  | { readonly kind: 'index'; readonly object: Checked; readonly key: Checked; readonly source: string }
-  | { readonly kind: 'unary'; readonly operator: '!' | '-' | '+' | 'typeof'; readonly operand: Checked; readonly source: string }
-  | { readonly kind: 'binary'; readonly operator: ArithmeticOperator | ComparisonOperator; readonly left: Checked; readonly right: Checked; readonly source: string }
-  | { readonly kind: 'logical'; readonly operator: '&&' | '||' | '??'; readonly left: Checked; readonly right: Checked }
-  | { readonly kind: 'conditional'; readonly test: Checked; readonly then: Checked; readonly otherwise: Checked }
+  | {
+      readonly kind: 'index'
+      readonly object: Checked
+      readonly key: Checked
+      readonly source: string
+    }
+  | {
+      readonly kind: 'unary'
+      readonly operator: '!' | '-' | '+' | 'typeof'
+      readonly operand: Checked
+      readonly source: string
+    }
+  | {
+      readonly kind: 'binary'
+      readonly operator: ArithmeticOperator | ComparisonOperator
+      readonly left: Checked
+      readonly right: Checked
+      readonly source: string
+    }
+  | {
+      readonly kind: 'logical'
+      readonly operator: '&&' | '||' | '??'
+      readonly left: Checked
+      readonly right: Checked
+    }
+  | {
+      readonly kind: 'conditional'
+      readonly test: Checked
+      readonly whenTrue: Checked
+      readonly whenFalse: Checked
+    }
   /** Texts between the values: one more than values. */
-  | { readonly kind: 'template'; readonly texts: readonly string[]; readonly values: readonly Checked[]; readonly source: string }
-  | { readonly kind: 'array'; readonly items: readonly { readonly spread: boolean; readonly value: Checked }[]; readonly source: string }
+  | {
+      readonly kind: 'template'
+      readonly texts: readonly string[]
+      readonly values: readonly Checked[]
+      readonly source: string
+    }
+  | {
+      readonly kind: 'array'
+      readonly items: readonly { readonly spread: boolean; readonly value: Checked }[]
+      readonly source: string
+    }
   | { readonly kind: 'object'; readonly entries: readonly ObjectEntry[]; readonly source: string }
-  | { readonly kind: 'call'; readonly definition: FunctionDefinition; readonly arguments: readonly Checked[] }
+  | {
+      readonly kind: 'call'
+      readonly definition: FunctionDefinition
+      readonly arguments: readonly Checked[]
+    }
   | { readonly kind: 'arrow'; readonly parameters: readonly number[]; readonly body: Checked }
   | { readonly kind: 'pattern'; readonly argument: PatternArgument }
 

@@ -1,6 +1,5 @@
 import type { AnyNode } from 'acorn'
 import type { BoundAggregation, Evaluate } from '../core/expression.ts'
-import type { JsonValue } from '../core/json.ts'
 import { Checker } from './check.ts'
 import type { Checked } from './checked.ts'
 import { ExpressionError } from './expression-error.ts'
@@ -8,7 +7,16 @@ import { generate, type GenerateOptions } from './generate.ts'
 import { parseSource } from './parse.ts'
 
 /** What an expression may start with: properties of the record. */
-export const recordScope = ['value', 'key', 'headers', 'topic', 'partition', 'offset', 'timestamp', 'source'] as const
+const recordScope = [
+  'value',
+  'key',
+  'headers',
+  'topic',
+  'partition',
+  'offset',
+  'timestamp',
+  'source',
+] as const
 /** The same for `when` of a hook, whose argument has these two. */
 export const hookScope = ['event', 'value'] as const
 
@@ -23,7 +31,7 @@ export interface CompileOptions {
  */
 export function compileExpression(source: string, options: CompileOptions = {}): Evaluate {
   const checker = new Checker({ source, scope: options.scope ?? recordScope, aggregates: false })
-  return build<Evaluate>(checker.check(parseSource(source)), { nullForFailure: false })
+  return build(checker.check(parseSource(source)), { nullForFailure: false }) as Evaluate
 }
 
 /**
@@ -37,20 +45,23 @@ export function compileAggregation(source: string): BoundAggregation {
   const combined = checker.check(parseSource(source))
   const calls = checker.calls.map(({ function: name, argument, parameters }) => ({
     function: name,
-    argument: argument === null ? null : build<Evaluate>(argument, { nullForFailure: false }),
+    argument: argument === null ? null : (build(argument, { nullForFailure: false }) as Evaluate),
     parameters,
   }))
-  return { calls, combine: build<(results: readonly JsonValue[]) => JsonValue>(combined, { nullForFailure: true }) }
+  return {
+    calls,
+    combine: build(combined, { nullForFailure: true }) as BoundAggregation['combine'],
+  }
 }
 
 /**
  * The only place where text becomes code. The text comes from `generate`, whose input holds nothing
  * but what the checker let through.
  */
-function build<Compiled>(checked: Checked, options: GenerateOptions): Compiled {
+function build(checked: Checked, options: GenerateOptions): unknown {
   const { body, constants } = generate(checked, options)
   // oxlint-disable-next-line no-new-func, typescript/no-implied-eval -- see above
-  return new Function('constants', body)(constants) as Compiled
+  return new Function('constants', body)(constants)
 }
 
 export interface StaticField {
@@ -86,10 +97,20 @@ export function isIdentifier(source: string, name: string): boolean {
 }
 
 function collectFields(node: AnyNode, fields: StaticField[]): void {
-  if (node.type === 'ArrowFunctionExpression' && node.params.some((at) => at.type === 'Identifier' && at.name === 'value')) return
-  if (node.type === 'MemberExpression' && !node.optional && node.object.type === 'Identifier' && node.object.name === 'value') {
+  if (
+    node.type === 'ArrowFunctionExpression' &&
+    node.params.some((at) => at.type === 'Identifier' && at.name === 'value')
+  )
+    return
+  if (
+    node.type === 'MemberExpression' &&
+    !node.optional &&
+    node.object.type === 'Identifier' &&
+    node.object.name === 'value'
+  ) {
     const { property } = node
-    if (!node.computed && property.type === 'Identifier') fields.push({ name: property.name, offset: property.start })
+    if (!node.computed && property.type === 'Identifier')
+      fields.push({ name: property.name, offset: property.start })
     if (node.computed && property.type === 'Literal' && typeof property.value === 'string') {
       fields.push({ name: property.value, offset: property.start })
     }
@@ -102,5 +123,7 @@ function collectFields(node: AnyNode, fields: StaticField[]): void {
 }
 
 function isNode(part: unknown): part is AnyNode {
-  return typeof part === 'object' && part !== null && 'type' in part && typeof part.type === 'string'
+  return (
+    typeof part === 'object' && part !== null && 'type' in part && typeof part.type === 'string'
+  )
 }

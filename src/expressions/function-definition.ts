@@ -30,7 +30,10 @@ export interface FunctionDefinition {
 }
 
 type Details = Pick<FunctionDefinition, 'summary' | 'call'> & {
-  readonly examples: readonly [readonly [expression: string, result: JsonValue], ...(readonly [string, JsonValue])[]]
+  readonly examples: readonly [
+    readonly [expression: string, result: JsonValue],
+    ...(readonly [string, JsonValue])[],
+  ]
   readonly returnsParts?: boolean
   readonly inline?: (codes: readonly string[]) => string
 }

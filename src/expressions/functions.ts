@@ -9,7 +9,10 @@ import { textFunctions } from './functions/text.ts'
 import { timeFunctions } from './functions/time.ts'
 
 /** All functions that expressions can call, by group, for checking and for the reference pages. */
-export const functionGroups: readonly { readonly title: string; readonly functions: readonly FunctionDefinition[] }[] = [
+export const functionGroups: readonly {
+  readonly title: string
+  readonly functions: readonly FunctionDefinition[]
+}[] = [
   { title: 'Text', functions: textFunctions },
   { title: 'Regular expressions', functions: patternFunctions },
   { title: 'Numbers', functions: numberFunctions },
@@ -20,5 +23,7 @@ export const functionGroups: readonly { readonly title: string; readonly functio
 ]
 
 export const functionsByName: ReadonlyMap<string, FunctionDefinition> = new Map(
-  functionGroups.flatMap(({ functions }) => functions.map((definition) => [definition.name, definition] as const)),
+  functionGroups.flatMap(({ functions }) =>
+    functions.map((definition) => [definition.name, definition] as const),
+  ),
 )

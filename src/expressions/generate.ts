@@ -21,7 +21,9 @@ export interface GenerateOptions {
 
 /** Names that some built-in prototype has: read from data, they may give a method, which is no data. */
 const inheritedNames: ReadonlySet<string> = new Set(
-  [Object, Array, String, Number, Boolean, Date].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype)),
+  [Object, Array, String, Number, Boolean, Date].flatMap(({ prototype }) =>
+    Object.getOwnPropertyNames(prototype),
+  ),
 )
 
 /**
@@ -73,7 +75,11 @@ class Generator {
       case 'result':
         return `(r[${node.index}] ?? null)`
       case 'index':
-        return this.#call(operations.member, [this.#code(node.object), this.#code(node.key), this.#text(node.source)])
+        return this.#call(operations.member, [
+          this.#code(node.object),
+          this.#code(node.key),
+          this.#text(node.source),
+        ])
       case 'unary':
         return this.#unary(node)
       case 'binary':
@@ -81,7 +87,7 @@ class Generator {
       case 'logical':
         return `(${this.#code(node.left)} ${node.operator} ${this.#code(node.right)})`
       case 'conditional':
-        return `(${this.#code(node.test)} ? ${this.#code(node.then)} : ${this.#code(node.otherwise)})`
+        return `(${this.#code(node.test)} ? ${this.#code(node.whenTrue)} : ${this.#code(node.whenFalse)})`
       case 'template':
         return this.#template(node)
       case 'array':
@@ -99,7 +105,8 @@ class Generator {
 
   #readCode(node: Checked & { readonly kind: 'scope' | 'member' }): string {
     if (node.kind === 'scope') return `(r[${JSON.stringify(node.name)}] ?? null)`
-    if (node.name === 'rawJSON') return this.#call(operations.rawJsonField, [this.#code(node.object)])
+    if (node.name === 'rawJSON')
+      return this.#call(operations.rawJsonField, [this.#code(node.object)])
     if (isMethodName(node.name)) return this.#call(operations.dataOnly, [this.#accessCode(node)])
     return `(${this.#accessCode(node)} ?? null)`
   }
@@ -109,8 +116,10 @@ class Generator {
     if (node.kind === 'scope') return `r[${JSON.stringify(node.name)}]`
     if (node.kind !== 'member') return this.#code(node)
     const { object, name } = node
-    const isPlain = object.kind === 'member' && object.name !== 'rawJSON' && !isMethodName(object.name)
-    const objectCode = isPlain || object.kind === 'scope' ? this.#accessCode(object) : this.#code(object)
+    const isPlain =
+      object.kind === 'member' && object.name !== 'rawJSON' && !isMethodName(object.name)
+    const objectCode =
+      isPlain || object.kind === 'scope' ? this.#accessCode(object) : this.#code(object)
     return `${objectCode}?.[${JSON.stringify(name)}]`
   }
 
@@ -138,7 +147,12 @@ class Generator {
     for (const [index, value] of node.values.entries()) {
       code = this.#call(operations.concatenate, [code, this.#code(value), this.#text(node.source)])
       const text = node.texts[index + 1]!
-      if (text !== '') code = this.#call(operations.concatenate, [code, JSON.stringify(text), this.#text(node.source)])
+      if (text !== '')
+        code = this.#call(operations.concatenate, [
+          code,
+          JSON.stringify(text),
+          this.#text(node.source),
+        ])
     }
     return code
   }
@@ -148,20 +162,25 @@ class Generator {
       return `[${node.items.map(({ value }) => this.#code(value)).join(', ')}]`
     }
     const parts = node.items.map(({ spread, value }) =>
-      spread ? this.#call(operations.spreadList, [this.#code(value), this.#text(node.source)]) : `[${this.#code(value)}]`,
+      spread
+        ? this.#call(operations.spreadList, [this.#code(value), this.#text(node.source)])
+        : `[${this.#code(value)}]`,
     )
     return this.#call(operations.joinLists, [`[${parts.join(', ')}]`, this.#text(node.source)])
   }
 
   #entry(entry: ObjectEntry, source: string): string {
-    if (entry.kind === 'spread') return `...${this.#call(operations.spreadObject, [this.#code(entry.value), this.#text(source)])}`
+    if (entry.kind === 'spread')
+      return `...${this.#call(operations.spreadObject, [this.#code(entry.value), this.#text(source)])}`
     if (entry.kind === 'field') return `${JSON.stringify(entry.name)}: ${this.#code(entry.value)}`
     return `[${this.#call(operations.fieldName, [this.#code(entry.name), this.#text(source)])}]: ${this.#code(entry.value)}`
   }
 
   #functionCall(node: Checked & { readonly kind: 'call' }): string {
     const codes = node.arguments.map((argument) => this.#code(argument))
-    return node.definition.inline === null ? this.#call(node.definition.call, codes) : node.definition.inline(codes)
+    return node.definition.inline === null
+      ? this.#call(node.definition.call, codes)
+      : node.definition.inline(codes)
   }
 
   #arrow(node: Checked & { readonly kind: 'arrow' }): string {
@@ -169,7 +188,9 @@ class Generator {
     const body = this.#code(node.body)
     const weight = Math.floor((this.#nodes - before) / nodesPerFuel)
     const parameters = node.parameters.map((index) => `a${index}`).join(', ')
-    return weight === 0 ? `((${parameters}) => (${body}))` : `((${parameters}) => (${this.#constant(spend)}(${weight}), ${body}))`
+    return weight === 0
+      ? `((${parameters}) => (${body}))`
+      : `((${parameters}) => (${this.#constant(spend)}(${weight}), ${body}))`
   }
 
   #tolerant(operation: operations.Operation): operations.Operation {
@@ -196,7 +217,9 @@ interface OperatorCode {
   readonly equality: '===' | '!==' | null
 }
 
-const operationsByOperator: Readonly<Record<(Checked & { kind: 'binary' })['operator'], OperatorCode>> = {
+const operationsByOperator: Readonly<
+  Record<(Checked & { kind: 'binary' })['operator'], OperatorCode>
+> = {
   '+': { run: operations.add, equality: null },
   '-': { run: operations.subtract, equality: null },
   '*': { run: operations.multiply, equality: null },
@@ -214,7 +237,9 @@ const operationsByOperator: Readonly<Record<(Checked & { kind: 'binary' })['oper
 }
 
 function literalCode(value: string | number | boolean | null): string {
-  return typeof value === 'number' ? `(${Object.is(value, -0) ? '-0' : String(value)})` : JSON.stringify(value)
+  return typeof value === 'number'
+    ? `(${Object.is(value, -0) ? '-0' : String(value)})`
+    : JSON.stringify(value)
 }
 
 function isNull(node: Checked): boolean {
@@ -232,14 +257,17 @@ function mayMakeParts(node: Checked): boolean {
     case 'object':
       return true
     case 'call':
-      return node.definition.returnsParts || (node.definition.inline !== null && node.arguments.some(mayMakeParts))
+      return (
+        node.definition.returnsParts ||
+        (node.definition.inline !== null && node.arguments.some(mayMakeParts))
+      )
     case 'member':
     case 'index':
       return mayMakeParts(node.object)
     case 'logical':
       return mayMakeParts(node.left) || mayMakeParts(node.right)
     case 'conditional':
-      return mayMakeParts(node.then) || mayMakeParts(node.otherwise)
+      return mayMakeParts(node.whenTrue) || mayMakeParts(node.whenFalse)
     default:
       return false
   }

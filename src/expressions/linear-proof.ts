@@ -70,7 +70,10 @@ class LinearProof {
   #alternatives(alternatives: readonly PatternSequence[], after: Follow): Follow {
     this.#ways *= alternatives.length
     const begins = alternatives.map((sequence) => this.#sequence(sequence, after))
-    return { first: unionOf(begins.map(({ first }) => first)), free: begins.some(({ free }) => free) }
+    return {
+      first: unionOf(begins.map(({ first }) => first)),
+      free: begins.some(({ free }) => free),
+    }
   }
 
   #repeat(node: PatternNode & { readonly kind: 'repeat' }, after: Follow): Follow {
@@ -92,7 +95,9 @@ class LinearProof {
       this.#steps += node.most
       if (!isEnd && !isDecided) this.#ways *= node.most - node.least + 1
     }
-    return node.least === 0 ? { first: unionOf([set, after.first]), free: after.free } : { first: set, free: false }
+    return node.least === 0
+      ? { first: unionOf([set, after.first]), free: after.free }
+      : { first: set, free: false }
   }
 
   #fail(after: Follow): Follow {

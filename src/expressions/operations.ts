@@ -3,7 +3,16 @@ import { compareDecimals, isDecimalText } from './decimal-text.ts'
 import { spend, spendText } from './fuel.ts'
 import { charsPerFuel, maxListLength } from './limits.ts'
 import { parseTime } from './time-text.ts'
-import { describe, exactly, fail, failNumber, joinedText, numberIn, refusedNames, tooMany } from './values.ts'
+import {
+  describe,
+  exactly,
+  fail,
+  failNumber,
+  joinedText,
+  numberIn,
+  refusedNames,
+  tooMany,
+} from './values.ts'
 
 /**
  * What generated code calls for operators. The last argument, `source`, is the text of the
@@ -24,7 +33,9 @@ export function add(left: JsonValue, right: JsonValue, source: string): JsonValu
 
 function sum(left: number, right: number, source: string): number {
   const result = left + right
-  return safe(left) && safe(right) && safe(result) ? result : inexact(left, right, { result, source })
+  return safe(left) && safe(right) && safe(result)
+    ? result
+    : inexact(left, right, { result, source })
 }
 
 export function subtract(left: JsonValue, right: JsonValue, source: string): JsonValue {
@@ -71,7 +82,9 @@ export function toNumber(value: JsonValue, source: string): JsonValue {
   if (typeof value === 'number') return exactly(value, source)
   if (typeof value !== 'string') return exactly(operand(value, source), source)
   spendText(value.length)
-  return isDecimalText(value) ? exactly(Number(value), source) : fail(`${source}: ${describe(value)} is no number`)
+  return isDecimalText(value)
+    ? exactly(Number(value), source)
+    : fail(`${source}: ${describe(value)} is no number`)
 }
 
 function safe(value: number): boolean {
@@ -94,14 +107,17 @@ function inexact(left: number, right: number, made: { result: number; source: st
 export function textOf(value: JsonValue, source: string): string {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (value === null) return fail(`${source}: text with null; if_null(x, '') gives a text in its place`)
+  if (value === null)
+    return fail(`${source}: text with null; if_null(x, '') gives a text in its place`)
   if (value instanceof Date) return isoText(value, source)
   if (isExactNumber(value)) return value.rawJSON
   return fail(`${source}: ${describe(value)} is no text`)
 }
 
 export function isoText(time: Date, source: string): string {
-  return Number.isNaN(time.getTime()) ? failNumber(`${source}: the timestamp is no time`) : time.toISOString()
+  return Number.isNaN(time.getTime())
+    ? failNumber(`${source}: the timestamp is no time`)
+    : time.toISOString()
 }
 
 export function concatenate(left: string, value: JsonValue, source: string): string {
@@ -142,7 +158,8 @@ export function compare(left: JsonValue, right: JsonValue, source: string): numb
 }
 
 function refuseComposite(value: JsonValue, source: string): void {
-  if (Array.isArray(value) || isJsonObject(value)) fail(`${source}: ${describe(value)} has no order`)
+  if (Array.isArray(value) || isJsonObject(value))
+    fail(`${source}: ${describe(value)} has no order`)
 }
 
 /** As JavaScript converts a primitive for comparison; a text beside a timestamp is read as a time. */
@@ -150,7 +167,7 @@ function asNumber(value: JsonValue, other: JsonValue): number {
   if (value instanceof Date) return value.getTime()
   if (typeof value === 'string') spendText(value.length)
   if (typeof value === 'string' && other instanceof Date) return parseTime(value)
-  return Number(value as string | number | boolean)
+  return typeof value === 'number' ? value : Number(value)
 }
 
 function compareExact(left: JsonValue, right: JsonValue): number {
@@ -162,7 +179,10 @@ function compareExact(left: JsonValue, right: JsonValue): number {
 function decimalText(value: JsonValue): string | null {
   if (isExactNumber(value)) return value.rawJSON
   if (typeof value === 'string') spendText(value.length)
-  const text = value instanceof Date ? String(value.getTime()) : typeof value === 'boolean' ? String(Number(value)) : String(value)
+  const text =
+    typeof value === 'string'
+      ? value
+      : String(value instanceof Date ? value.getTime() : Number(value))
   return isDecimalText(text) ? text : null
 }
 
@@ -179,7 +199,8 @@ export function notEqual(left: JsonValue, right: JsonValue): boolean {
 
 function equalMixed(left: JsonValue, right: JsonValue): boolean {
   if (left === null || right === null) return false
-  if (Array.isArray(left) || Array.isArray(right) || isJsonObject(left) || isJsonObject(right)) return false
+  if (Array.isArray(left) || Array.isArray(right) || isJsonObject(left) || isJsonObject(right))
+    return false
   if (isExactNumber(left) || isExactNumber(right)) return compareExact(left, right) === 0
   return asNumber(left, right) === asNumber(right, left)
 }
@@ -196,11 +217,16 @@ export function notStrictEqual(left: JsonValue, right: JsonValue): boolean {
 
 /** Exact numbers are primitives to users, although each is an object of its own. */
 function equalExact(left: JsonValue, right: JsonValue): boolean {
-  return isExactNumber(left) && isExactNumber(right) && compareDecimals(left.rawJSON, right.rawJSON) === 0
+  return (
+    isExactNumber(left) &&
+    isExactNumber(right) &&
+    compareDecimals(left.rawJSON, right.rawJSON) === 0
+  )
 }
 
 function equalTimes(left: JsonValue, right: JsonValue): boolean {
-  if (left instanceof Date) return left.getTime() === (right instanceof Date ? right.getTime() : right)
+  if (left instanceof Date)
+    return left.getTime() === (right instanceof Date ? right.getTime() : right)
   return right instanceof Date && right.getTime() === left
 }
 
@@ -231,10 +257,11 @@ export function member(value: JsonValue, key: JsonValue, source: string): JsonVa
     if (Array.isArray(value)) return value[key] ?? null
     if (typeof value === 'string') return characterAt(value, key)
   }
-  if (typeof key !== 'number' && typeof key !== 'string') return fail(`${source}: ${describe(key)} is no name of a field`)
+  if (typeof key !== 'number' && typeof key !== 'string')
+    return fail(`${source}: ${describe(key)} is no name of a field`)
   const name = fieldName(key, source)
-  if (typeof value === 'string') return name === 'length' ? value.length : null
-  if (Array.isArray(value)) return name === 'length' ? value.length : null
+  if (Array.isArray(value)) return Object.hasOwn(value, name) ? (value[name as unknown as number] ?? null) : null
+  if (typeof value === 'string') return name === 'length' ? value.length : characterAt(value, Number(name))
   return isJsonObject(value) && Object.hasOwn(value, name) ? (value[name] ?? null) : null
 }
 
@@ -256,7 +283,8 @@ const noFields: JsonObject = Object.freeze({})
 /** What `{...value}` takes fields from. */
 export function spreadObject(value: JsonValue, source: string): JsonObject {
   if (value === null) return noFields
-  if (!isJsonObject(value)) return fail(`${source}: ... takes an object here, not ${describe(value)}`)
+  if (!isJsonObject(value))
+    return fail(`${source}: ... takes an object here, not ${describe(value)}`)
   spend(Object.keys(value).length)
   return value
 }
@@ -266,7 +294,9 @@ const noElements: readonly JsonValue[] = Object.freeze([])
 /** What `[...value]` takes elements from. */
 export function spreadList(value: JsonValue, source: string): readonly JsonValue[] {
   if (value === null) return noElements
-  return Array.isArray(value) ? value : fail(`${source}: ... takes a list here, not ${describe(value)}`)
+  return Array.isArray(value)
+    ? value
+    : fail(`${source}: ... takes a list here, not ${describe(value)}`)
 }
 
 /** A list literal with `...`; its size is known before it is made. */

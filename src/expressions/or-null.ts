@@ -1,7 +1,24 @@
 import type { JsonValue } from '../core/json.ts'
-import { add, divide, multiply, negate, type Operation, power, remainder, subtract, toNumber } from './operations.ts'
+import {
+  add,
+  divide,
+  multiply,
+  negate,
+  type Operation,
+  power,
+  remainder,
+  subtract,
+  toNumber,
+} from './operations.ts'
 
-const binary: ReadonlySet<Operation> = new Set<Operation>([add, subtract, multiply, divide, remainder, power])
+const binary: ReadonlySet<Operation> = new Set<Operation>([
+  add,
+  subtract,
+  multiply,
+  divide,
+  remainder,
+  power,
+])
 const unary: ReadonlySet<Operation> = new Set<Operation>([negate, toNumber])
 const dividing: ReadonlySet<Operation> = new Set<Operation>([divide, remainder])
 

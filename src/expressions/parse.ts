@@ -29,7 +29,10 @@ class ExpressionParser extends Parser {
 /** @throws ExpressionError */
 export function parseSource(source: string): Expression {
   if (source.length > maxSourceLength) {
-    throw new ExpressionError(`an expression has at most ${maxSourceLength} characters`, maxSourceLength)
+    throw new ExpressionError(
+      `an expression has at most ${maxSourceLength} characters`,
+      maxSourceLength,
+    )
   }
   try {
     return new ExpressionParser(source).parseAll()
@@ -41,7 +44,12 @@ export function parseSource(source: string): Expression {
   }
 }
 
-function readSyntaxError(thrown: SyntaxError & { pos?: number }): [message: string, offset: number] {
+function readSyntaxError(
+  thrown: SyntaxError & { pos?: number },
+): [message: string, offset: number] {
   const message = thrown.message.replace(/ \(\d+:\d+\)$/, '')
-  return [`this is no expression: ${message.charAt(0).toLowerCase()}${message.slice(1)}`, thrown.pos ?? 0]
+  return [
+    `this is no expression: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
+    thrown.pos ?? 0,
+  ]
 }

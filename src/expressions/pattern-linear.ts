@@ -13,9 +13,13 @@ import type { ParsedPattern, PatternNode, PatternSequence } from './pattern-synt
 export function linearPattern(parsed: ParsedPattern, flags: string): Pattern {
   const re2Flags = flags.includes('m') ? RE2JS.MULTILINE : 0
   try {
-    return new LinearPattern(RE2JS.compile(writeAlternatives(parsed.alternatives), re2Flags), parsed)
+    return new LinearPattern(
+      RE2JS.compile(writeAlternatives(parsed.alternatives), re2Flags),
+      parsed,
+    )
   } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message.replace(/^error parsing regexp: /, '') : ''
+    const message =
+      thrown instanceof Error ? thrown.message.replace(/^error parsing regexp: /, '') : ''
     throw new ExpressionError(`this regular expression is not available: ${message}`, 0)
   }
 }
@@ -76,7 +80,9 @@ function writeBounds({ least, most }: PatternNode & { readonly kind: 'repeat' })
 const nothing = '[^\\x{0}-\\x{10ffff}]'
 
 function writeSet(set: CharSet): string {
-  const ranges = set.map(([first, last]) => (first === last ? writeCode(first) : `${writeCode(first)}-${writeCode(last)}`))
+  const ranges = set.map(([first, last]) =>
+    first === last ? writeCode(first) : `${writeCode(first)}-${writeCode(last)}`,
+  )
   return ranges.length === 0 ? nothing : `[${ranges.join('')}]`
 }
 

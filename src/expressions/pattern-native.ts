@@ -4,8 +4,8 @@ import { replaceMatches } from './pattern-search.ts'
 import type { ParsedPattern } from './pattern-syntax.ts'
 
 /** JavaScript's own engine, for patterns that are provably linear there. */
-export function nativePattern(source: string, flags: string, { groupNames }: ParsedPattern): Pattern {
-  return new NativePattern(source, flags, groupNames)
+export function nativePattern(regex: RegExp, { groupNames }: ParsedPattern): Pattern {
+  return new NativePattern(regex, groupNames)
 }
 
 class NativePattern implements Pattern {
@@ -14,10 +14,10 @@ class NativePattern implements Pattern {
   readonly #once: RegExp
   readonly #from: RegExp
 
-  constructor(source: string, flags: string, groupNames: ReadonlyMap<string, number>) {
+  constructor(regex: RegExp, groupNames: ReadonlyMap<string, number>) {
     this.groupNames = groupNames
-    this.#once = new RegExp(source, flags)
-    this.#from = new RegExp(source, `${flags}g`)
+    this.#once = regex
+    this.#from = new RegExp(regex, `${regex.flags}g`)
   }
 
   test(text: string): boolean {

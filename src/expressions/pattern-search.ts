@@ -3,7 +3,11 @@ import { maxSearchSteps, maxStringLength } from './limits.ts'
 import { fail, tooLong } from './values.ts'
 
 /** Visits all matches from left to right; after an empty one the search goes on one character further. */
-export function forEachMatch(pattern: Pattern, text: string, visit: (match: PatternMatch) => void): void {
+export function forEachMatch(
+  pattern: Pattern,
+  text: string,
+  visit: (match: PatternMatch) => void,
+): void {
   let steps = 0
   let from = 0
   while (from <= text.length) {
@@ -13,13 +17,18 @@ export function forEachMatch(pattern: Pattern, text: string, visit: (match: Patt
     from = match.end === match.index ? match.end + 1 : match.end
     if (pattern.rescans) {
       steps += text.length - from
-      if (steps > maxSearchSteps) fail('the text is too long for a regular expression with so many matches')
+      if (steps > maxSearchSteps)
+        fail('the text is too long for a regular expression with so many matches')
     }
   }
 }
 
 /** See `Pattern.replace`. */
-export function replaceMatches(pattern: Pattern, text: string, options: { replacement: string; all: boolean }): string {
+export function replaceMatches(
+  pattern: Pattern,
+  text: string,
+  options: { replacement: string; all: boolean },
+): string {
   const { replacement, all } = options
   const isPlain = !replacement.includes('$')
   const pieces: string[] = []
@@ -44,11 +53,16 @@ export function replaceMatches(pattern: Pattern, text: string, options: { replac
 const placeholders = /\$(?:([$&])|(\d{1,2})|<([^>]{1,256})>)/g
 
 function expand(replacement: string, match: PatternMatch, pattern: Pattern): string {
-  return replacement.replaceAll(placeholders, (whole: string, sign?: string, digits?: string, name?: string) => {
+  return replacement.replaceAll(placeholders, (whole: string, ...found: (string | undefined)[]) => {
+    const [sign, digits, name] = found
     if (sign !== undefined) return sign === '$' ? '$' : (match.groups[0] ?? '')
     if (name !== undefined) {
       const index = pattern.groupNames.get(name)
-      return index === undefined ? (pattern.groupNames.size === 0 ? whole : '') : (match.groups[index] ?? '')
+      return index === undefined
+        ? pattern.groupNames.size === 0
+          ? whole
+          : ''
+        : (match.groups[index] ?? '')
     }
     return groupByDigits(digits!, match) ?? whole
   })
@@ -60,5 +74,7 @@ function groupByDigits(digits: string, { groups }: PatternMatch): string | null 
   if (number >= 1 && number < groups.length) return groups[number] ?? ''
   const [first = '', second = ''] = digits
   const group = Number(first)
-  return second !== '' && group >= 1 && group < groups.length ? (groups[group] ?? '') + second : null
+  return second !== '' && group >= 1 && group < groups.length
+    ? (groups[group] ?? '') + second
+    : null
 }

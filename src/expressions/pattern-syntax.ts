@@ -1,12 +1,33 @@
-import { allCharacters, type CharSet, complementOf, digits, ignoringCase, lineEnds, setOf, unionOf, whiteSpace, wordCharacters } from './char-set.ts'
+import {
+  allCharacters,
+  type CharSet,
+  complementOf,
+  digits,
+  ignoringCase,
+  lineEnds,
+  setOf,
+  unionOf,
+  whiteSpace,
+  wordCharacters,
+} from './char-set.ts'
 import { ExpressionError } from './expression-error.ts'
 import { maxSourceDepth } from './limits.ts'
 
 export type PatternNode =
   | { readonly kind: 'set'; readonly set: CharSet }
   | { readonly kind: 'assertion'; readonly code: '^' | '$' | '\\b' | '\\B' }
-  | { readonly kind: 'group'; readonly captures: boolean; readonly alternatives: readonly PatternSequence[] }
-  | { readonly kind: 'repeat'; readonly node: PatternNode; readonly least: number; readonly most: number; readonly lazy: boolean }
+  | {
+      readonly kind: 'group'
+      readonly captures: boolean
+      readonly alternatives: readonly PatternSequence[]
+    }
+  | {
+      readonly kind: 'repeat'
+      readonly node: PatternNode
+      readonly least: number
+      readonly most: number
+      readonly lazy: boolean
+    }
 
 export type PatternSequence = readonly PatternNode[]
 
@@ -52,7 +73,8 @@ class PatternParser {
   }
 
   parseAlternatives(depth: number): PatternSequence[] {
-    if (depth > maxSourceDepth) this.#refuse(`a regular expression nests at most ${maxSourceDepth} groups`)
+    if (depth > maxSourceDepth)
+      this.#refuse(`a regular expression nests at most ${maxSourceDepth} groups`)
     const alternatives: PatternNode[][] = [[]]
     while (this.#at < this.#source.length && this.#source[this.#at] !== ')') {
       if (this.#take('|')) alternatives.push([])
@@ -85,7 +107,9 @@ class PatternParser {
     if (this.#source[this.#at] !== '?') return
     const [head = '', name] = /^\?<([^=!>][^>]*)>/.exec(this.#source.slice(this.#at)) ?? []
     if (name === undefined) {
-      this.#refuse('look-ahead, look-behind and inline flags are not available: they cannot be matched in linear time')
+      this.#refuse(
+        'look-ahead, look-behind and inline flags are not available: they cannot be matched in linear time',
+      )
     }
     if (this.groupNames.has(name)) this.#refuse(`two groups have the name ${name}`)
     this.groupNames.set(name, this.groupCount)
@@ -102,10 +126,14 @@ class PatternParser {
     if (this.#take('*')) return { least: 0, most: Infinity }
     if (this.#take('+')) return { least: 1, most: Infinity }
     if (this.#take('?')) return { least: 0, most: 1 }
-    const [text, least, comma, most] = /^\{(\d+)(,?)(\d*)\}/.exec(this.#source.slice(this.#at, this.#at + 32)) ?? []
+    const [text, least, comma, most] =
+      /^\{(\d+)(,?)(\d*)\}/.exec(this.#source.slice(this.#at, this.#at + 32)) ?? []
     if (text === undefined) return null
     this.#at += text.length
-    return { least: Number(least), most: comma === '' ? Number(least) : most === '' ? Infinity : Number(most) }
+    return {
+      least: Number(least),
+      most: comma === '' ? Number(least) : most === '' ? Infinity : Number(most),
+    }
   }
 
   #class(): CharSet {
@@ -140,11 +168,16 @@ class PatternParser {
     if (Object.hasOwn(controlEscapes, letter)) return this.#skip(1, one(controlEscapes[letter]!))
     if (inClass && letter === 'b') return this.#skip(1, one(8))
     const rest = this.#source.slice(this.#at, this.#at + 12)
-    const [text, braced, four, two] = /^(?:u\{([\da-fA-F]{1,6})\}|u([\da-fA-F]{4})|x([\da-fA-F]{2}))/.exec(rest) ?? []
-    if (text !== undefined) return this.#skip(text.length, one(Number.parseInt(braced ?? four ?? two ?? '', 16)))
+    const [text, braced, four, two] =
+      /^(?:u\{([\da-fA-F]{1,6})\}|u([\da-fA-F]{4})|x([\da-fA-F]{2}))/.exec(rest) ?? []
+    if (text !== undefined)
+      return this.#skip(text.length, one(Number.parseInt(braced ?? four ?? two ?? '', 16)))
     if (/^0(?!\d)/.test(rest)) return this.#skip(1, one(0))
     if (/^c[A-Za-z]/.test(rest)) return this.#skip(2, one(rest.charCodeAt(1) % 32))
-    if (/^(?:[1-9]|k<)/.test(rest)) return this.#refuse('back-references are not available: they cannot be matched in linear time')
+    if (/^(?:[1-9]|k<)/.test(rest))
+      return this.#refuse(
+        'back-references are not available: they cannot be matched in linear time',
+      )
     if (/^[A-Za-z0-9]/.test(rest)) return this.#refuse(`unknown escape \\${letter}`)
     return this.#character()
   }

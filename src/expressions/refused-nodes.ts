@@ -1,6 +1,7 @@
 /** What JavaScript has and expressions have not, in words. Nodes that are not here are refused, too. */
 export const refusedNodes: Readonly<Record<string, string>> = {
-  ArrowFunctionExpression: 'a function stands only as an argument of a list function, as in map(value.items, item => item.price)',
+  ArrowFunctionExpression:
+    'a function stands only as an argument of a list function, as in map(value.items, item => item.price)',
   AssignmentExpression: 'nothing can be assigned; for equality write ==',
   AwaitExpression: 'await is not allowed',
   ClassExpression: 'classes are not allowed',

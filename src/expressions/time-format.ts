@@ -11,7 +11,10 @@ export function formatTime(local: Date, format: string): string {
   const text = format.replaceAll(tokenPattern, (token: string, literal: string | undefined) => {
     if (literal !== undefined) return literal === '' ? "'" : literal.replaceAll("''", "'")
     const read = Object.hasOwn(tokens, token) ? tokens[token] : undefined
-    if (read === undefined) return fail(`format_time: unknown ${describe(token)}; use yyyy, yy, MM, dd, HH, mm, ss, SSS, or 'text' in quotes`)
+    if (read === undefined)
+      return fail(
+        `format_time: unknown ${describe(token)}; use yyyy, yy, MM, dd, HH, mm, ss, SSS, or 'text' in quotes`,
+      )
     return read(local)
   })
   return madeText(text, 'format_time')
@@ -35,8 +38,12 @@ function digits(value: number, width: number): string {
 /** How far the clocks of a zone are ahead of UTC at a time. */
 export function zoneOffsetMs(timeMs: number, zone: string): number {
   if (zone === 'UTC' || zone === 'Z') return 0
-  const name = formatterOf(zone).formatToParts(timeMs).find(({ type }) => type === 'timeZoneName')?.value ?? 'GMT'
-  const [, sign, hours = '0', minutes = '0', seconds = '0'] = /([+-])(\d{2}):(\d{2})(?::(\d{2}))?$/.exec(name) ?? []
+  const name =
+    formatterOf(zone)
+      .formatToParts(timeMs)
+      .find(({ type }) => type === 'timeZoneName')?.value ?? 'GMT'
+  const [, sign, hours = '0', minutes = '0', seconds = '0'] =
+    /([+-])(\d{2}):(\d{2})(?::(\d{2}))?$/.exec(name) ?? []
   const offset = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000
   return sign === '-' ? -offset : offset
 }

@@ -5,13 +5,28 @@
 export function parseTime(text: string): number {
   const match = isoPattern.exec(text)
   if (match === null) return Number.NaN
-  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', sign, zoneHour = '0', zoneMinute = '0'] = match
+  const [
+    ,
+    year,
+    month,
+    day,
+    hour = '0',
+    minute = '0',
+    second = '0',
+    fraction = '',
+    sign,
+    zoneHour = '0',
+    zoneMinute = '0',
+  ] = match
   const date = { year: Number(year), month: Number(month), day: Number(day ?? 1) }
   const time = { hour: Number(hour), minute: Number(minute), second: Number(second) }
   const zone = { hour: Number(zoneHour), minute: Number(zoneMinute) }
-  if (date.month < 1 || date.month > 12 || date.day < 1 || date.day > daysIn(date.year, date.month)) return Number.NaN
-  const isMidnightAtEnd = time.hour === 24 && time.minute === 0 && time.second === 0 && Number(fraction) === 0
-  if ((time.hour > 23 && !isMidnightAtEnd) || time.minute > 59 || time.second > 59) return Number.NaN
+  if (date.month < 1 || date.month > 12 || date.day < 1 || date.day > daysIn(date.year, date.month))
+    return Number.NaN
+  const isMidnightAtEnd =
+    time.hour === 24 && time.minute === 0 && time.second === 0 && Number(fraction) === 0
+  if ((time.hour > 23 && !isMidnightAtEnd) || time.minute > 59 || time.second > 59)
+    return Number.NaN
   if (zone.hour > 23 || zone.minute > 59) return Number.NaN
   const offsetMinutes = (sign === '-' ? -1 : 1) * (zone.hour * 60 + zone.minute)
   const clockMs = ((time.hour * 60 + time.minute - offsetMinutes) * 60 + time.second) * 1_000

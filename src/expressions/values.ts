@@ -26,7 +26,8 @@ export function typeName(value: JsonValue): TypeName {
 
 /** A value for a message, such as `a list` or `"n/a"`. */
 export function describe(value: JsonValue): string {
-  if (value === null || typeof value === 'boolean' || typeof value === 'number') return String(value)
+  if (value === null || typeof value === 'boolean' || typeof value === 'number')
+    return String(value)
   if (typeof value === 'string') {
     return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)
   }
@@ -70,14 +71,18 @@ export function numberIn(value: JsonValue, where: string): number | null {
 
 export function wholeIn(value: JsonValue, where: string): number | null {
   const number = numberIn(value, where)
-  return number === null || Number.isInteger(number) ? number : fail(`${where} takes a whole number, not ${number}`)
+  return number === null || Number.isInteger(number)
+    ? number
+    : fail(`${where} takes a whole number, not ${number}`)
 }
 
 /** @throws RecordFailure RECORD_NUMBER for what is not finite, and for integers that a double rounds. */
 export function exactly(value: number, where: string): number {
   if (value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER) return value
   return failNumber(
-    Number.isFinite(value) ? `${where}: ${value} is beyond 2^53, where numbers are not exact` : `${where} gives no finite number`,
+    Number.isFinite(value)
+      ? `${where}: ${value} is beyond 2^53, where numbers are not exact`
+      : `${where} gives no finite number`,
   )
 }
 

@@ -1,9 +1,6 @@
 import { RecordFailure } from '../core/errors.ts'
+import { isoTimeMs } from '../core/iso-time.ts'
 import type { JsonValue } from '../core/json.ts'
-
-const isoShape = /^[+-]?\d{4,6}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/i
-const zoneShape = /(?:Z|[+-]\d\d:?\d\d)$/i
-const dateOnlyLength = 10
 
 /**
  * Epoch ms of what an `event_time` expression gave: ISO 8601 (no zone means UTC), epoch milliseconds
@@ -20,7 +17,5 @@ export function eventTimeOf(value: JsonValue): number {
 function toEpochMs(value: JsonValue): number {
   if (typeof value === 'number') return value
   if (value instanceof Date) return value.getTime()
-  if (typeof value !== 'string' || !isoShape.test(value)) return Number.NaN
-  if (value.length <= dateOnlyLength || zoneShape.test(value)) return Date.parse(value)
-  return Date.parse(`${value}Z`)
+  return typeof value === 'string' ? isoTimeMs(value) : Number.NaN
 }

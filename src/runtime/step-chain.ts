@@ -1,6 +1,6 @@
 import { dispositions, type Disposition, type DropReason, type MadeRecord, type OperatorContext, type StatefulContext, type StatefulOperator, type StatelessOperator } from '../core/operator.ts'
 import { messageOf, PipelineError, RecordFailure } from '../core/errors.ts'
-import { encodeJson } from '../core/json.ts'
+import { encodeJson, type JsonValue } from '../core/json.ts'
 import { StepRecord } from '../core/step-record.ts'
 import type { Evaluate } from '../core/expression.ts'
 import type { NodeStep, StageNode } from '../topology/topology.ts'
@@ -267,6 +267,8 @@ class StatefulLink implements Link, StatefulContext<unknown> {
   }
 }
 
-function isTrue(value: unknown): boolean {
-  return Boolean(value)
+/** As in `filter`: false and null leave the step out. */
+function isTrue(value: JsonValue): boolean {
+  if (typeof value === 'boolean' || value === null) return value === true
+  throw new RecordFailure('RECORD_TYPE', 'the condition of `if` is neither true nor false')
 }

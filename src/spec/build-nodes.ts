@@ -1,4 +1,13 @@
-import { isAlias, isCollection, isMap, isScalar, type Document, type Node, type Scalar, type YAMLMap } from 'yaml'
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  type Document,
+  type Node,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml'
 import { buildScalar, emptyScalar, isUnwritten } from './build-scalar.ts'
 import type { ConfigNode, MapEntry, MapNode } from './config-node.ts'
 import type { Findings } from './findings.ts'
@@ -16,7 +25,11 @@ export interface BuildOptions {
 }
 
 /** Makes the tree of a document, and reports the parts of YAML in it that pipeline files do not allow. */
-export function buildNodes(document: Document.Parsed, text: string, options: BuildOptions): ConfigNode {
+export function buildNodes(
+  document: Document.Parsed,
+  text: string,
+  options: BuildOptions,
+): ConfigNode {
   return new NodeBuilder(text, options).build(document.contents, { path: [], isFlow: false })
 }
 
@@ -60,7 +73,8 @@ class NodeBuilder {
       const context = { text: this.#text, findings: this.#findings, variables: this.#variables }
       return buildScalar(node as Scalar.Parsed, { ...context, path, isFlow })
     }
-    if (isMap(node)) return this.#buildMap(node as YAMLMap.Parsed, { path, isFlow: node.flow === true })
+    if (isMap(node))
+      return this.#buildMap(node as YAMLMap.Parsed, { path, isFlow: node.flow === true })
     if (!isCollection(node)) return emptyScalar(node.range?.[0] ?? 0)
     const inside = isFlow || node.flow === true
     const items = node.items.map((item, index) => {
@@ -72,7 +86,8 @@ class NodeBuilder {
   #resolve(anchor: string, start: number, path: ConfigPath): ConfigNode {
     const known = this.#anchors.get(anchor)
     if (known !== undefined && known !== null) return known
-    const why = known === null ? 'and it would hold itself' : `and nothing before is named "&${anchor}"`
+    const why =
+      known === null ? 'and it would hold itself' : `and nothing before is named "&${anchor}"`
     const message = `"*${anchor}" is read as a YAML alias, ${why}`
     const hint = known === null ? undefined : quoteHint(this.#text, start)
     this.#findings.atOffset(start, { code: 'CONFIG_YAML', message, hint }, path)
@@ -116,7 +131,7 @@ class NodeBuilder {
     if (!isScalar(key) || key.value === null) {
       return refuse('the name of a setting has to be a text', quoteHint(this.#text, start))
     }
-    const name = typeof key.value === 'string' ? key.value : (key.source ?? String(key.value))
+    const name = typeof key.value === 'string' ? key.value : (key.source ?? '')
     if (name === '<<' && key.type === 'PLAIN') {
       return refuse(
         'merge keys ("<<") are not allowed',

@@ -47,7 +47,8 @@ export function buildScalar(scalar: Scalar.Parsed, context: ScalarContext): Scal
   }
   if (typeof value === 'number') return numberNode(node, scalar.source ?? '', context)
   if (typeof value !== 'string') return node
-  if (scalar.type === 'PLAIN' && isMisread(value, node, context)) return { ...node, problem: 'reported' }
+  if (scalar.type === 'PLAIN' && isMisread(value, node, context))
+    return { ...node, problem: 'reported' }
   if (!value.includes('${')) return node
   const filled = substituteVariables(value, context.variables)
   for (const secret of filled.secrets) context.findings.secrets.add(secret)
@@ -65,7 +66,11 @@ function numberNode(node: ScalarNode, source: string, context: ScalarContext): S
   if (Number.isFinite(node.value)) return node
   const { findings, path } = context
   const message = `${source} is no number that records can hold`
-  findings.atOffset(node.start, { code: 'CONFIG_YAML', message, hint: `as a text: "${source}"` }, path)
+  findings.atOffset(
+    node.start,
+    { code: 'CONFIG_YAML', message, hint: `as a text: "${source}"` },
+    path,
+  )
   return { ...node, problem: 'reported' }
 }
 

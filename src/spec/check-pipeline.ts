@@ -46,7 +46,10 @@ function checkStage(stage: StageSpec, node: ConfigNode, findings: Findings): voi
   }
   const { initialMs, maxMs } = stage.retry.backoff
   if (initialMs > maxMs) {
-    refuse('retry', `the first pause of ${what} (${initialMs} ms) is longer than the longest (${maxMs} ms)`)
+    refuse(
+      'retry',
+      `the first pause of ${what} (${initialMs} ms) is longer than the longest (${maxMs} ms)`,
+    )
   }
   const [, second] = stage.steps.filter(({ definition }) => definition.type === 'aggregate')
   if (second !== undefined) {

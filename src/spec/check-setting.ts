@@ -42,7 +42,8 @@ export function checkSetting<Schema extends z.ZodType>(
     const explained = result.error.issues.flatMap((issue) => explainIssue(issue, node))
     const isChanged = ignoreExtensions(explained, node, options.ignored)
     if (!convertVariables(explained, node, converted) && !isChanged) {
-      for (const one of withoutFollowUps(explained.slice(0, maxFindings))) report(one, node, options)
+      for (const one of withoutFollowUps(explained.slice(0, maxFindings)))
+        report(one, node, options)
       return null
     }
   }
@@ -59,7 +60,11 @@ function withoutFollowUps(explained: readonly Explained[]): Explained[] {
 }
 
 /** Unknown keys `x-...` are ignored; returns whether there were new ones. */
-function ignoreExtensions(explained: readonly Explained[], node: ConfigNode, ignored: Set<MapEntry>): boolean {
+function ignoreExtensions(
+  explained: readonly Explained[],
+  node: ConfigNode,
+  ignored: Set<MapEntry>,
+): boolean {
   const before = ignored.size
   for (const { unknown, path } of explained) {
     if (unknown?.key.startsWith('x-') !== true) continue
@@ -125,7 +130,10 @@ function report(explained: Explained, node: ConfigNode, options: CheckOptions): 
   if (said !== null) {
     findings.at(path, said)
   } else if (at.kind === 'scalar' && at.isVariable) {
-    findings.at(path, { code: 'CONFIG_VARIABLE', message: `the variable has a value of the wrong type: ${explained.message}` })
+    findings.at(path, {
+      code: 'CONFIG_VARIABLE',
+      message: `the variable has a value of the wrong type: ${explained.message}`,
+    })
   } else {
     findings.at(path, { code: 'CONFIG_INVALID', message: explained.message })
   }

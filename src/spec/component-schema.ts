@@ -29,8 +29,12 @@ export function stepExtras() {
 /** The schemas of all components, one branch for each, so that editors complete and explain them. */
 export function componentSchemas(definitions: Definitions): ComponentSchemas {
   return {
-    step: oneOf(definitions.operators, z.strictObject(stepExtras()).partial().shape).describe('One operator with its setting.'),
-    source: oneOf(definitions.sources, {}).describe('Where records come from: one source with its setting.'),
+    step: oneOf(definitions.operators, z.strictObject(stepExtras()).partial().shape).describe(
+      'One operator with its setting.',
+    ),
+    source: oneOf(definitions.sources, {}).describe(
+      'Where records come from: one source with its setting.',
+    ),
     sink: oneOf(definitions.sinks, {}).describe('Where records go: one sink with its setting.'),
     listeners: listeners(definitions).describe('Listeners by name, each with its setting.'),
     testStep: oneOf(testStepDefinitions, {}).describe('One step of a test.'),
@@ -40,7 +44,9 @@ export function componentSchemas(definitions: Definitions): ComponentSchemas {
 function oneOf(definitions: readonly NamedDefinition[], extras: z.ZodRawShape): z.ZodType {
   const branches = definitions.flatMap((definition) => {
     const setting = settingOf(definition)
-    const branch = z.strictObject({ [definition.type]: setting, ...extras }).describe(definition.summary)
+    const branch = z
+      .strictObject({ [definition.type]: setting, ...extras })
+      .describe(definition.summary)
     if (!takesBareName(definition)) return [branch]
     return [branch, z.literal(definition.type).describe(definition.summary)]
   })
@@ -52,7 +58,7 @@ function listeners({ listeners: definitions }: Definitions): z.ZodType {
     definitions.map((definition) => [definition.type, settingOf(definition).optional()]),
   )
   const bare = definitions.filter(takesBareName).map(({ type }) => z.literal(type))
-  return z.union([z.strictObject(shape), ...bare])
+  return z.union([z.strictObject(shape).meta({ minProperties: 1 }), ...bare])
 }
 
 function settingOf(definition: NamedDefinition): z.ZodType {

@@ -106,7 +106,8 @@ export function* scalarsOf(
   if (node.kind === 'scalar') {
     yield { scalar: node, path }
   } else if (node.kind === 'list') {
-    for (const [index, item] of node.items.entries()) yield* scalarsOf(item, ignored, [...path, index])
+    for (const [index, item] of node.items.entries())
+      yield* scalarsOf(item, ignored, [...path, index])
   } else {
     for (const [name, entry] of node.entries) {
       if (!ignored.has(entry)) yield* scalarsOf(entry.value, ignored, [...path, name])

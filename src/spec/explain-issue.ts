@@ -50,8 +50,8 @@ export function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (meta?.['format'] === 'expression') return 'an expression'
   if (issue.code === 'invalid_type') {
     const word = typeWords[issue.expected] ?? `a ${issue.expected}`
-    const [example] = (meta?.['examples'] ?? []) as unknown[]
-    return example === undefined ? word : `${word} such as ${String(example)}`
+    const [example] = (meta?.['examples'] ?? []) as (string | number)[]
+    return example === undefined ? word : `${word} such as ${example}`
   }
   return undefined
 }
@@ -77,7 +77,8 @@ export function explainIssue(issue: Issue, node: ConfigNode): Explained[] {
 }
 
 export function unknownKeyMessage({ key, allowed }: NonNullable<Explained['unknown']>): string {
-  const list = allowed.length === 0 ? 'there are no settings here' : `allowed are ${allowed.join(', ')}`
+  const list =
+    allowed.length === 0 ? 'there are no settings here' : `allowed are ${allowed.join(', ')}`
   return `no setting is called "${key}"${didYouMean(key, allowed)} (${list})`
 }
 
@@ -85,7 +86,10 @@ export function unknownKeyMessage({ key, allowed }: NonNullable<Explained['unkno
  * A union is told as its best branch: the one that takes this kind of value and has the fewest
  * issues. Where none does, all that is taken is listed.
  */
-function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, node: ConfigNode): Explained[] {
+function explainUnion(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  node: ConfigNode,
+): Explained[] {
   const path = issue.path as ConfigPath
   const [best] = issue.errors
     .filter((branch) => !branch.some(refusesKind))
@@ -96,9 +100,18 @@ function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, node: Co
     })
   }
   if (issue.message === 'an expression') {
-    return [{ path, isKey: false, message: expectedMessage('an expression', { path, node }), unknown: null }]
+    return [
+      {
+        path,
+        isKey: false,
+        message: expectedMessage('an expression', { path, node }),
+        unknown: null,
+      },
+    ]
   }
-  const own = issue.errors.flat().find((inner) => inner.code === 'invalid_value' && inner.message !== plainRefusal)
+  const own = issue.errors
+    .flat()
+    .find((inner) => inner.code === 'invalid_value' && inner.message !== plainRefusal)
   if (own !== undefined && nodeAt(node, path)?.kind === 'scalar') {
     return explainIssue({ ...own, path: issue.path }, node)
   }
@@ -111,12 +124,16 @@ function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, node: Co
 }
 
 function refusesKind(issue: Issue): boolean {
-  return issue.path.length === 0 && ['invalid_type', 'invalid_value', 'invalid_union'].includes(issue.code)
+  return (
+    issue.path.length === 0 &&
+    ['invalid_type', 'invalid_value', 'invalid_union'].includes(issue.code)
+  )
 }
 
 function kindOf(issue: Issue): string[] {
   if (issue.code === 'invalid_value') return issue.values.map(String)
-  if (issue.code === 'invalid_union') return issue.errors.flatMap((branch) => branch.flatMap(kindOf))
+  if (issue.code === 'invalid_union')
+    return issue.errors.flatMap((branch) => branch.flatMap(kindOf))
   return [issue.message]
 }
 
@@ -133,13 +150,17 @@ function messageOf(issue: Issue, node: ConfigNode): string {
     const near = given.kind === 'scalar' ? didYouMean(String(given.value), options) : ''
     return `${describeNode(given)} is not allowed here${near} (allowed: ${joinOr(options)})`
   }
-  if (issue.path.length > 0 && given === undefined) return `"${String(path.at(-1))}" is missing: ${rule(issue)}`
-  return given?.kind === 'scalar' ? `${describeNode(given)} is not allowed: ${rule(issue)}` : rule(issue)
+  if (issue.path.length > 0 && given === undefined)
+    return `"${String(path.at(-1))}" is missing: ${rule(issue)}`
+  return given?.kind === 'scalar'
+    ? `${describeNode(given)} is not allowed: ${rule(issue)}`
+    : rule(issue)
 }
 
 function optionsOf(issue: Issue): string[] | null {
   if (issue.code === 'invalid_value') return issue.values.map(String)
-  if (issue.code === 'invalid_union' && 'options' in issue) return (issue.options as unknown[]).map(String)
+  if (issue.code === 'invalid_union' && 'options' in issue)
+    return (issue.options as unknown[]).map(String)
   return null
 }
 
@@ -168,7 +189,10 @@ function rule(issue: Issue): string {
   return issue.message
 }
 
-function expectedMessage(expected: string, { path, node }: { path: ConfigPath; node: ConfigNode }): string {
+function expectedMessage(
+  expected: string,
+  { path, node }: { path: ConfigPath; node: ConfigNode },
+): string {
   const given = nodeAt(node, path)
   if (given === undefined) return `"${String(path.at(-1) ?? '')}" is missing: ${expected}`
   return `expected ${expected}, but got ${describeNode(given)}`

@@ -57,21 +57,36 @@ export function loadPipeline(fileText: string, options: LoadOptions): LoadedPipe
 }
 
 const unread = z.unknown()
-const frame = pipelineSchema({ step: unread, source: unread, sink: unread, listeners: unread, testStep: unread })
+const frame = pipelineSchema({
+  step: unread,
+  source: unread,
+  sink: unread,
+  listeners: unread,
+  testStep: unread,
+})
 
 /** Components are read even where the frame around them has errors, so that all is told at once. */
-function readPipeline(root: ConfigNode, { context, definitions }: ReadOptions): PipelineSpec | null {
+function readPipeline(
+  root: ConfigNode,
+  { context, definitions }: ReadOptions,
+): PipelineSpec | null {
   if (root.kind !== 'map') {
     const message = `a pipeline file is a map with "pipeline:" and "stages:", but this is ${describeNode(root)}`
     context.findings.at([], { code: 'CONFIG_INVALID', message })
     return null
   }
   ignoreTopicExtensions(root, context)
-  const file = checkSetting(frame, root, { ...context, path: [], say: (what) => sayOfFrame(what, root) })
+  const file = checkSetting(frame, root, {
+    ...context,
+    path: [],
+    say: (what) => sayOfFrame(what, root),
+  })
   const stages = itemsOf(root, 'stages').map((node, index) => {
     return readStageComponents(node, ['stages', index], { context, definitions })
   })
-  const tests = itemsOf(root, 'tests').map((node, index) => readTestSteps(node, ['tests', index], context))
+  const tests = itemsOf(root, 'tests').map((node, index) =>
+    readTestSteps(node, ['tests', index], context),
+  )
   if (file === null) return null
   return specOf(file.value, {
     stages: file.value.stages.map((stage, index) => {
@@ -98,7 +113,10 @@ function itemsOf(root: ConfigNode, name: string): readonly ConfigNode[] {
   return node?.kind === 'list' ? node.items : []
 }
 
-function specOf(file: PipelineFile, parts: { stages: StageSpec[]; tests: TestSpec[] }): PipelineSpec {
+function specOf(
+  file: PipelineFile,
+  parts: { stages: StageSpec[]; tests: TestSpec[] },
+): PipelineSpec {
   const topics = Object.entries(file.topics ?? {})
   const topicDefaults = { partitions: 4, retention: 604_800_000 }
   return {
@@ -125,9 +143,18 @@ function sayOfFrame({ path, unknown }: Explained, root: ConfigNode): Finding | n
   const node = path.reduce<ConfigNode | undefined>((at, part) => at && childOf(at, part), root)
   const last = path.at(-1)
   if (path[0] === 'stages' && path.length === 3 && last === 'to' && node?.kind === 'map') {
-    return { code, message: 'several outputs of a stage (a map in "to") are not supported yet', hint: 'name one topic: "to: TOPIC"' }
+    return {
+      code,
+      message: 'several outputs of a stage (a map in "to") are not supported yet',
+      hint: 'name one topic: "to: TOPIC"',
+    }
   }
-  if (path[0] === 'topics' && last === 'cleanup' && node?.kind === 'scalar' && node.value === 'compact') {
+  if (
+    path[0] === 'topics' &&
+    last === 'cleanup' &&
+    node?.kind === 'scalar' &&
+    node.value === 'compact'
+  ) {
     return { code, message: '"cleanup: compact" is not supported yet' }
   }
   return null
@@ -141,12 +168,20 @@ function placeOf(path: readonly (string | number)[]): Place | null {
 }
 
 /** Only of what is used: a variable inside an ignored block need not be set. */
-function reportVariables(root: ConfigNode, text: string, { findings, ignored }: CheckContext): void {
+function reportVariables(
+  root: ConfigNode,
+  text: string,
+  { findings, ignored }: CheckContext,
+): void {
   for (const { scalar, path } of scalarsOf(root, ignored)) {
     const { problem, start, end } = scalar
     if (problem === null || problem === 'reported') continue
     const { message, hint, reference } = problem
     const at = text.indexOf(reference, start)
-    findings.atOffset(at >= start && at < end ? at : start, { code: 'CONFIG_VARIABLE', message, hint }, path)
+    findings.atOffset(
+      at >= start && at < end ? at : start,
+      { code: 'CONFIG_VARIABLE', message, hint },
+      path,
+    )
   }
 }

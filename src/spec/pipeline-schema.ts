@@ -1,6 +1,14 @@
 import { z } from 'zod'
 import { duration } from '../core/config-types.ts'
-import { eventTime, name, onError, retry, stage, topicName, type ComponentSchemas } from './stage-schema.ts'
+import {
+  eventTime,
+  name,
+  onError,
+  retry,
+  stage,
+  topicName,
+  type ComponentSchemas,
+} from './stage-schema.ts'
 import { pipelineTest } from './test-schema.ts'
 
 const defaultPartitions = 4
@@ -15,10 +23,11 @@ function topic() {
         .max(maxPartitions)
         .default(defaultPartitions)
         .describe('Parts that can be worked on in parallel; fixed when the topic is created.'),
-      retention: duration()
-        .prefault('7d')
-        .describe('How long records are kept.'),
-      cleanup: z.enum(['delete']).default('delete').describe('What becomes of records after `retention`.'),
+      retention: duration().prefault('7d').describe('How long records are kept.'),
+      cleanup: z
+        .enum(['delete'])
+        .default('delete')
+        .describe('What becomes of records after `retention`.'),
     })
     .nullable()
 }
@@ -46,14 +55,20 @@ export function pipelineSchema(components: ComponentSchemas) {
       .string()
       .regex(logPattern, 'a log is "embedded" or "kafka://HOST:PORT"')
       .optional()
-      .describe('Where topics live: `embedded` or `kafka://HOST:PORT`; the command line can say it too.'),
+      .describe(
+        'Where topics live: `embedded` or `kafka://HOST:PORT`; the command line can say it too.',
+      ),
     topics: z
       .record(topicName(), topic().describe('Settings of the topic.'))
       .optional()
       .describe('Settings of topics; a topic that is not listed gets the defaults.'),
     defaults: defaults().optional().describe('Settings of each stage that does not say otherwise.'),
     stages: z
-      .array(stage(components).describe('One part of the pipeline, from a source or topic to a topic or sink.'))
+      .array(
+        stage(components).describe(
+          'One part of the pipeline, from a source or topic to a topic or sink.',
+        ),
+      )
       .min(1)
       .describe('The parts of the pipeline; each works at its own pace.'),
     tests: z

@@ -38,7 +38,10 @@ export interface StageSpec {
   readonly eventTime: Expression | null
   readonly start: 'earliest' | 'latest'
   readonly onError: 'dlq' | 'skip' | 'stop'
-  readonly retry: { readonly max: number; readonly backoff: { readonly initialMs: number; readonly maxMs: number } }
+  readonly retry: {
+    readonly max: number
+    readonly backoff: { readonly initialMs: number; readonly maxMs: number }
+  }
   readonly idleMs: number
   readonly maxFutureMs: number
   readonly limits: { readonly lag: number | null; readonly delayMs: number | null }
@@ -81,7 +84,15 @@ export interface TestSpec {
 }
 
 export type TestStep =
-  | { readonly kind: 'send'; readonly to: ReadonlyMap<string, readonly unknown[]>; readonly path: ConfigPath }
+  | {
+      readonly kind: 'send'
+      readonly to: ReadonlyMap<string, readonly unknown[]>
+      readonly path: ConfigPath
+    }
   | { readonly kind: 'advance'; readonly byMs: number; readonly path: ConfigPath }
   | { readonly kind: 'restart'; readonly path: ConfigPath }
-  | { readonly kind: 'expect'; readonly of: ReadonlyMap<string, unknown>; readonly path: ConfigPath }
+  | {
+      readonly kind: 'expect'
+      readonly of: ReadonlyMap<string, unknown>
+      readonly path: ConfigPath
+    }

@@ -27,9 +27,10 @@ export function readComponent<Definition extends NamedDefinition>(
   if (component === undefined) return undefined
   const definition = findDefinition(component, options)
   if (definition === undefined) return undefined
-  const config = component.node === null
-    ? readBare(definition, { path, options })
-    : readSetting(definition, component.node, { path: component.keyPath, options })
+  const config =
+    component.node === null
+      ? readBare(definition, { path, options })
+      : readSetting(definition, component.node, { path: component.keyPath, options })
   return config === null ? undefined : { definition, config: config.value, path: component.keyPath }
 }
 
@@ -85,16 +86,23 @@ function readComponents<Definition extends NamedDefinition>(
   context.findings.at(path, {
     code: 'CONFIG_INVALID',
     message: `a ${place} is named by its key, such as "${example.type}: SETTING", but this is ${describeNode(node)}`,
-    hint: definitions.length === 0 ? undefined : `allowed are ${definitions.map(({ type }) => type).join(', ')}`,
+    hint:
+      definitions.length === 0
+        ? undefined
+        : `allowed are ${definitions.map(({ type }) => type).join(', ')}`,
   })
   return []
 }
 
-function entriesOf<Definition>(node: MapNode, { context, path, extras }: ComponentOptions<Definition>): Named[] {
+function entriesOf<Definition>(
+  node: MapNode,
+  { context, path, extras }: ComponentOptions<Definition>,
+): Named[] {
   const named: Named[] = []
   for (const [name, entry] of node.entries) {
     if (name.startsWith('x-')) context.ignored.add(entry)
-    else if (!extras.includes(name)) named.push({ name, node: entry.value, keyPath: [...path, name] })
+    else if (!extras.includes(name))
+      named.push({ name, node: entry.value, keyPath: [...path, name] })
   }
   return named
 }

@@ -43,7 +43,11 @@ export function readStageComponents(
   }
 }
 
-function readSteps(list: ConfigNode | undefined, path: ConfigPath, options: ReadOptions): StepSpec[] {
+function readSteps(
+  list: ConfigNode | undefined,
+  path: ConfigPath,
+  options: ReadOptions,
+): StepSpec[] {
   if (list?.kind !== 'list') return []
   const { context, definitions } = options
   const extras = stepExtras()
@@ -92,7 +96,11 @@ function readExtra<Schema extends z.ZodType>(
   return checkSetting(schema, node, { ...context, path: [...path, name] })?.value ?? null
 }
 
-function readHooks(list: ConfigNode | undefined, path: ConfigPath, options: ReadOptions): HookSpec['listeners'][] {
+function readHooks(
+  list: ConfigNode | undefined,
+  path: ConfigPath,
+  options: ReadOptions,
+): HookSpec['listeners'][] {
   if (list?.kind !== 'list') return []
   return list.items.map((hook, index) => {
     const node = childOf(hook, 'do')
@@ -101,7 +109,11 @@ function readHooks(list: ConfigNode | undefined, path: ConfigPath, options: Read
 }
 
 /** Several listeners may stand in one map, unlike sources and sinks. */
-function readListeners(node: ConfigNode, path: ConfigPath, options: ReadOptions): HookSpec['listeners'] {
+function readListeners(
+  node: ConfigNode,
+  path: ConfigPath,
+  options: ReadOptions,
+): HookSpec['listeners'] {
   const { context, definitions } = options
   const common = { context, path, definitions: definitions.listeners, place: 'listener' as const }
   if (node.kind !== 'map') return [readComponent(node, { ...common, extras: [] }) ?? []].flat()
@@ -126,9 +138,14 @@ export interface StageOptions {
   readonly components: StageComponents
 }
 
-export function buildStage(stage: StageFile, { path, defaults, components }: StageOptions): StageSpec {
+export function buildStage(
+  stage: StageFile,
+  { path, defaults, components }: StageOptions,
+): StageSpec {
   const retries = [stage.retry, defaults?.retry]
-  const firstOf = <Value>(pick: (retry: StageFile['retry']) => Value | undefined): Value | undefined => {
+  const firstOf = <Value>(
+    pick: (retry: StageFile['retry']) => Value | undefined,
+  ): Value | undefined => {
     return retries.map(pick).find((value) => value !== undefined)
   }
   return {

@@ -5,7 +5,11 @@ import type { ConfigPath, TestSpec, TestStep } from './pipeline-spec.ts'
 import { readComponent } from './read-component.ts'
 import { testStepDefinitions } from './test-schema.ts'
 
-export function readTestSteps(test: ConfigNode, path: ConfigPath, context: CheckContext): TestStep[] {
+export function readTestSteps(
+  test: ConfigNode,
+  path: ConfigPath,
+  context: CheckContext,
+): TestStep[] {
   const list = childOf(test, 'steps')
   if (list?.kind !== 'list') return []
   return list.items.flatMap((node, index) => {
@@ -16,7 +20,9 @@ export function readTestSteps(test: ConfigNode, path: ConfigPath, context: Check
       place: 'test step',
       extras: [],
     })
-    return component === undefined ? [] : [stepOf(component.definition.type, component.config, component.path)]
+    return component === undefined
+      ? []
+      : [stepOf(component.definition.type, component.config, component.path)]
   })
 }
 

@@ -120,8 +120,10 @@ const messages: Readonly<Partial<Record<YAMLError['code'], string>>> = {
   BLOCK_AS_IMPLICIT_KEY: 'a second ": " on the line; text that holds one has to be quoted',
   BLOCK_IN_FLOW: 'a "? " inside { } or [ ]; text that holds one has to be quoted',
   TAB_AS_INDENT: 'a tab at the start of the line; YAML is indented with spaces',
-  MULTILINE_IMPLICIT_KEY: 'this line has a value, but the next one is indented as if it belonged to it',
-  UNEXPECTED_TOKEN: 'more text behind a value that has ended; text that begins like this has to be quoted',
+  MULTILINE_IMPLICIT_KEY:
+    'this line has a value, but the next one is indented as if it belonged to it',
+  UNEXPECTED_TOKEN:
+    'more text behind a value that has ended; text that begins like this has to be quoted',
 }
 
 const quotable: readonly YAMLError['code'][] = [
@@ -137,11 +139,14 @@ function reportProblem(problems: readonly YAMLError[], text: string, findings: F
   if (first === undefined) return
   const [offset] = first.pos
   // A line indented too deep is told twice, first as a second ": ".
-  const { code, message } = problems.find((other) => {
-    return other.code === 'MULTILINE_IMPLICIT_KEY' && other.pos[0] === offset
-  }) ?? first
+  const { code, message } =
+    problems.find((other) => {
+      return other.code === 'MULTILINE_IMPLICIT_KEY' && other.pos[0] === offset
+    }) ?? first
   const hint = quotable.includes(code) ? quoteHint(text, offset) : undefined
-  const unclosed = /^Flow (?:map|sequence) in block/.test(message) ? 'a "{" or "[" before this is not closed' : null
+  const unclosed = /^Flow (?:map|sequence) in block/.test(message)
+    ? 'a "{" or "[" before this is not closed'
+    : null
   const said = unclosed ?? messages[code] ?? lowerFirst(message)
   findings.atOffset(offset, { code: 'CONFIG_YAML', message: said, hint })
   findings.throwIfAny()

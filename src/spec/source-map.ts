@@ -72,7 +72,8 @@ export class SourceMap {
       if (next === undefined) break
       const isNothing = next.kind === 'scalar' && next.isEmpty
       // An alias can lie anywhere; its content is what has to be changed.
-      start = isNothing && node.kind === 'map' ? node.entries.get(String(part))!.keyStart : next.start
+      start =
+        isNothing && node.kind === 'map' ? node.entries.get(String(part))!.keyStart : next.start
       node = next
     }
     return start

@@ -34,7 +34,11 @@ export function topicName() {
 
 export function retry() {
   return z.strictObject({
-    max: z.int().min(0).optional().describe('Attempts in which the peer may reject a record. Default 3.'),
+    max: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Attempts in which the peer may reject a record. Default 3.'),
     backoff: z
       .strictObject({
         initial: duration().optional().describe('The first pause. Default 100ms.'),
@@ -66,7 +70,9 @@ function hook(listeners: z.ZodType) {
     on: z
       .union([eventName(), z.array(eventName()).min(1)])
       .describe('The event, or a list of events, that the hook listens to.'),
-    when: expression().optional().describe('Only events for which this holds; over `event` and `value`.'),
+    when: expression()
+      .optional()
+      .describe('Only events for which this holds; over `event` and `value`.'),
     do: listeners.describe('What is done: listeners by name, each with its setting.'),
   })
 }
@@ -74,12 +80,17 @@ function hook(listeners: z.ZodType) {
 export function stage(components: ComponentSchemas) {
   return z.strictObject({
     name: name().describe('Unique in the pipeline; consumer group and topics are named after it.'),
-    source: components.source.optional().describe('Where records come from, outside of the topics.'),
+    source: components.source
+      .optional()
+      .describe('Where records come from, outside of the topics.'),
     from: z
       .union([topicName(), z.array(topicName()).min(1)])
       .optional()
       .describe('The topic, or a list of topics, that the stage reads.'),
-    steps: z.array(components.step).optional().describe('What is done with each record, in this order.'),
+    steps: z
+      .array(components.step)
+      .optional()
+      .describe('What is done with each record, in this order.'),
     key: expression()
       .optional()
       .describe('The key of the output, evaluated after the steps; left out, the input key stays.'),
@@ -92,7 +103,9 @@ export function stage(components: ComponentSchemas) {
       .describe('Where a stage begins that has not read the topic before.'),
     on_error: onError()
       .optional()
-      .describe('What becomes of a record that fails: the dead-letter topic (dlq, the default), counted and dropped, or the stage stops.'),
+      .describe(
+        'What becomes of a record that fails: the dead-letter topic (dlq, the default), counted and dropped, or the stage stops.',
+      ),
     retry: retry().optional().describe('How often a peer is tried again that rejects a record.'),
     idle: duration()
       .prefault('30s')
@@ -102,20 +115,35 @@ export function stage(components: ComponentSchemas) {
       .describe('A record whose event time is further ahead of its arrival than this fails.'),
     limits: z
       .strictObject({
-        lag: z.int().min(1).optional().describe('Waiting records above which `lag_exceeded` is told.'),
+        lag: z
+          .int()
+          .min(1)
+          .optional()
+          .describe('Waiting records above which `lag_exceeded` is told.'),
         delay: duration().optional().describe('Waiting time above which `delay_exceeded` is told.'),
       })
       .optional()
       .describe('Thresholds of the events `lag_exceeded` and `delay_exceeded`.'),
     state: z
       .strictObject({
-        max_keys: z.int().min(1).default(10_000_000).describe('Keys that the state of a step may hold.'),
+        max_keys: z
+          .int()
+          .min(1)
+          .default(10_000_000)
+          .describe('Keys that the state of a step may hold.'),
         at_limit: z.enum(['stop']).default('stop').describe('What happens when it is full.'),
       })
       .optional()
       .describe('The limit of what steps remember.'),
-    dlq: topicName().optional().describe('Another dead-letter topic than `<pipeline>.<stage>.dlq`.'),
-    late: topicName().optional().describe('Another topic for late records than `<pipeline>.<stage>.late`.'),
-    hooks: z.array(hook(components.listeners)).optional().describe('What is done when something happens in the stage.'),
+    dlq: topicName()
+      .optional()
+      .describe('Another dead-letter topic than `<pipeline>.<stage>.dlq`.'),
+    late: topicName()
+      .optional()
+      .describe('Another topic for late records than `<pipeline>.<stage>.late`.'),
+    hooks: z
+      .array(hook(components.listeners))
+      .optional()
+      .describe('What is done when something happens in the stage.'),
   })
 }

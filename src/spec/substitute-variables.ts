@@ -80,7 +80,9 @@ function lookUp(name: string, isSecret: boolean, variables: Variables): Found | 
 
 function lookUpSecret(name: string, variables: Variables): Found {
   if (!variableName.test(name)) {
-    return { message: `"${name}" is no name of a secret: it is written in capitals, digits and "_"` }
+    return {
+      message: `"${name}" is no name of a secret: it is written in capitals, digits and "_"`,
+    }
   }
   const value = variables.readSecret(name)
   if (value !== undefined && value !== '') return { value }

@@ -8,7 +8,10 @@ export const testStepDefinitions = [
     summary: 'Sends records to a source stage or topic: a value, `$record` or `$raw` each.',
     config: z
       .record(z.string(), z.array(z.unknown()).min(1))
-      .refine((to) => Object.keys(to).length > 0, 'it names where the records go: "STAGE: [VALUE]"'),
+      .refine(
+        (to) => Object.keys(to).length > 0,
+        'it names where the records go: "STAGE: [VALUE]"',
+      ),
   },
   {
     type: 'advance',
@@ -25,11 +28,15 @@ export const testStepDefinitions = [
     summary: 'What topics, `dlq`, `late`, `filtered`, events and sinks must hold by now.',
     config: z
       .record(z.string(), z.unknown())
-      .refine((of) => Object.keys(of).length > 0, 'at least one topic, sink, event or `dlq` is expected'),
+      .refine(
+        (of) => Object.keys(of).length > 0,
+        'at least one topic, sink, event or `dlq` is expected',
+      ),
   },
 ] as const
 
-const isoTime = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/
+const isoTime =
+  /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/
 const hasZone = /(?:Z|[+-]\d{2}:\d{2})$/
 
 /** An ISO 8601 time, without a zone in UTC; epoch ms in code. */
@@ -52,12 +59,17 @@ export function pipelineTest(step: z.ZodType) {
     name: z.string().min(1).describe('The rule that the test checks, as a sentence.'),
     clock: clock()
       .optional()
-      .describe('The wall clock at the start (default 2026-01-01T00:00:00Z); given, `max_future` applies.'),
+      .describe(
+        'The wall clock at the start (default 2026-01-01T00:00:00Z); given, `max_future` applies.',
+      ),
     partitions: z.int().min(1).max(64).default(1).describe('Partitions of each topic.'),
     end: z
       .enum(['close', 'open'])
       .default('close')
       .describe('Whether the sources end before the last `expect`, which closes all windows.'),
-    steps: z.array(step).min(1).describe('What is sent, what happens, and what is expected, in order.'),
+    steps: z
+      .array(step)
+      .min(1)
+      .describe('What is sent, what happens, and what is expected, in order.'),
   })
 }

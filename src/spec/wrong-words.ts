@@ -1,7 +1,16 @@
 import type { Finding } from './findings.ts'
 
 /** Where a word stands: each place has words of other tools that are not ours. */
-export type Place = 'pipeline' | 'stage' | 'step' | 'source' | 'sink' | 'listener' | 'hook' | 'test' | 'test step'
+export type Place =
+  | 'pipeline'
+  | 'stage'
+  | 'step'
+  | 'source'
+  | 'sink'
+  | 'listener'
+  | 'hook'
+  | 'test'
+  | 'test step'
 
 type Words = Readonly<Record<string, string>>
 
@@ -16,7 +25,8 @@ const stageWords: Words = {
   transforms: 'the work of a stage is a list: "steps:", with "- OPERATOR: SETTING" on each line',
   transform: 'the work of a stage is a list: "steps:", with "- OPERATOR: SETTING" on each line',
   mapping: 'fields are set by a step: "steps:", "- set:", and "FIELD: EXPRESSION" below',
-  fallback: 'records that fail go to the dead-letter topic; "on_error: dlq | skip | stop" says otherwise',
+  fallback:
+    'records that fail go to the dead-letter topic; "on_error: dlq | skip | stop" says otherwise',
   window: 'a window belongs to a step: "- aggregate:", and "window: { tumbling: 10s }" below',
   group_by: 'groups belong to a step: "- aggregate:", and "by: EXPRESSION" below',
   filter: 'filter is a step: "steps:", and "- filter: EXPRESSION" below',
@@ -28,12 +38,18 @@ const stageWords: Words = {
 
 const topWords: Words = {
   ...stageWords,
-  sources: 'there is no map of sources: each is a stage with "name:", "source: { TYPE: ... }" and "to: TOPIC"',
-  sinks: 'there is no map of sinks: each is a stage with "name:", "from: TOPIC" and "sink: { TYPE: ... }"',
-  input: 'each input is a stage: "stages:", "- name: NAME", "source: { TYPE: ... }" and "to: TOPIC"',
-  output: 'each output is a stage: "stages:", "- name: NAME", "from: TOPIC" and "sink: { TYPE: ... }"',
-  processors: 'steps belong to a stage: "stages:", "- name: NAME", and "steps:" with one operator per line',
-  transforms: 'steps belong to a stage: "stages:", "- name: NAME", and "steps:" with one operator per line',
+  sources:
+    'there is no map of sources: each is a stage with "name:", "source: { TYPE: ... }" and "to: TOPIC"',
+  sinks:
+    'there is no map of sinks: each is a stage with "name:", "from: TOPIC" and "sink: { TYPE: ... }"',
+  input:
+    'each input is a stage: "stages:", "- name: NAME", "source: { TYPE: ... }" and "to: TOPIC"',
+  output:
+    'each output is a stage: "stages:", "- name: NAME", "from: TOPIC" and "sink: { TYPE: ... }"',
+  processors:
+    'steps belong to a stage: "stages:", "- name: NAME", and "steps:" with one operator per line',
+  transforms:
+    'steps belong to a stage: "stages:", "- name: NAME", and "steps:" with one operator per line',
   steps: 'steps belong to a stage: "stages:", "- name: NAME", and "steps:" below',
   source: 'a source belongs to a stage: "stages:", "- name: NAME", and "source:" below',
   sink: 'a sink belongs to a stage: "stages:", "- name: NAME", and "sink:" below',
@@ -44,7 +60,8 @@ const topWords: Words = {
 }
 
 const stepWords: Words = {
-  mapping: 'fields are set by "- set:" with "FIELD: EXPRESSION" below; "- map: EXPRESSION" replaces the value',
+  mapping:
+    'fields are set by "- set:" with "FIELD: EXPRESSION" below; "- map: EXPRESSION" replaces the value',
   bloblang: 'fields are set by "- set:" with "FIELD: EXPRESSION" below',
   where: 'records are kept by "- filter: EXPRESSION"',
   drop_if: 'records are kept by "- filter: EXPRESSION"; "!" in front turns the condition round',
@@ -59,7 +76,8 @@ const stepWords: Words = {
   flatten: 'a list becomes one record per item by "- split: FIELD"',
   unnest: 'a list becomes one record per item by "- split: FIELD"',
   convert: 'types are converted by "- cast:" with "FIELD: TYPE" below',
-  fallback: 'records that fail go to the dead-letter topic; the stage says "on_error: dlq | skip | stop"',
+  fallback:
+    'records that fail go to the dead-letter topic; the stage says "on_error: dlq | skip | stop"',
   if: 'a condition stands beside an operator: "- set: ...", and "if: EXPRESSION" in line with "set"',
 }
 
@@ -99,6 +117,9 @@ export function findingForWord(word: string, place: Place): Finding | null {
   const words = wrongWords[place] ?? {}
   const hint = Object.hasOwn(words, word) ? words[word] : undefined
   if (hint === undefined) return null
-  const code = place === 'step' || place === 'source' || place === 'sink' ? 'CONFIG_UNKNOWN_OPERATOR' : 'CONFIG_UNKNOWN_KEY'
+  const code =
+    place === 'step' || place === 'source' || place === 'sink'
+      ? 'CONFIG_UNKNOWN_OPERATOR'
+      : 'CONFIG_UNKNOWN_KEY'
   return { code, message: `"${word}" is not a word of a ${place} here; did you mean: ${hint}` }
 }

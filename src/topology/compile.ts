@@ -5,7 +5,7 @@ import { compileExpression } from '../expressions/compile.ts'
 import type { ConfigPath, HookSpec, PipelineSpec, StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
 import { bindConfig, type BindEnvironment } from './bind-config.ts'
 import { checkFields } from './check-fields.ts'
-import { cutStage } from './cut-stage.ts'
+import { cutStage, readsRawRecord } from './cut-stage.ts'
 import { orderNodes } from './order-nodes.ts'
 import { TopicTable } from './topic-table.ts'
 import type { StageHook, Topology } from './topology.ts'
@@ -61,6 +61,9 @@ function bindStage(stage: StageSpec, bind: BindEnvironment): void {
   bindConfig(stage.eventTime, [...stage.path, 'event_time'], bind)
   for (const component of [stage.source, stage.sink, ...stage.steps]) {
     if (component !== null) bindConfig(component.config, component.path, bind)
+  }
+  for (const step of stage.steps.slice(1)) {
+    if (readsRawRecord(step)) bind.report(step.path, topologyError('`parse` without `field` reads the record as it came in, so it is the first step'))
   }
   for (const step of stage.steps) {
     const path = [...step.path.slice(0, -1), 'if']

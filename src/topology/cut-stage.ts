@@ -150,9 +150,14 @@ function nodeOf(part: Part, stage: StageSpec, environment: CutEnvironment): Stag
   }
 }
 
+/** Whether the step takes the record's text instead of a decoded value. */
+export function readsRawRecord(step: Pick<NodeStep, 'definition' | 'config'>): boolean {
+  return step.definition.type === 'parse' && (step.config as { field: unknown }).field === null
+}
+
 function decodeOf(part: Part, eventTime: StageNode['eventTime']): StageNode['decode'] {
   const first = part.steps[0]
-  if (first?.definition.type === 'parse' && (first.config as { field: unknown }).field === null) return 'raw'
+  if (first !== undefined && readsRawRecord(first)) return 'raw'
   const readsValue = part.steps.length > 0 || eventTime !== null || (part.output?.kind === 'topic' && part.output.key !== null)
   return readsValue ? 'json' : 'none'
 }

@@ -21,7 +21,11 @@ describe('compileAggregation', () => {
     expect(calls).toHaveLength(1)
     expect(calls[0]?.argument?.({ value: { a: 4, b: 7 } } as never)).toBe(7)
     const inner = compileAggregation('sum(sum(map(value.items, x => x.price)))').calls[0]
-    expect(inner?.argument?.({ value: { items: [{ price: 2 }, { price: 3 }] } } as unknown as StepRecord)).toBe(5)
+    expect(
+      inner?.argument?.({
+        value: { items: [{ price: 2 }, { price: 3 }] },
+      } as unknown as StepRecord),
+    ).toBe(5)
   })
 
   it('gives null for arithmetic on null and for division by zero', () => {
@@ -33,15 +37,25 @@ describe('compileAggregation', () => {
   })
 
   it('still fails for a result that is not exact, and inside arguments', () => {
-    expect(() => compileAggregation('sum(value.a) * 2').combine([Number.MAX_SAFE_INTEGER])).toThrow(expect.objectContaining({ code: 'RECORD_NUMBER' }))
+    expect(() => compileAggregation('sum(value.a) * 2').combine([Number.MAX_SAFE_INTEGER])).toThrow(
+      expect.objectContaining({ code: 'RECORD_NUMBER' }),
+    )
     const argument = compileAggregation('sum(value.a + 1)').calls[0]?.argument
-    expect(() => argument?.({ value: {} } as never)).toThrow(expect.objectContaining({ code: 'RECORD_EXPRESSION' }))
+    expect(() => argument?.({ value: {} } as never)).toThrow(
+      expect.objectContaining({ code: 'RECORD_EXPRESSION' }),
+    )
   })
 
   it('takes constants and lists of results', () => {
     expect(compileAggregation("'daily'").combine([])).toBe('daily')
-    expect(compileAggregation('{ low: min(value.a), high: max(value.a) }').combine([1, 2])).toEqual({ low: 1, high: 2 })
-    expect(compileAggregation('map(top_k(value.a, 2), x => x.value)').combine([[{ value: 'a' }, { value: 'b' }]])).toEqual(['a', 'b'])
+    expect(compileAggregation('{ low: min(value.a), high: max(value.a) }').combine([1, 2])).toEqual(
+      { low: 1, high: 2 },
+    )
+    expect(
+      compileAggregation('map(top_k(value.a, 2), x => x.value)').combine([
+        [{ value: 'a' }, { value: 'b' }],
+      ]),
+    ).toEqual(['a', 'b'])
   })
 
   it.each([
@@ -60,7 +74,9 @@ describe('compileAggregation', () => {
     ['sun(value.a)', 0, 'did you mean "sum"'],
     ['count(...value.a)', 6, '...'],
   ])('refuses %s with its place', (source, offset, message) => {
-    expect(() => compileAggregation(source)).toThrow(expect.objectContaining({ offset, message: expect.stringContaining(message) }))
+    expect(() => compileAggregation(source)).toThrow(
+      expect.objectContaining({ offset, message: expect.stringContaining(message) }),
+    )
   })
 
   it('is needed for aggregate functions', () => {

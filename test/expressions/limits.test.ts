@@ -2,9 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { fuelPerEvaluation, maxListLength, maxStringLength } from '../../src/expressions/limits.ts'
 import { evaluateSource, failureOf } from './evaluate-source.ts'
 
-const value = { big: 'x'.repeat(maxStringLength), list: Array.from({ length: 20_000 }, (_, index) => index), wide: Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`f${index}`, index])) }
-const nested = (levels: number): string => (levels === 0 ? '1' : `map([1, 1, 1, 1, 1, 1, 1, 1], x${levels} => ${nested(levels - 1)})`)
-const shared = (levels: number): string => (levels === 0 ? 'value.list' : `first(map([${shared(levels - 1)}], x => [x, x, x, x]))`)
+const value = {
+  big: 'x'.repeat(maxStringLength),
+  list: Array.from({ length: 20_000 }, (_, index) => index),
+  wide: Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`f${index}`, index])),
+}
+const nested = (levels: number): string =>
+  levels === 0 ? '1' : `map([1, 1, 1, 1, 1, 1, 1, 1], x${levels} => ${nested(levels - 1)})`
+const shared = (levels: number): string =>
+  levels === 0 ? 'value.list' : `first(map([${shared(levels - 1)}], x => [x, x, x, x]))`
 
 describe('results', () => {
   it.each([
@@ -59,6 +65,7 @@ describe('results', () => {
 
   it('start with full fuel on every record', () => {
     const steps = Math.ceil(fuelPerEvaluation / maxListLength) * 2
-    for (let step = 0; step < steps; step++) expect(evaluateSource(`count(range(${maxListLength - 1}), x => x < 0)`)).toBe(0)
+    for (let step = 0; step < steps; step++)
+      expect(evaluateSource(`count(range(${maxListLength - 1}), x => x < 0)`)).toBe(0)
   })
 })

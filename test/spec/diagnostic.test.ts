@@ -15,7 +15,9 @@ describe('formatDiagnostic', () => {
   })
 
   it('leaves the path out for the file as a whole', () => {
-    expect(formatDiagnostic(problemsOf('')[0]!)).toMatch(/^pipelines\/x\.yaml:1:1: the file is empty/)
+    expect(formatDiagnostic(problemsOf('')[0]!)).toMatch(
+      /^pipelines\/x\.yaml:1:1: the file is empty/,
+    )
   })
 })
 

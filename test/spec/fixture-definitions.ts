@@ -38,7 +38,10 @@ const operators = [
       fieldPath(),
       z.union([
         z.enum(['number', 'integer', 'timestamp']),
-        z.strictObject({ type: z.enum(['number', 'integer', 'timestamp']), empty: z.array(z.string()).optional() }),
+        z.strictObject({
+          type: z.enum(['number', 'integer', 'timestamp']),
+          empty: z.array(z.string()).optional(),
+        }),
       ]),
     ),
   ),
@@ -92,13 +95,26 @@ function sink(type: string, config: z.ZodType) {
 export const definitions: Definitions = {
   operators,
   sources: [
-    source('http', z.strictObject({ path: z.string(), port: z.int().min(1).max(65_535), tls: z.boolean().optional() })),
+    source(
+      'http',
+      z.strictObject({
+        path: z.string(),
+        port: z.int().min(1).max(65_535),
+        tls: z.boolean().optional(),
+      }),
+    ),
     source('file', z.strictObject({ path: filePath(), max_record: size().prefault('1MiB') })),
-    source('stdin', z.strictObject({ format: z.enum(['ndjson', 'csv', 'text']).default('ndjson') })),
+    source(
+      'stdin',
+      z.strictObject({ format: z.enum(['ndjson', 'csv', 'text']).default('ndjson') }),
+    ),
   ],
   sinks: [
     sink('stdout', z.strictObject({ format: z.enum(['ndjson', 'text']).default('ndjson') })),
-    sink('file', z.strictObject({ path: filePath(), mode: z.enum(['append', 'overwrite']).default('append') })),
+    sink(
+      'file',
+      z.strictObject({ path: filePath(), mode: z.enum(['append', 'overwrite']).default('append') }),
+    ),
     sink('drop', z.strictObject({})),
   ],
   listeners: [

@@ -16,7 +16,11 @@ const many = (count: number, line: (index: number) => string): string => {
 }
 
 const files: readonly (readonly [rule: string, text: string, part: string])[] = [
-  ['aliases of aliases (a billion laughs)', `${levels('a', 12)}\n${stageWith('from: a', 'to: b')}`, 'aliases are filled in'],
+  [
+    'aliases of aliases (a billion laughs)',
+    `${levels('a', 12)}\n${stageWith('from: a', 'to: b')}`,
+    'aliases are filled in',
+  ],
   ['lists nested 100,000 deep', '['.repeat(100_000), 'nests deeper than 64 levels'],
   ['maps nested 100,000 deep', '{a: '.repeat(100_000), 'nests deeper'],
   ['lists on one line nested 100,000 deep', '- '.repeat(100_000), 'nests deeper'],
@@ -29,11 +33,23 @@ const files: readonly (readonly [rule: string, text: string, part: string])[] = 
   ['500,000 quotes', '"'.repeat(500_000), 'more than 50000 words and marks'],
   ['30,000 tags on one value', `a: ${'!a '.repeat(30_000)}`, 'is read as a YAML tag'],
   ['binary junk', 'pipeline: \u0000\u0001\u0002ELF', 'it holds the character U+0000'],
-  ['bytes that are no UTF-8', Buffer.from([0x70, 0x3a, 0x20, 0xff, 0xfe]).toString('utf8'), 'U+FFFD'],
+  [
+    'bytes that are no UTF-8',
+    Buffer.from([0x70, 0x3a, 0x20, 0xff, 0xfe]).toString('utf8'),
+    'U+FFFD',
+  ],
   ['5,000 keys of one name', many(5_000, () => 'k: v'), 'is there twice'],
-  ['5,000 keys of different names', many(5_000, (index) => `k${index}: v`), 'no setting is called "k0"'],
+  [
+    '5,000 keys of different names',
+    many(5_000, (index) => `k${index}: v`),
+    'no setting is called "k0"',
+  ],
   ['an anchor per value', many(5_000, (index) => `- &a${index} x`), 'but this is a list'],
-  ['aliases of a long list', `x-a: &a [${'x, '.repeat(1_000)}x]\nx-b: [${'*a, '.repeat(1_000)}x]`, 'aliases are filled in'],
+  [
+    'aliases of a long list',
+    `x-a: &a [${'x, '.repeat(1_000)}x]\nx-b: [${'*a, '.repeat(1_000)}x]`,
+    'aliases are filled in',
+  ],
   ['a merge key per item', `x-a: &a {}\nx-b:\n${many(5_000, () => '  - <<: *a')}`, 'merge keys'],
 ]
 

@@ -7,7 +7,10 @@ export interface Surroundings {
   readonly secrets?: Readonly<Record<string, string>>
 }
 
-export function load(text: string, { environment = {}, secrets = {} }: Surroundings = {}): LoadedPipeline {
+export function load(
+  text: string,
+  { environment = {}, secrets = {} }: Surroundings = {},
+): LoadedPipeline {
   return loadPipeline(text, {
     file: 'pipelines/x.yaml',
     definitions,
@@ -35,5 +38,11 @@ export function stageWith(...lines: readonly string[]): string {
 /** A file whose one stage has this step on line 6, behind `      - ` (column 9). */
 export function stepWith(...lines: readonly string[]): string {
   const [first = '', ...rest] = lines
-  return stageWith('from: a', 'steps:', `  - ${first}`, ...rest.map((line) => `    ${line}`), 'to: b')
+  return stageWith(
+    'from: a',
+    'steps:',
+    `  - ${first}`,
+    ...rest.map((line) => `    ${line}`),
+    'to: b',
+  )
 }

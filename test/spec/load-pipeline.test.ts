@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { formatDiagnostic } from '../../src/spec/diagnostic.ts'
-import { brokenComponents, brokenPipelines, brokenYaml } from './broken-files.ts'
+import { brokenComponents } from './broken-components.ts'
+import { brokenPipelines } from './broken-pipelines.ts'
+import { brokenYaml } from './broken-yaml.ts'
 import { problemsOf } from './load-file.ts'
 
 const tables = { brokenYaml, brokenComponents, brokenPipelines }

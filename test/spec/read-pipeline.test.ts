@@ -104,7 +104,9 @@ describe('a pipeline file that is read', () => {
   })
 
   it('has steps with ids that name the operator, and what stands beside it', () => {
-    expect(clean?.steps.map(({ id, definition, path }) => [id, definition.type, path.join('.')])).toEqual([
+    expect(
+      clean?.steps.map(({ id, definition, path }) => [id, definition.type, path.join('.')]),
+    ).toEqual([
       ['trim', 'trim', 'stages.1.steps.0.trim'],
       ['filter', 'filter', 'stages.1.steps.1.filter'],
       ['compact', 'compact', 'stages.1.steps.2'],
@@ -112,11 +114,18 @@ describe('a pipeline file that is read', () => {
       ['once', 'dedupe', 'stages.1.steps.4.dedupe'],
     ])
     expect(clean?.steps.map((step) => step.if?.source ?? null)).toEqual([
-      null, "value.country == 'NL'", null, null, null,
+      null,
+      "value.country == 'NL'",
+      null,
+      null,
+      null,
     ])
     expect(clean?.steps[2]?.config).toEqual({ deep: false })
     expect(clean?.steps[3]?.config).toEqual(new Expression('true'))
-    expect(clean?.steps[4]?.config).toEqual({ by: new Expression('value.order_id'), within: 600_000 })
+    expect(clean?.steps[4]?.config).toEqual({
+      by: new Expression('value.order_id'),
+      within: 600_000,
+    })
   })
 
   it('has every default filled in', () => {
@@ -148,7 +157,11 @@ describe('a pipeline file that is read', () => {
       ['log', { level: 'warn' }],
       ['module', { path: new FilePath('./notify.ts') }],
     ])
-    expect(second).toMatchObject({ on: ['stage_blocked'], when: null, path: ['stages', 1, 'hooks', 1] })
+    expect(second).toMatchObject({
+      on: ['stage_blocked'],
+      when: null,
+      path: ['stages', 1, 'hooks', 1],
+    })
     expect(second?.listeners.map(({ config }) => config)).toEqual([{ level: 'info' }])
   })
 
@@ -197,9 +210,15 @@ stages:
     event_time: value.ts
 `)
     const [a, b] = spec.stages
-    expect(a).toMatchObject({ onError: 'stop', retry: { max: 9, backoff: { initialMs: 100, maxMs: 60_000 } } })
+    expect(a).toMatchObject({
+      onError: 'stop',
+      retry: { max: 9, backoff: { initialMs: 100, maxMs: 60_000 } },
+    })
     expect(a?.eventTime?.source).toBe('value.at')
-    expect(b).toMatchObject({ onError: 'dlq', retry: { max: 1, backoff: { initialMs: 100, maxMs: 60_000 } } })
+    expect(b).toMatchObject({
+      onError: 'dlq',
+      retry: { max: 1, backoff: { initialMs: 100, maxMs: 60_000 } },
+    })
     expect(b?.eventTime?.source).toBe('value.ts')
   })
 })
@@ -226,7 +245,10 @@ stages:
     expect([...spec.topics.keys()]).toEqual(['a'])
     expect(spec.topics.get('a')?.partitions).toBe(3)
     expect(spec.stages[0]?.retry.max).toBe(7)
-    expect(spec.stages[0]?.steps[1]?.config).toEqual({ by: new Expression('value.x'), within: 600_000 })
+    expect(spec.stages[0]?.steps[1]?.config).toEqual({
+      by: new Expression('value.x'),
+      within: 600_000,
+    })
   })
 
   it('may name variables that are not set', () => {

@@ -43,7 +43,10 @@ describe('the place of a character inside a text', () => {
         fc.constantFrom('PLAIN', 'QUOTE_DOUBLE', 'QUOTE_SINGLE', 'BLOCK_LITERAL'),
         fc.nat(),
         (text, type, at) => {
-          const written = stringify({ filter: text }, { lineWidth: 0, defaultStringType: type as 'PLAIN' })
+          const written = stringify(
+            { filter: text },
+            { lineWidth: 0, defaultStringType: type as 'PLAIN' },
+          )
           const [first = '', ...rest] = written.trimEnd().split('\n')
           const file = stepWith(first, ...rest.map((line) => line))
           const { source, spec } = load(file)
@@ -70,7 +73,10 @@ describe('the place of a setting', () => {
   })
 
   it('is that of its nearest ancestor where it is not in the file', () => {
-    expect(source.locate(['stages', 0, 'steps', 0, 'set', 'c', 'd', 3])).toEqual({ line: 7, column: 11 })
+    expect(source.locate(['stages', 0, 'steps', 0, 'set', 'c', 'd', 3])).toEqual({
+      line: 7,
+      column: 11,
+    })
     expect(source.locate(['nothing'])).toEqual({ line: 1, column: 1 })
     expect(source.locate([])).toEqual({ line: 1, column: 1 })
   })
@@ -87,15 +93,19 @@ describe('the place of a setting', () => {
 describe('a line index', () => {
   it('finds line and column of any offset', () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom('a', '\n', '\r\n', 'é', '😀')), fc.nat(), (parts, at) => {
-        const text = parts.join('')
-        const offset = Math.min(at, text.length)
-        const before = text.slice(0, offset).split('\n')
-        expect(new LineIndex(text).positionOf(offset)).toEqual({
-          line: before.length,
-          column: before.at(-1)!.length + 1,
-        })
-      }),
+      fc.property(
+        fc.array(fc.constantFrom('a', '\n', '\r\n', 'é', '😀')),
+        fc.nat(),
+        (parts, at) => {
+          const text = parts.join('')
+          const offset = Math.min(at, text.length)
+          const before = text.slice(0, offset).split('\n')
+          expect(new LineIndex(text).positionOf(offset)).toEqual({
+            line: before.length,
+            column: before.at(-1)!.length + 1,
+          })
+        },
+      ),
     )
   })
 })

@@ -28,7 +28,15 @@ describe('variables in texts', () => {
   })
 
   it.each([
-    '${value.table}', '${lower}', '${Name}', '$NAME', '${NAME', '${}', '${ NAME }', '${value.a + 1}', '${upper(key)}',
+    '${value.table}',
+    '${lower}',
+    '${Name}',
+    '$NAME',
+    '${NAME',
+    '${}',
+    '${ NAME }',
+    '${value.a + 1}',
+    '${upper(key)}',
   ])('%s is no variable and stays', (text) => {
     expect(substituteVariables(text, variables)).toMatchObject({ text, problem: null })
   })
@@ -49,8 +57,17 @@ describe('a scalar that is wholly a variable', () => {
   })
 
   it('becomes true or false where its setting needs that', () => {
-    const text = stageWith('source:', '  http:', '    path: /', '    port: 1', '    tls: ${TLS}', 'to: b')
-    expect(load(text, { environment: { TLS: 'true' } }).spec.stages[0]?.source?.config).toMatchObject({ tls: true })
+    const text = stageWith(
+      'source:',
+      '  http:',
+      '    path: /',
+      '    port: 1',
+      '    tls: ${TLS}',
+      'to: b',
+    )
+    expect(
+      load(text, { environment: { TLS: 'true' } }).spec.stages[0]?.source?.config,
+    ).toMatchObject({ tls: true })
   })
 
   it('stays text where its setting takes text', () => {
@@ -86,7 +103,9 @@ describe('secrets', () => {
   const canary = 'c4nary"\\\n' + 'x'.repeat(80)
 
   it('are handed out for masking', () => {
-    const text = stepWith('filter: value.token == "${secret:TOKEN}"').replace('filter: value', "filter: 'value").replace('}"', "}\"'")
+    const text = stepWith('filter: value.token == "${secret:TOKEN}"')
+      .replace('filter: value', "filter: 'value")
+      .replace('}"', '}"\'')
     const { secrets } = load(text, { secrets: { TOKEN: canary } })
     expect([...secrets]).toEqual([canary])
   })
@@ -100,7 +119,9 @@ describe('secrets', () => {
     stepWith('cast:', '  a: ${secret:TOKEN}'),
     'pipeline: ${secret:TOKEN}\nstages: ${secret:TOKEN}',
   ])('are in no message: %j', (text) => {
-    const told = problemsOf(text, { secrets: { TOKEN: canary } }).map(formatDiagnostic).join('\n')
+    const told = problemsOf(text, { secrets: { TOKEN: canary } })
+      .map(formatDiagnostic)
+      .join('\n')
     expect(told).not.toBe('')
     expect(told).not.toContain('c4nary')
     expect(told).not.toContain('xxx')

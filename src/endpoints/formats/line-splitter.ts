@@ -6,10 +6,9 @@ export class LineSplitter implements Splitter {
   readonly found = emptyFound('')
   readonly takesOpenRecords = true
   readonly #skipsBlankLines: boolean
+  readonly #maxRecord: number
   #seen = 0
   #hasForgotten = false
-
-  readonly #maxRecord: number
 
   /** @param options.maxRecord a longer line is not blank, whatever it holds. */
   constructor(options: { skipsBlankLines: boolean; maxRecord: number }) {

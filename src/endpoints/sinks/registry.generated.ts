@@ -1,4 +1,11 @@
 // Written by `npm run gen`.
 import type { SinkDefinition } from '../../core/endpoints.ts'
+import { dropSink } from './drop.ts'
+import { fileSink } from './file.ts'
+import { stdoutSink } from './stdout.ts'
 
-export const sinks: readonly SinkDefinition[] = []
+export const sinks: readonly SinkDefinition[] = [
+  dropSink,
+  fileSink,
+  stdoutSink,
+]

@@ -6,8 +6,13 @@ import { describe, exactly, fail, failNumber, textIn, typeName } from '../values
 
 export const conversionFunctions: readonly FunctionDefinition[] = [
   defineFunction('number(x, fallback?)', {
-    summary: 'The number that a text spells; true is 1, false 0, an empty text null. What is no number fails the record, or gives the fallback.',
-    examples: [["number('12.50')", 12.5], ["number('n/a', null)", null], ["number('')", null]],
+    summary:
+      'The number that a text spells; true is 1, false 0, an empty text null. What is no number fails the record, or gives the fallback.',
+    examples: [
+      ["number('12.50')", 12.5],
+      ["number('n/a', null)", null],
+      ["number('')", null],
+    ],
     call: (value: JsonValue, fallback?: JsonValue) => {
       const number = readNumber(value)
       if (number !== undefined) return number === null ? null : exactly(number, 'number')
@@ -16,36 +21,55 @@ export const conversionFunctions: readonly FunctionDefinition[] = [
   }),
   defineFunction('integer(x, fallback?)', {
     summary: 'As `number`, but the number must be whole.',
-    examples: [["integer('12')", 12], ["integer('1.5', 0)", 0]],
+    examples: [
+      ["integer('12')", 12],
+      ["integer('1.5', 0)", 0],
+    ],
     call: (value: JsonValue, fallback?: JsonValue) => {
       const number = readNumber(value)
       if (number === null) return null
       if (number !== undefined && Number.isInteger(number)) return exactly(number, 'integer')
-      return fallback === undefined ? fail(`integer: ${describe(value)} is no whole number`) : fallback
+      return fallback === undefined
+        ? fail(`integer: ${describe(value)} is no whole number`)
+        : fallback
     },
   }),
   defineFunction('string(x)', {
-    summary: 'The text of a number, boolean or timestamp (ISO 8601); for lists and objects see `to_json`.',
-    examples: [['string(12.5)', '12.5'], ['string(true)', 'true']],
+    summary:
+      'The text of a number, boolean or timestamp (ISO 8601); for lists and objects see `to_json`.',
+    examples: [
+      ['string(12.5)', '12.5'],
+      ['string(true)', 'true'],
+    ],
     call: (value: JsonValue) => {
       if (typeof value === 'boolean') return String(value)
       return value instanceof Date ? isoText(value, 'string') : textIn(value, 'string')
     },
   }),
   defineFunction('boolean(x, fallback?)', {
-    summary: "True for true, 1, '1' and 'true'; false for false, 0, '0' and 'false', in any case. Anything else fails the record, or gives the fallback.",
-    examples: [["boolean('TRUE')", true], ['boolean(0)', false], ["boolean('maybe', null)", null]],
+    summary:
+      "True for true, 1, '1' and 'true'; false for false, 0, '0' and 'false', in any case. Anything else fails the record, or gives the fallback.",
+    examples: [
+      ["boolean('TRUE')", true],
+      ['boolean(0)', false],
+      ["boolean('maybe', null)", null],
+    ],
     call: (value: JsonValue, fallback?: JsonValue) => {
       if (value === null || value === '') return null
       const known = typeof value === 'string' ? value.trim().toLowerCase() : value
       if (known === true || known === 1 || known === '1' || known === 'true') return true
       if (known === false || known === 0 || known === '0' || known === 'false') return false
-      return fallback === undefined ? fail(`boolean: ${describe(value)} is neither true nor false`) : fallback
+      return fallback === undefined
+        ? fail(`boolean: ${describe(value)} is neither true nor false`)
+        : fallback
     },
   }),
   defineFunction('type(x)', {
     summary: 'null, boolean, number, string, timestamp, list or object.',
-    examples: [['type([1])', 'list'], ['type(null)', 'null']],
+    examples: [
+      ['type([1])', 'list'],
+      ['type(null)', 'null'],
+    ],
     call: typeName,
   }),
   defineFunction('is_null(x)', {

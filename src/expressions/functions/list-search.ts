@@ -28,15 +28,22 @@ export const listSearchFunctions: readonly FunctionDefinition[] = [
   }),
   defineFunction('contains(text_or_list, part)', {
     summary: 'Whether the text has the part in it, or the list the element.',
-    examples: [["contains('millrace', 'race')", true], ['contains([1, 2], 2)', true]],
+    examples: [
+      ["contains('millrace', 'race')", true],
+      ['contains([1, 2], 2)', true],
+    ],
     call: (value: JsonValue, part: JsonValue) => {
       const index = indexOf(value, part, 'contains')
       return index === null ? null : index !== -1
     },
   }),
   defineFunction('index_of(text_or_list, part)', {
-    summary: 'Where the part begins in the text, or the element stands in the list, from 0; -1 where it is not.',
-    examples: [["index_of('millrace', 'race')", 4], ["index_of(['a', 'b'], 'c')", -1]],
+    summary:
+      'Where the part begins in the text, or the element stands in the list, from 0; -1 where it is not.',
+    examples: [
+      ["index_of('millrace', 'race')", 4],
+      ["index_of(['a', 'b'], 'c')", -1],
+    ],
     call: (value: JsonValue, part: JsonValue) => indexOf(value, part, 'index_of'),
   }),
   defineFunction('first(list)', {
@@ -53,21 +60,32 @@ export const listSearchFunctions: readonly FunctionDefinition[] = [
   }),
   defineFunction('count(list, item => condition?)', {
     summary: 'How many elements there are, or how many of them fulfil the condition.',
-    examples: [['count([1, 5, 9])', 3], ['count([1, 5, 9], x => x > 4)', 2]],
+    examples: [
+      ['count([1, 5, 9])', 3],
+      ['count([1, 5, 9], x => x > 4)', 2],
+    ],
     call: (value: JsonValue, arrow?: Arrow) => {
       const list = listIn(value, 'count')
       if (list === null) return null
-      return arrow === undefined ? list.length : list.filter((item, index) => arrow(item, index)).length
+      return arrow === undefined
+        ? list.length
+        : list.filter((item, index) => arrow(item, index)).length
     },
   }),
   defineFunction('min(...values)', {
     summary: 'The smallest of several values, or of the elements of one list; nulls are left out.',
-    examples: [['min(3, 1, 2)', 1], ['min([3, null])', 3]],
+    examples: [
+      ['min(3, 1, 2)', 1],
+      ['min([3, null])', 3],
+    ],
     call: (...values: JsonValue[]) => extreme(values, { sign: -1, name: 'min' }),
   }),
   defineFunction('max(...values)', {
     summary: 'The largest of several values, or of the elements of one list; nulls are left out.',
-    examples: [['max(3, 1, 2)', 3], ["max(['a', 'b'])", 'b']],
+    examples: [
+      ['max(3, 1, 2)', 3],
+      ["max(['a', 'b'])", 'b'],
+    ],
     call: (...values: JsonValue[]) => extreme(values, { sign: 1, name: 'max' }),
   }),
 ]
@@ -79,7 +97,10 @@ function indexOf(value: JsonValue, part: JsonValue, where: string): number | nul
   return text === null || wanted === null ? null : text.indexOf(wanted)
 }
 
-function extreme(values: readonly JsonValue[], { sign, name }: { sign: 1 | -1; name: string }): JsonValue {
+function extreme(
+  values: readonly JsonValue[],
+  { sign, name }: { sign: 1 | -1; name: string },
+): JsonValue {
   const [only] = values
   const candidates = values.length === 1 && Array.isArray(only) ? listIn(only, name)! : values
   let best: JsonValue = null

@@ -2,7 +2,18 @@ import { isExactNumber, type JsonValue } from '../../core/json.ts'
 import { defineFunction, type FunctionDefinition } from '../function-definition.ts'
 import { maxListLength } from '../limits.ts'
 import { add, compare } from '../operations.ts'
-import { describe, fail, listIn, madeList, madeText, numberIn, textIn, tooMany, typeName, wholeIn } from '../values.ts'
+import {
+  describe,
+  fail,
+  listIn,
+  madeList,
+  madeText,
+  numberIn,
+  textIn,
+  tooMany,
+  typeName,
+  wholeIn,
+} from '../values.ts'
 import { encodeText } from './object.ts'
 
 type Arrow = (item: JsonValue, index: number) => JsonValue
@@ -10,11 +21,19 @@ type Arrow = (item: JsonValue, index: number) => JsonValue
 export const listFunctions: readonly FunctionDefinition[] = [
   defineFunction('map(list, item => result)', {
     summary: 'The results of the function, for each element.',
-    examples: [['map([1, 2], x => x * 10)', [10, 20]], ["map(['a', 'b'], (x, index) => `${x}${index}`)", ['a0', 'b1']]],
+    examples: [
+      ['map([1, 2], x => x * 10)', [10, 20]],
+      ["map(['a', 'b'], (x, index) => `${x}${index}`)", ['a0', 'b1']],
+    ],
     returnsParts: true,
     call: (value: JsonValue, arrow: Arrow) => {
       const list = listIn(value, 'map')
-      return list === null ? null : madeList(list.map((item, index) => arrow(item, index)), 'map')
+      return list === null
+        ? null
+        : madeList(
+            list.map((item, index) => arrow(item, index)),
+            'map',
+          )
     },
   }),
   defineFunction('filter(list, item => condition)', {
@@ -23,21 +42,37 @@ export const listFunctions: readonly FunctionDefinition[] = [
     returnsParts: true,
     call: (value: JsonValue, arrow: Arrow) => {
       const list = listIn(value, 'filter')
-      return list === null ? null : madeList(list.filter((item, index) => arrow(item, index)), 'filter')
+      return list === null
+        ? null
+        : madeList(
+            list.filter((item, index) => arrow(item, index)),
+            'filter',
+          )
     },
   }),
   defineFunction('reduce(list, (acc, item) => result, start)', {
-    summary: 'One value from all elements: the function gets what was collected so far and the next element.',
+    summary:
+      'One value from all elements: the function gets what was collected so far and the next element.',
     examples: [['reduce([1, 2, 3], (acc, x) => acc * x, 1)', 6]],
     returnsParts: true,
-    call: (value: JsonValue, arrow: (acc: JsonValue, item: JsonValue, index: number) => JsonValue, start: JsonValue) => {
+    call: (
+      value: JsonValue,
+      arrow: (acc: JsonValue, item: JsonValue, index: number) => JsonValue,
+      start: JsonValue,
+    ) => {
       const list = listIn(value, 'reduce')
-      return list === null ? null : list.reduce((acc, item, index) => arrow(acc, item, index), start)
+      return list === null
+        ? null
+        : list.reduce((acc, item, index) => arrow(acc, item, index), start)
     },
   }),
   defineFunction('sort_by(list, item => key, direction?)', {
-    summary: "The elements in the order of their keys, which are all numbers, all texts or all timestamps; null comes last. 'desc' reverses the order; equal keys keep theirs.",
-    examples: [['sort_by([3, 1, 2], x => x)', [1, 2, 3]], ["sort_by([{ n: 1 }, { n: 2 }], x => x.n, 'desc')[0].n", 2]],
+    summary:
+      "The elements in the order of their keys, which are all numbers, all texts or all timestamps; null comes last. 'desc' reverses the order; equal keys keep theirs.",
+    examples: [
+      ['sort_by([3, 1, 2], x => x)', [1, 2, 3]],
+      ["sort_by([{ n: 1 }, { n: 2 }], x => x.n, 'desc')[0].n", 2],
+    ],
     returnsParts: true,
     call: sortBy,
   }),
@@ -48,8 +83,11 @@ export const listFunctions: readonly FunctionDefinition[] = [
     call: (value: JsonValue) => {
       const list = listIn(value, 'flatten')
       if (list === null) return null
-      const length = list.reduce<number>((sum, item) => sum + (Array.isArray(item) ? item.length : 1), 0)
-      return length > maxListLength ? tooMany('flatten') : madeList(list.flat() as JsonValue[], 'flatten')
+      const length = list.reduce<number>(
+        (sum, item) => sum + (Array.isArray(item) ? item.length : 1),
+        0,
+      )
+      return length > maxListLength ? tooMany('flatten') : madeList(list.flat(), 'flatten')
     },
   }),
   defineFunction('unique(list)', {
@@ -60,12 +98,19 @@ export const listFunctions: readonly FunctionDefinition[] = [
       const list = listIn(value, 'unique')
       if (list === null) return null
       const seen = new Set<string>()
-      return madeList(list.filter((item) => seen.size < seen.add(encodeText(item, 'unique')).size), 'unique')
+      return madeList(
+        list.filter((item) => seen.size < seen.add(encodeText(item, 'unique')).size),
+        'unique',
+      )
     },
   }),
   defineFunction('slice(list_or_text, start, end?)', {
-    summary: 'The elements or characters from `start` up to, not including, `end`; negative numbers count from the end.',
-    examples: [['slice([1, 2, 3, 4], 1, 3)', [2, 3]], ["slice('millrace', -4)", 'race']],
+    summary:
+      'The elements or characters from `start` up to, not including, `end`; negative numbers count from the end.',
+    examples: [
+      ['slice([1, 2, 3, 4], 1, 3)', [2, 3]],
+      ["slice('millrace', -4)", 'race'],
+    ],
     returnsParts: true,
     call: (value: JsonValue, start: JsonValue, end: JsonValue = null) => {
       const from = wholeIn(start, 'slice')
@@ -86,7 +131,10 @@ export const listFunctions: readonly FunctionDefinition[] = [
   }),
   defineFunction('range(start_or_end, end?, step?)', {
     summary: 'The numbers from `start` (0 by default) up to, not including, `end`.',
-    examples: [['range(3)', [0, 1, 2]], ['range(10, 0, -5)', [10, 5]]],
+    examples: [
+      ['range(3)', [0, 1, 2]],
+      ['range(10, 0, -5)', [10, 5]],
+    ],
     returnsParts: true,
     call: range,
   }),
@@ -97,7 +145,10 @@ export const listFunctions: readonly FunctionDefinition[] = [
   }),
   defineFunction('avg(list)', {
     summary: 'The mean of the numbers in a list, without nulls; null for an empty list.',
-    examples: [['avg([1, 2])', 1.5], ['avg([])', null]],
+    examples: [
+      ['avg([1, 2])', 1.5],
+      ['avg([])', null],
+    ],
     call: (value: JsonValue) => {
       const sum = sumOf(value, 'avg')
       return sum === null || sum.count === 0 ? null : sum.total / sum.count
@@ -123,29 +174,46 @@ function range(first: JsonValue, second: JsonValue = null, by: JsonValue = 1): J
   const step = numberIn(by, 'range')
   if (step === null || limits[0] === null || limits[0] === undefined) return null
   if (step === 0) return fail('range takes a step other than 0')
-  const [start, end] = limits[1] === null || limits[1] === undefined ? [0, limits[0]] : [limits[0], limits[1]]
+  const [start, end] =
+    limits[1] === null || limits[1] === undefined ? [0, limits[0]] : [limits[0], limits[1]]
   const length = Math.max(0, Math.ceil((end - start) / step))
   if (length > maxListLength) return tooMany('range')
-  return madeList(Array.from({ length }, (_, index) => start + index * step), 'range')
+  return madeList(
+    Array.from({ length }, (_, index) => start + index * step),
+    'range',
+  )
 }
 
 function sortBy(value: JsonValue, arrow: Arrow, direction: JsonValue = 'asc'): JsonValue {
-  if (direction !== 'asc' && direction !== 'desc') return fail("sort_by: the direction is 'asc' or 'desc'")
+  if (direction !== 'asc' && direction !== 'desc')
+    return fail("sort_by: the direction is 'asc' or 'desc'")
   const list = listIn(value, 'sort_by')
   if (list === null) return null
   const keyed = list.map((item, index) => ({ item, key: arrow(item, index) }))
   const types = new Set(keyed.filter(({ key }) => key !== null).map(({ key }) => sortableType(key)))
-  if (types.size > 1) return fail(`sort_by: the keys are of several types: ${[...types].join(', ')}`)
+  if (types.size > 1)
+    return fail(`sort_by: the keys are of several types: ${[...types].join(', ')}`)
   const turn = direction === 'asc' ? 1 : -1
   keyed.sort((left, right) => {
-    if (left.key === null || right.key === null) return Number(left.key === null) - Number(right.key === null)
+    if (left.key === null || right.key === null)
+      return Number(left.key === null) - Number(right.key === null)
     return turn * compare(left.key, right.key, 'sort_by')
   })
-  return madeList(keyed.map(({ item }) => item), 'sort_by')
+  return madeList(
+    keyed.map(({ item }) => item),
+    'sort_by',
+  )
 }
 
 function sortableType(key: JsonValue): string {
   const type = typeName(key)
-  if (isExactNumber(key) || type === 'number' || type === 'string' || type === 'timestamp' || type === 'boolean') return type
+  if (
+    isExactNumber(key) ||
+    type === 'number' ||
+    type === 'string' ||
+    type === 'timestamp' ||
+    type === 'boolean'
+  )
+    return type
   return fail(`sort_by: ${describe(key)} has no order`)
 }

@@ -19,8 +19,13 @@ export const numberFunctions: readonly FunctionDefinition[] = [
     call: numeric('abs', Math.abs),
   }),
   defineFunction('round(x, digits?)', {
-    summary: 'The nearest number with so many decimals (none by default); halves away from zero, as on paper.',
-    examples: [['round(2.5)', 3], ['round(1.005, 2)', 1.01], ['round(-2.5)', -3]],
+    summary:
+      'The nearest number with so many decimals (none by default); halves away from zero, as on paper.',
+    examples: [
+      ['round(2.5)', 3],
+      ['round(1.005, 2)', 1.01],
+      ['round(-2.5)', -3],
+    ],
     call: (value: JsonValue, digits: JsonValue = 0) => {
       const number = numberIn(value, 'round')
       const places = wholeIn(digits, 'round')
@@ -61,7 +66,11 @@ export const numberFunctions: readonly FunctionDefinition[] = [
   }),
   defineFunction('log(x, base?)', {
     summary: 'The logarithm, to the base e by default.',
-    examples: [['log(1)', 0], ['log(8, 2)', 3], ['log(1000, 10)', 3]],
+    examples: [
+      ['log(1)', 0],
+      ['log(8, 2)', 3],
+      ['log(1000, 10)', 3],
+    ],
     call: (value: JsonValue, base?: JsonValue) => {
       const number = numberIn(value, 'log')
       const other = base === undefined ? Math.E : numberIn(base, 'log')
@@ -93,7 +102,9 @@ function roundTo(value: number, digits: number): number {
   const scaled = magnitude * scale
   const isNearHalf = Math.abs(scaled - Math.floor(scaled) - 0.5) < 1e-6
   // Near a half the product's own rounding decides (1.005 * 100 is 100.49...): shift the decimal text.
-  const rounded = isNearHalf ? shifted(Math.round(shifted(magnitude, digits)), -digits) : Math.round(scaled) / scale
+  const rounded = isNearHalf
+    ? shifted(Math.round(shifted(magnitude, digits)), -digits)
+    : Math.round(scaled) / scale
   return Math.sign(value) * rounded
 }
 

@@ -38,7 +38,10 @@ export const objectFunctions: readonly FunctionDefinition[] = [
   }),
   defineFunction('has(object, name)', {
     summary: 'Whether the object has the field, even if it is null.',
-    examples: [["has({ a: null }, 'a')", true], ["has({}, 'toString')", false]],
+    examples: [
+      ["has({ a: null }, 'a')", true],
+      ["has({}, 'toString')", false],
+    ],
     call: (value: JsonValue, name: JsonValue) => {
       const object = objectIn(value, 'has')
       const field = textIn(name, 'has')
@@ -46,8 +49,12 @@ export const objectFunctions: readonly FunctionDefinition[] = [
     },
   }),
   defineFunction('parse_json(text, fallback?)', {
-    summary: 'The value that a JSON text stands for. What is no JSON fails the record, or gives the fallback.',
-    examples: [['parse_json(\'{"a": [1]}\').a', [1]], ["parse_json('{', null)", null]],
+    summary:
+      'The value that a JSON text stands for. What is no JSON fails the record, or gives the fallback.',
+    examples: [
+      ['parse_json(\'{"a": [1]}\').a', [1]],
+      ["parse_json('{', null)", null],
+    ],
     returnsParts: true,
     call: (value: JsonValue, fallback?: JsonValue) => {
       const text = textIn(value, 'parse_json')

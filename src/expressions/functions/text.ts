@@ -2,10 +2,23 @@ import type { JsonValue } from '../../core/json.ts'
 import { createHash } from 'node:crypto'
 import { defineFunction, type FunctionDefinition } from '../function-definition.ts'
 import { maxListLength, maxStringLength } from '../limits.ts'
-import { describe, fail, listIn, madeList, madeText, textIn, tooLong, tooMany, wholeIn } from '../values.ts'
+import {
+  describe,
+  fail,
+  listIn,
+  madeList,
+  madeText,
+  textIn,
+  tooLong,
+  tooMany,
+  wholeIn,
+} from '../values.ts'
 
 /** A function of one text that gives a text. */
-function textToText(name: string, change: (text: string) => string): (value: JsonValue) => JsonValue {
+function textToText(
+  name: string,
+  change: (text: string) => string,
+): (value: JsonValue) => JsonValue {
   return (value) => {
     const text = textIn(value, name)
     return text === null ? null : madeText(change(text), name)
@@ -13,7 +26,10 @@ function textToText(name: string, change: (text: string) => string): (value: Jso
 }
 
 /** A question about two texts; null when either is null. */
-function askBoth(name: string, ask: (text: string, part: string) => JsonValue): (value: JsonValue, part: JsonValue) => JsonValue {
+function askBoth(
+  name: string,
+  ask: (text: string, part: string) => JsonValue,
+): (value: JsonValue, part: JsonValue) => JsonValue {
   return (value, part) => {
     const text = textIn(value, name)
     const other = textIn(part, name)
@@ -39,7 +55,10 @@ export const textFunctions: readonly FunctionDefinition[] = [
   }),
   defineFunction('length(text_or_list)', {
     summary: 'How many characters a text has (UTF-16 units), or elements a list.',
-    examples: [["length('abc')", 3], ['length([1, 2])', 2]],
+    examples: [
+      ["length('abc')", 3],
+      ['length([1, 2])', 2],
+    ],
     call: (value: JsonValue) => {
       if (typeof value === 'string' || Array.isArray(value)) return value.length
       return value === null ? null : fail(`length takes a text or list, not ${describe(value)}`)
@@ -47,7 +66,10 @@ export const textFunctions: readonly FunctionDefinition[] = [
   }),
   defineFunction('substring(text, start, end?)', {
     summary: 'The characters from `start` up to, not including, `end`; the first is 0.',
-    examples: [["substring('millrace', 0, 4)", 'mill'], ["substring('millrace', 4)", 'race']],
+    examples: [
+      ["substring('millrace', 0, 4)", 'mill'],
+      ["substring('millrace', 4)", 'race'],
+    ],
     call: (value: JsonValue, start: JsonValue, end: JsonValue = null) => {
       const text = textIn(value, 'substring')
       const from = wholeIn(start, 'substring')
@@ -66,19 +88,25 @@ export const textFunctions: readonly FunctionDefinition[] = [
     call: askBoth('ends_with', (text, part) => text.endsWith(part)),
   }),
   defineFunction('join(list, separator?)', {
-    summary: 'The elements of a list as one text; null elements as nothing. The separator is a comma by default.',
-    examples: [["join(['a', 'b'], '-')", 'a-b'], ['join([1, null, 2])', '1,,2']],
+    summary:
+      'The elements of a list as one text; null elements as nothing. The separator is a comma by default.',
+    examples: [
+      ["join(['a', 'b'], '-')", 'a-b'],
+      ['join([1, null, 2])', '1,,2'],
+    ],
     call: joinTexts,
   }),
   defineFunction('pad_start(text, length, fill?)', {
     summary: 'The text filled up at its start, with spaces by default.',
     examples: [["pad_start(7, 3, '0')", '007']],
-    call: (value: JsonValue, length: JsonValue, fill?: JsonValue) => pad(value, length, { fill, name: 'pad_start' }),
+    call: (value: JsonValue, length: JsonValue, fill?: JsonValue) =>
+      pad(value, length, { fill, name: 'pad_start' }),
   }),
   defineFunction('pad_end(text, length, fill?)', {
     summary: 'The text filled up at its end, with spaces by default.',
     examples: [["pad_end('a', 3, '.')", 'a..']],
-    call: (value: JsonValue, length: JsonValue, fill?: JsonValue) => pad(value, length, { fill, name: 'pad_end' }),
+    call: (value: JsonValue, length: JsonValue, fill?: JsonValue) =>
+      pad(value, length, { fill, name: 'pad_end' }),
   }),
   defineFunction('repeat(text, count)', {
     summary: 'The text so many times.',
@@ -88,12 +116,16 @@ export const textFunctions: readonly FunctionDefinition[] = [
       const times = wholeIn(count, 'repeat')
       if (text === null || times === null) return null
       if (times < 0) return fail('repeat takes a count from 0')
-      return text.length * times > maxStringLength ? tooLong('repeat') : madeText(text.repeat(times), 'repeat')
+      return text.length * times > maxStringLength
+        ? tooLong('repeat')
+        : madeText(text.repeat(times), 'repeat')
     },
   }),
   defineFunction('sha256(text)', {
     summary: 'The SHA-256 hash of the text (in UTF-8), as 64 hexadecimal digits.',
-    examples: [["sha256('abc')", 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad']],
+    examples: [
+      ["sha256('abc')", 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'],
+    ],
     call: textToText('sha256', (text) => createHash('sha256').update(text).digest('hex')),
   }),
   defineFunction('url_decode(text)', {
@@ -123,14 +155,21 @@ function joinTexts(value: JsonValue, separator: JsonValue = ','): JsonValue {
   return madeText(texts.join(between), 'join')
 }
 
-function pad(value: JsonValue, length: JsonValue, options: { fill: JsonValue | undefined; name: 'pad_start' | 'pad_end' }): JsonValue {
+function pad(
+  value: JsonValue,
+  length: JsonValue,
+  options: { fill: JsonValue | undefined; name: 'pad_start' | 'pad_end' },
+): JsonValue {
   const { fill = ' ', name } = options
   const text = textIn(value, name)
   const width = wholeIn(length, name)
   const filler = textIn(fill, name)
   if (text === null || width === null || filler === null) return null
   if (width > maxStringLength) return tooLong(name)
-  return madeText(name === 'pad_start' ? text.padStart(width, filler) : text.padEnd(width, filler), name)
+  return madeText(
+    name === 'pad_start' ? text.padStart(width, filler) : text.padEnd(width, filler),
+    name,
+  )
 }
 
 function decodeUrl(text: string): string {

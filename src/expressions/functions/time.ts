@@ -11,13 +11,22 @@ const dayMs = 86_400_000
 /** Epoch ms of a timestamp, ISO 8601 text or number; null for null, undefined for what is no time. */
 function readTime(value: JsonValue, where: string): number | null | undefined {
   if (value === null || value === '') return null
-  const time = value instanceof Date ? value.getTime() : typeof value === 'number' ? value : typeof value === 'string' ? parseTime(textIn(value, where)!) : Number.NaN
+  const time =
+    value instanceof Date
+      ? value.getTime()
+      : typeof value === 'number'
+        ? value
+        : typeof value === 'string'
+          ? parseTime(textIn(value, where)!)
+          : Number.NaN
   return Math.abs(time) <= maxTimeMs ? time : undefined
 }
 
 function timeIn(value: JsonValue, where: string): number | null {
   const time = readTime(value, where)
-  return time === undefined ? fail(`${where}: ${describe(value)} is no time; it takes ISO 8601 or epoch milliseconds`) : time
+  return time === undefined
+    ? fail(`${where}: ${describe(value)} is no time; it takes ISO 8601 or epoch milliseconds`)
+    : time
 }
 
 function part(name: string, read: (date: Date) => number): (value: JsonValue) => JsonValue {
@@ -29,8 +38,12 @@ function part(name: string, read: (date: Date) => number): (value: JsonValue) =>
 
 export const timeFunctions: readonly FunctionDefinition[] = [
   defineFunction('time(x, fallback?)', {
-    summary: 'Epoch milliseconds of an ISO 8601 text (no zone means UTC), a timestamp or a number. What is no time fails the record, or gives the fallback.',
-    examples: [["time('2026-01-01T00:00:00Z')", 1767225600000], ["time('soon', null)", null]],
+    summary:
+      'Epoch milliseconds of an ISO 8601 text (no zone means UTC), a timestamp or a number. What is no time fails the record, or gives the fallback.',
+    examples: [
+      ["time('2026-01-01T00:00:00Z')", 1767225600000],
+      ["time('soon', null)", null],
+    ],
     call: (value: JsonValue, fallback?: JsonValue) => {
       const time = readTime(value, 'time')
       if (time !== undefined) return time
@@ -46,7 +59,8 @@ export const timeFunctions: readonly FunctionDefinition[] = [
     },
   }),
   defineFunction('format_time(time, format, timezone?)', {
-    summary: "A time as text. The format has yyyy, yy, MM, dd, HH, mm, ss and SSS, and 'plain text' in single quotes; the zone is an IANA name, UTC by default.",
+    summary:
+      "A time as text. The format has yyyy, yy, MM, dd, HH, mm, ss and SSS, and 'plain text' in single quotes; the zone is an IANA name, UTC by default.",
     examples: [
       ["format_time('2026-01-31T23:30:00Z', 'dd-MM-yyyy HH:mm')", '31-01-2026 23:30'],
       ["format_time('2026-01-31T23:30:00Z', 'yyyy-MM-dd', 'Europe/Amsterdam')", '2026-02-01'],
@@ -57,11 +71,14 @@ export const timeFunctions: readonly FunctionDefinition[] = [
       const name = textIn(zone, 'format_time')
       if (time === null || pattern === null || name === null) return null
       const local = new Date(time + zoneOffsetMs(time, name))
-      return Number.isNaN(local.getTime()) ? failNumber('format_time: the time is too far away') : formatTime(local, pattern)
+      return Number.isNaN(local.getTime())
+        ? failNumber('format_time: the time is too far away')
+        : formatTime(local, pattern)
     },
   }),
   defineFunction('truncate_time(time, unit)', {
-    summary: "Epoch milliseconds of the start of the time's year, month, week (Monday), day, hour, minute or second, in UTC.",
+    summary:
+      "Epoch milliseconds of the start of the time's year, month, week (Monday), day, hour, minute or second, in UTC.",
     examples: [["iso(truncate_time('2026-03-15T13:45:10Z', 'hour'))", '2026-03-15T13:00:00.000Z']],
     call: (value: JsonValue, unit: JsonValue) => {
       const time = timeIn(value, 'truncate_time')
@@ -95,15 +112,27 @@ export const timeFunctions: readonly FunctionDefinition[] = [
   }),
 ]
 
-const unitsMs: Readonly<Record<string, number>> = { second: 1_000, minute: 60_000, hour: 3_600_000, day: dayMs }
+const unitsMs: Readonly<Record<string, number>> = {
+  second: 1_000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: dayMs,
+}
 
 function truncate(time: number, unit: JsonValue): number {
   const date = new Date(time)
   if (unit === 'week') return truncate(time, 'day') - ((date.getUTCDay() || 7) - 1) * dayMs
   if (unit === 'month' || unit === 'year') {
-    return new Date(0).setUTCFullYear(date.getUTCFullYear(), unit === 'month' ? date.getUTCMonth() : 0, 1)
+    return new Date(0).setUTCFullYear(
+      date.getUTCFullYear(),
+      unit === 'month' ? date.getUTCMonth() : 0,
+      1,
+    )
   }
   const unitMs = typeof unit === 'string' && Object.hasOwn(unitsMs, unit) ? unitsMs[unit]! : 0
-  if (unitMs === 0) return fail(`truncate_time: ${describe(unit)} is none of year, month, week, day, hour, minute, second`)
+  if (unitMs === 0)
+    return fail(
+      `truncate_time: ${describe(unit)} is none of year, month, week, day, hour, minute, second`,
+    )
   return Math.floor(time / unitMs) * unitMs
 }

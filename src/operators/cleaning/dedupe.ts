@@ -7,6 +7,9 @@ import { defineStateful, type StatefulOperator } from '../../core/operator.ts'
 /** A longer text is remembered by its hash: the size of the state must not be up to the data. */
 const maxIdLength = 256
 
+/** `key`, or a list with it: records that are the same have the same key, and so one partition. */
+const keyAmongItems = /^\s*(?:key|\[(?:.*,)?\s*key\s*(?:,.*)?\])\s*$/s
+
 export const dedupe = defineStateful({
   type: 'dedupe',
   kind: 'stateful',
@@ -50,6 +53,7 @@ export const dedupe = defineStateful({
       ],
     },
   ],
+  keepsKey: ({ by }) => keyAmongItems.test(by.source),
   create({ by, within }): StatefulOperator<number> {
     const { evaluate } = by
     return {

@@ -166,7 +166,7 @@ describe('a damaged log', () => {
     restore(original, ['log.db'])
     const file = join(copy, 'log.db')
     const bytes = readFileSync(file)
-    bytes[bytes.indexOf('v100v101')] = 'w'.charCodeAt(0)
+    bytes[bytes.indexOf('v100kv101')] = 'w'.charCodeAt(0)
     writeFileSync(file, bytes)
     await expect(contentsOf(copy)).rejects.toMatchObject({
       code: 'LOG_CORRUPT',

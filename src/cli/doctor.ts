@@ -1,0 +1,24 @@
+import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
+import { checkDataDirectory } from './check-data-directory.ts'
+import { checkMachine } from './check-machine.ts'
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly name: string
+  readonly status: 'ok' | 'warning' | 'wrong'
+  readonly text: string
+}
+
+export async function doctor(
+  { dataDir, json = false }: { dataDir: string; json?: boolean },
+  environment: CliEnvironment,
+): Promise<ExitCode> {
+  const findings = environment.mask.json([...checkMachine(), ...(await checkDataDirectory(dataDir, environment))])
+  const isWrong = findings.some(({ status }) => status === 'wrong')
+  const { stdout } = environment
+  if (json) stdout.write(`${JSON.stringify({ ok: !isWrong, findings }, null, 2)}\n`)
+  else {
+    for (const { name, status, text } of findings) stdout.write(`${status.padEnd(7)}  ${name.padEnd(14)}  ${text}\n`)
+  }
+  return isWrong ? exitCodes.failed : exitCodes.ok
+}

@@ -1,0 +1,263 @@
+import type { BrokenFile } from './broken-file.ts'
+import { stageWith } from './load-file.ts'
+
+const stage = '    from: a\n    to: b'
+const file = (head: string, rest = ''): string => `${head}\nstages:\n  - name: s\n${stage}\n${rest}`
+const test = (...lines: readonly string[]): string => {
+  return file(
+    'pipeline: p',
+    ['tests:', '  - name: t', ...lines.map((line) => `    ${line}`)].join('\n'),
+  )
+}
+
+/** The file, its stages and its tests. */
+export const brokenPipelines: readonly BrokenFile[] = [
+  {
+    rule: 'no stages',
+    text: 'pipeline: p',
+    found: [['1:1', 'CONFIG_INVALID', '"stages" is missing']],
+  },
+  {
+    rule: 'an empty list of stages',
+    text: 'pipeline: p\nstages: []',
+    found: [['2:9', 'CONFIG_INVALID', 'at least 1 item']],
+  },
+  {
+    rule: 'a bad name',
+    text: file('pipeline: My Pipeline'),
+    found: [['1:11', 'CONFIG_INVALID', 'small letters']],
+  },
+  {
+    rule: 'a misspelled key',
+    text: file('pipelin: p'),
+    found: [['1:1', 'CONFIG_UNKNOWN_KEY', 'did you mean "pipeline"?']],
+  },
+  {
+    rule: 'input at the top',
+    text: file('pipeline: p\ninput: {}'),
+    found: [['2:1', 'CONFIG_UNKNOWN_KEY', 'did you mean', 'source: { TYPE: ... }']],
+  },
+  {
+    rule: 'output at the top',
+    text: file('pipeline: p\noutput: {}'),
+    found: [['2:1', 'CONFIG_UNKNOWN_KEY', 'did you mean', 'sink: { TYPE: ... }']],
+  },
+  {
+    rule: 'a map of sources',
+    text: file('pipeline: p\nsources: {}'),
+    found: [['2:1', 'CONFIG_UNKNOWN_KEY', 'there is no map of sources']],
+  },
+  {
+    rule: 'a map of sinks',
+    text: file('pipeline: p\nsinks: {}'),
+    found: [['2:1', 'CONFIG_UNKNOWN_KEY', 'there is no map of sinks']],
+  },
+  {
+    rule: 'processors in a stage',
+    text: stageWith('from: a', 'to: b', 'processors: []'),
+    found: [['6:5', 'CONFIG_UNKNOWN_KEY', '"steps:"']],
+  },
+  {
+    rule: 'transforms in a stage',
+    text: stageWith('from: a', 'to: b', 'transforms: []'),
+    found: [['6:5', 'CONFIG_UNKNOWN_KEY', '"steps:"']],
+  },
+  {
+    rule: 'mapping in a stage',
+    text: stageWith('from: a', 'to: b', 'mapping: x'),
+    found: [['6:5', 'CONFIG_UNKNOWN_KEY', '- set:']],
+  },
+  {
+    rule: 'a window beside steps',
+    text: stageWith('from: a', 'to: b', 'window: 10s'),
+    found: [['6:5', 'CONFIG_UNKNOWN_KEY', '- aggregate:']],
+  },
+  {
+    rule: 'tables',
+    text: file('pipeline: p\ntables: {}'),
+    found: [['2:1', 'CONFIG_INVALID', '"tables"', 'not supported yet']],
+  },
+  {
+    rule: 'connections',
+    text: file('pipeline: p\nconnections: {}'),
+    found: [['2:1', 'CONFIG_INVALID', 'not supported yet']],
+  },
+  {
+    rule: 'delivery',
+    text: stageWith('from: a', 'to: b', 'delivery: exactly_once'),
+    found: [['6:5', 'CONFIG_INVALID', 'not supported yet']],
+  },
+  {
+    rule: 'delivery among the defaults',
+    text: file('pipeline: p\ndefaults: { delivery: exactly_once }'),
+    found: [['2:13', 'CONFIG_INVALID', 'not supported yet']],
+  },
+  {
+    rule: 'concurrency',
+    text: stageWith('from: a', 'to: b', 'concurrency: 4'),
+    found: [['6:5', 'CONFIG_INVALID', 'not supported yet']],
+  },
+  {
+    rule: 'several outputs',
+    text: stageWith('from: a', 'to: { x: b }'),
+    found: [['5:9', 'CONFIG_INVALID', 'not supported yet', 'to: TOPIC']],
+  },
+  {
+    rule: 'compaction',
+    text: file('pipeline: p\ntopics:\n  a: { cleanup: compact }'),
+    found: [['3:17', 'CONFIG_INVALID', '"cleanup: compact" is not supported yet']],
+  },
+  {
+    rule: 'a reliable hook',
+    text: stageWith(
+      'from: a',
+      'to: b',
+      'hooks:',
+      '  - on: record_failed',
+      '    reliable: true',
+      '    do: log',
+    ),
+    found: [['8:9', 'CONFIG_INVALID', 'not supported yet']],
+  },
+  {
+    rule: 'a topic name that Kafka refuses',
+    text: file('pipeline: p\ntopics:\n  a b: {}'),
+    found: [['3:3', 'CONFIG_INVALID', 'the name of a topic']],
+  },
+  {
+    rule: 'a topic called ".."',
+    text: stageWith('from: ..', 'to: b'),
+    found: [['4:11', 'CONFIG_INVALID', 'the name of a topic']],
+  },
+  {
+    rule: 'a topic without partitions',
+    text: file('pipeline: p\ntopics:\n  a: { partitions: 0 }'),
+    found: [['3:20', 'CONFIG_INVALID', 'at least 1']],
+  },
+  {
+    rule: 'another log',
+    text: file('pipeline: p\nlog: redis://x'),
+    found: [['2:6', 'CONFIG_INVALID', '"embedded"']],
+  },
+  {
+    rule: 'a misspelled stage setting',
+    text: stageWith('from: a', 'to: b', 'on_eror: skip'),
+    found: [['6:5', 'CONFIG_UNKNOWN_KEY', 'did you mean "on_error"?', 'event_time']],
+  },
+  {
+    rule: 'from and source',
+    text: stageWith('from: a', 'source: stdin', 'to: b'),
+    found: [['4:5', 'CONFIG_INVALID', 'both "from" and "source"']],
+  },
+  {
+    rule: 'neither from nor source',
+    text: stageWith('to: b'),
+    found: [['3:5', 'CONFIG_INVALID', 'reads nothing']],
+  },
+  {
+    rule: 'nothing to do',
+    text: stageWith('from: a'),
+    found: [['3:5', 'CONFIG_INVALID', 'does nothing']],
+  },
+  {
+    rule: 'to and sink',
+    text: stageWith('from: a', 'to: b', 'sink: drop'),
+    found: [['5:5', 'CONFIG_INVALID', 'both "to" and "sink"']],
+  },
+  {
+    rule: 'two stages of one name',
+    text: file('pipeline: p', `  - name: s\n${stage}`),
+    found: [['6:11', 'CONFIG_INVALID', 'stages[0] has the name "s" already']],
+  },
+  {
+    rule: 'two steps of one id',
+    text: stageWith(
+      'from: a',
+      'steps:',
+      '  - filter: value.x',
+      '  - filter: value.y',
+      '    id: filter',
+      'to: b',
+    ),
+    found: [['8:13', 'CONFIG_INVALID', 'the id "filter"']],
+  },
+  {
+    rule: 'two aggregates in one stage',
+    text: stageWith(
+      'from: a',
+      'steps:',
+      '  - aggregate:',
+      '      by: value.x',
+      '      fields: {}',
+      '  - aggregate:',
+      '      by: value.y',
+      '      fields: {}',
+    ),
+    found: [['9:9', 'CONFIG_INVALID', 'two aggregates']],
+  },
+  {
+    rule: 'a first pause longer than the longest',
+    text: stageWith('from: a', 'to: b', 'retry:', '  backoff: { initial: 1m }'),
+    found: [['6:5', 'CONFIG_INVALID', '60000 ms']],
+  },
+  {
+    rule: 'an unset variable',
+    text: stageWith('from: a', 'to: out-${STAGE_NAME}'),
+    found: [['5:13', 'CONFIG_VARIABLE', 'STAGE_NAME is not set', '${STAGE_NAME:-DEFAULT}']],
+  },
+  {
+    rule: 'an unset secret',
+    text: stageWith('from: a', 'to: b', 'key: ${secret:SALT}'),
+    found: [['6:10', 'CONFIG_VARIABLE', 'the secret SALT is not set']],
+  },
+  {
+    rule: 'a secret with a bad name',
+    text: stageWith('from: a', 'to: b', 'key: ${secret:salt}'),
+    found: [['6:10', 'CONFIG_VARIABLE', '"salt" is no name of a secret']],
+  },
+  {
+    rule: 'a default in the wrong form',
+    text: stageWith('from: a', 'to: b', 'key: ${NAME:x}'),
+    found: [['6:10', 'CONFIG_VARIABLE', '${NAME:-x}']],
+  },
+  {
+    rule: 'a variable of the wrong type',
+    text: stageWith('source:', '  http:', '    path: /', '    port: ${PORT:-high}', 'to: b'),
+    found: [['7:15', 'CONFIG_VARIABLE', 'expected a number, but got "high"']],
+  },
+  {
+    rule: 'a test that fails peers',
+    text: test('steps:', '  - fail: { s: [503] }'),
+    found: [['9:9', 'CONFIG_INVALID', 'not supported yet']],
+  },
+  {
+    rule: 'a test with stubs',
+    text: test('stub: {}', 'steps:', '  - restart'),
+    found: [['8:5', 'CONFIG_INVALID', 'not supported yet']],
+  },
+  {
+    rule: 'a misspelled test step',
+    text: test('steps:', '  - expct: { b: [] }'),
+    found: [['9:9', 'CONFIG_UNKNOWN_OPERATOR', 'did you mean "expect"?']],
+  },
+  {
+    rule: 'a test that sends to an unknown topic',
+    text: test('steps:', '  - send: { aa: [1] }'),
+    found: [['9:17', 'CONFIG_INVALID', 'nothing here is called "aa"; did you mean "a"?']],
+  },
+  {
+    rule: 'a test that expects of an unknown sink',
+    text: test('steps:', '  - expect: { shwo: [] }'),
+    found: [['9:19', 'CONFIG_INVALID', '"shwo"', 'record_failed']],
+  },
+  {
+    rule: 'a misspelled form of a record',
+    text: test('steps:', '  - send: { a: [{ $recrd: {} }] }'),
+    found: [['9:21', 'CONFIG_INVALID', 'did you mean "$record"?']],
+  },
+  {
+    rule: 'a clock that is no time',
+    text: test('clock: noon', 'steps:', '  - restart'),
+    found: [['8:12', 'CONFIG_INVALID', '2026-01-01T00:00:00Z']],
+  },
+]

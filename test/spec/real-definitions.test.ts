@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { parse } from 'yaml'
+import type { Definitions } from '../../src/core/definitions.ts'
+import { pipelineJsonSchema } from '../../src/docgen/json-schema.ts'
+import { sinks } from '../../src/endpoints/sinks/registry.generated.ts'
+import { sources } from '../../src/endpoints/sources/registry.generated.ts'
+import { listeners } from '../../src/hooks/registry.generated.ts'
+import { operators } from '../../src/operators/registry.generated.ts'
+import { loadPipeline } from '../../src/spec/load-pipeline.ts'
+import { writeYaml } from '../../src/spec/write-yaml.ts'
+
+const definitions: Definitions = { operators, sources, sinks, listeners }
+const validate = new Ajv2020({ allowUnionTypes: true }).compile(pipelineJsonSchema(definitions))
+const load = (text: string) => {
+  return loadPipeline(text, { file: 'x.yaml', definitions, environment: {}, readSecret: () => 'x' })
+}
+
+const stageOf = {
+  operators: (component: object) => ({ from: 'a', steps: [component], to: 'b' }),
+  sources: (component: object) => ({ source: component, to: 'b' }),
+  sinks: (component: object) => ({ from: 'a', sink: component }),
+  listeners: (component: object) => {
+    return { from: 'a', to: 'b', hooks: [{ on: ['record_failed'], do: component }] }
+  },
+} as const
+
+const examples = (['operators', 'sources', 'sinks', 'listeners'] as const).flatMap((kind) => {
+  return definitions[kind].flatMap(({ type, examples: ofType }) => {
+    return ofType.map(({ title, config }) => {
+      const stage = { name: 's', ...stageOf[kind]({ [type]: config }) }
+      return {
+        name: `${kind}/${type}: ${title}`,
+        text: writeYaml({ pipeline: 'p', stages: [stage] }),
+      }
+    })
+  })
+})
+
+describe('each example of a definition', () => {
+  it.each(examples)('is read, and fits the JSON Schema: $name', ({ text }) => {
+    expect(load(text).spec.stages).toHaveLength(1)
+    expect(validate(parse(text)), JSON.stringify(validate.errors)).toBe(true)
+  })
+})
+
+const folder = new URL('../../pipelines/', import.meta.url)
+
+describe('each file in pipelines/', () => {
+  it.each(readdirSync(folder).filter((name) => name.endsWith('.yaml')))('is read: %s', (name) => {
+    const { spec, warnings } = load(readFileSync(new URL(name, folder), 'utf8'))
+    expect(spec.pipeline).toBe(name.replace(/\.yaml$/, ''))
+    expect(warnings).toEqual([])
+  })
+})
