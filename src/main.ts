@@ -1,7 +1,12 @@
 import { isatty } from 'node:tty'
 import { createSystemClock } from './clock/system-clock.ts'
 import { createSystemRandom } from './clock/system-random.ts'
-import { exitCodes, type CliEnvironment, type ExitCode, type Interrupts } from './cli/cli-environment.ts'
+import {
+  exitCodes,
+  type CliEnvironment,
+  type ExitCode,
+  type Interrupts,
+} from './cli/cli-environment.ts'
 import { printError } from './cli/print-error.ts'
 import { runProgram } from './cli/program.ts'
 import { SecretMask } from './cli/secret-mask.ts'
@@ -10,7 +15,8 @@ import { noopTelemetry } from './telemetry/noop-telemetry.ts'
 
 /** The composition root: the only file that knows the process. */
 const { env, stdout, stderr } = process
-const defaultColumns = 100
+/** Of a terminal that does not tell. */
+const defaultSize = { columns: 100, rows: 24 }
 
 const environment: CliEnvironment = {
   env,
@@ -25,7 +31,10 @@ const environment: CliEnvironment = {
     isTerminal: isatty(2),
     sharesStdout: isatty(1),
     colors: isatty(2) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
-    columns: () => stderr.columns ?? defaultColumns,
+    size: () => ({
+      columns: stderr.columns || defaultSize.columns,
+      rows: stderr.rows || defaultSize.rows,
+    }),
   },
   clock: createSystemClock(),
   random: createSystemRandom(),
@@ -49,7 +58,8 @@ function catchInterrupts(): Interrupts {
   stderr.on('error', () => {})
   const stopping = new AbortController()
   const onSignal = (signal: NodeJS.Signals) => {
-    if (stopping.signal.aborted) process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.failed)
+    if (stopping.signal.aborted)
+      process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.failed)
     stopping.abort(signal)
   }
   const listen = () => {
@@ -65,11 +75,16 @@ function catchInterrupts(): Interrupts {
 function exit(code: ExitCode): void {
   const lost: unknown = environment.interrupts.stdoutClosed.reason
   const isBroken = lost instanceof Error && !('code' in lost && lost.code === 'EPIPE')
-  process.exitCode = isBroken ? printError(environment, lostOutput(lost)) : code
+  process.exitCode =
+    isBroken && code === exitCodes.ok ? printError(environment, lostOutput(lost)) : code
   stdout.write('', () => stderr.write('', () => process.exit()))
 }
 
 /** A reader of stdout that has seen enough is no error; a full disk behind it is. */
 function lostOutput(cause: Error): PipelineError {
-  return new PipelineError('FILE_FAILED', `writing to stdout: ${cause.message}; send it elsewhere, or free space there`, { cause })
+  return new PipelineError(
+    'FILE_FAILED',
+    `writing to stdout: ${cause.message}; send it elsewhere, or free space there`,
+    { cause },
+  )
 }

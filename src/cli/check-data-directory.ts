@@ -1,4 +1,13 @@
-import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { messageOf, PipelineError } from '../core/errors.ts'
 import { assertDirectory } from '../logs/embedded/data-directory.ts'
@@ -17,7 +26,10 @@ const suspiciousFsyncMs = 0.01
 const slowFsyncMs = 50
 
 /** Nothing in it is changed, and it is not made: what is checked for one that is missing is its folder. */
-export async function checkDataDirectory(dataDir: string, environment: CliEnvironment): Promise<Finding[]> {
+export async function checkDataDirectory(
+  dataDir: string,
+  environment: CliEnvironment,
+): Promise<Finding[]> {
   const directory = resolve(environment.cwd, dataDir)
   const isThere = existsSync(directory)
   const folder = isThere ? directory : existingAncestor(directory)
@@ -34,11 +46,16 @@ function existingAncestor(path: string): string {
   return existsSync(path) ? path : existingAncestor(dirname(path))
 }
 
-function checkAccess(folder: string, { dataDir, isThere }: { dataDir: string; isThere: boolean }): Finding {
+function checkAccess(
+  folder: string,
+  { dataDir, isThere }: { dataDir: string; isThere: boolean },
+): Finding {
   const name = 'data directory'
   try {
     assertDirectory(folder)
-    const text = isThere ? `${dataDir} is there and can be written to` : `${dataDir} is not there yet and can be made`
+    const text = isThere
+      ? `${dataDir} is there and can be written to`
+      : `${dataDir} is not there yet and can be made`
     return { name, status: 'ok', text }
   } catch (error) {
     return { name, status: 'wrong', text: messageOf(error) }
@@ -51,8 +68,10 @@ function checkRoom(folder: string): Finding {
     const { bavail, bsize } = statfsSync(folder)
     const free = bavail * bsize
     const text = `${showBytes(free)} free`
-    if (free < noRoomBytes) return { name, status: 'wrong', text: `${text}; free space on this disk, a run needs it` }
-    if (free < littleRoomBytes) return { name, status: 'warning', text: `${text}; that may not last long` }
+    if (free < noRoomBytes)
+      return { name, status: 'wrong', text: `${text}; free space on this disk, a run needs it` }
+    if (free < littleRoomBytes)
+      return { name, status: 'warning', text: `${text}; that may not last long` }
     return { name, status: 'ok', text }
   } catch (error) {
     return { name, status: 'warning', text: `how much is free is not known: ${messageOf(error)}` }
@@ -85,15 +104,21 @@ function checkFsync(folder: string, { clock }: CliEnvironment): Finding {
 function judgeFsync(meanMs: number): Finding {
   const text = `${showDuration(meanMs)} on average, ${showCount(1_000 / meanMs)} a second`
   if (meanMs < suspiciousFsyncMs) {
-    return { name: 'fsync', status: 'warning', text: `${text}; this disk keeps nothing: records are lost when the power is` }
+    return {
+      name: 'fsync',
+      status: 'warning',
+      text: `${text}; this disk keeps nothing: records are lost when the power is`,
+    }
   }
-  if (meanMs > slowFsyncMs) return { name: 'fsync', status: 'warning', text: `${text}; a faster disk makes runs faster` }
+  if (meanMs > slowFsyncMs)
+    return { name: 'fsync', status: 'warning', text: `${text}; a faster disk makes runs faster` }
   return { name: 'fsync', status: 'ok', text }
 }
 
 function checkLock(directory: string, { clock }: CliEnvironment): Finding {
   const name = 'lock'
-  if (!existsSync(join(directory, 'lock.db'))) return { name, status: 'ok', text: 'nobody writes to the data directory' }
+  if (!existsSync(join(directory, 'lock.db')))
+    return { name, status: 'ok', text: 'nobody writes to the data directory' }
   try {
     new DirectoryLock({ directory, clock }).release()
     return { name, status: 'ok', text: 'nobody writes to the data directory' }
@@ -106,11 +131,17 @@ function checkLock(directory: string, { clock }: CliEnvironment): Finding {
 async function checkLog(dataDir: string, environment: CliEnvironment): Promise<Finding> {
   const name = 'log'
   try {
-    const { topics, pipelines } = await lookIntoLog(dataDir, environment, async ({ reader, admin }) => ({
-      topics: await reader.topics(),
-      pipelines: await admin.manifests(),
-    }))
-    const records = topics.flatMap(({ ranges }) => ranges).reduce((sum, { start, end }) => sum + Number(end - start), 0)
+    const { topics, pipelines } = await lookIntoLog(
+      dataDir,
+      environment,
+      async ({ reader, admin }) => ({
+        topics: await reader.topics(),
+        pipelines: await admin.manifests(),
+      }),
+    )
+    const records = topics
+      .flatMap(({ ranges }) => ranges)
+      .reduce((sum, { start, end }) => sum + Number(end - start), 0)
     const size = statSync(join(resolve(environment.cwd, dataDir), 'log.db')).size
     const text = `${showBytes(size)}, ${showCount(records)} records in ${topics.length} topics, of ${pipelines.length} pipelines`
     return { name, status: 'ok', text }

@@ -16,7 +16,11 @@ export function checkMachine(): Finding[] {
 function checkNode(): Finding {
   const { node } = process.versions
   if (isOlder(node, neededNode)) {
-    return { name: 'node', status: 'wrong', text: `${node}; Millrace needs ${neededNode} or later: install a newer Node` }
+    return {
+      name: 'node',
+      status: 'wrong',
+      text: `${node}; Millrace needs ${neededNode} or later: install a newer Node`,
+    }
   }
   return { name: 'node', status: 'ok', text: `${node} on ${process.platform} ${process.arch}` }
 }
@@ -28,9 +32,17 @@ function checkSqlite(): Finding {
     const version = String(db.prepare('SELECT sqlite_version() AS version').get()?.['version'])
     db.close()
     if (!isOlder(version, minSqliteVersion)) return { name, status: 'ok', text: version }
-    return { name, status: 'wrong', text: `${version}; the log needs ${minSqliteVersion} or later: install a newer Node` }
+    return {
+      name,
+      status: 'wrong',
+      text: `${version}; the log needs ${minSqliteVersion} or later: install a newer Node`,
+    }
   } catch (error) {
-    return { name, status: 'wrong', text: `it does not work: ${messageOf(error)}; install Node anew` }
+    return {
+      name,
+      status: 'wrong',
+      text: `it does not work: ${messageOf(error)}; install Node anew`,
+    }
   }
 }
 

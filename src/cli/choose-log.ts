@@ -14,7 +14,9 @@ export function assertEmbeddedLog(
   const fromEnv = env['MILLRACE_LOG'] === '' ? undefined : env['MILLRACE_LOG']
   if (asked.log !== undefined) assertEmbedded(asked.log, '--log')
   else if (fromEnv !== undefined) assertEmbedded(fromEnv, 'MILLRACE_LOG')
-  else for (const { spec, shown } of files) if (spec.log !== null) assertEmbedded(spec.log, `"log:" of ${shown}`)
+  else
+    for (const { spec, shown } of files)
+      if (spec.log !== null) assertEmbedded(spec.log, `"log:" of ${shown}`)
   if (asked.workers === undefined || asked.workers === 1) return
   throw usage(
     `--workers ${asked.workers} needs Kafka: the embedded log is one file, which one process writes; leave ` +
@@ -25,7 +27,9 @@ export function assertEmbeddedLog(
 function assertEmbedded(log: string, where: string): void {
   if (log === 'embedded') return
   if (/^kafka:\/\/./.test(log)) {
-    throw usage(`${where} is ${log}: the Kafka log is not supported yet; use the embedded log (--log embedded)`)
+    throw usage(
+      `${where} is ${log}: the Kafka log is not supported yet; use the embedded log (--log embedded)`,
+    )
   }
   throw usage(`${where} is "${log}", which is no log; use --log embedded`)
 }

@@ -27,7 +27,7 @@ export interface Screen {
   /** stdout is shown on a terminal too: lines of data would mix with a block that is redrawn. */
   readonly sharesStdout: boolean
   readonly colors: boolean
-  columns(): number
+  size(): { readonly columns: number; readonly rows: number }
 }
 
 export interface Interrupts {

@@ -1,7 +1,13 @@
 import { pino } from 'pino'
 import type { Clock } from '../core/clock.ts'
 import type { LogLevel } from '../core/hook.ts'
-import { decodeJson, encodeJson, isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import {
+  decodeJson,
+  encodeJson,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+} from '../core/json.ts'
 import { printableLine } from './printable.ts'
 
 export type WriteLog = (level: LogLevel, message: string, fields?: JsonObject) => void
@@ -44,10 +50,14 @@ function textOf(line: string): string {
   const entry = decodeJson(line)
   if (!isJsonObject(entry)) return line.trimEnd()
   const { level, time, message, ...fields } = entry
-  const clockTime = String(time).slice(11, 19)
   const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(value)}`)
-  const text = `${clockTime} ${String(level).padEnd(5)} ${String(message)}${rest.length === 0 ? '' : ' '}${rest.join('')}`
-  return printableLine(text)
+  const facts = rest.length === 0 ? '' : ` ${rest.join('')}`
+  const head = `${plainText(time).slice(11, 19)} ${plainText(level).padEnd(5)}`
+  return printableLine(`${head} ${plainText(message)}${facts}`)
+}
+
+function plainText(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
 }
 
 function fieldText(value: JsonValue): string {

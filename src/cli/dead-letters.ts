@@ -14,23 +14,34 @@ export interface DeadLetterFacts {
   readonly message: string
   readonly attempts: string | null
   /** null where the record came from a source. */
-  readonly origin: { readonly topic: string; readonly partition: string; readonly offset: string } | null
+  readonly origin: {
+    readonly topic: string
+    readonly partition: string
+    readonly offset: string
+  } | null
 }
 
 /** Topics named so, and those whose first record says that it is a dead letter. */
 export async function deadLetterTopics(reader: LogReader): Promise<TopicDescription[]> {
   const topics = await reader.topics()
   const isOne = await Promise.all(
-    topics.map(async (topic) => topic.name.endsWith(usualSuffix) || beginsWithDeadLetter(reader, topic)),
+    topics.map(
+      async (topic) => topic.name.endsWith(usualSuffix) || beginsWithDeadLetter(reader, topic),
+    ),
   )
-  return topics.filter((_, index) => isOne[index]).toSorted((left, right) => (left.name < right.name ? -1 : 1))
+  return topics
+    .filter((_, index) => isOne[index])
+    .toSorted((left, right) => (left.name < right.name ? -1 : 1))
 }
 
 /**
  * @param name a dead-letter topic, a stage, or `pipeline.stage`.
  * @throws PipelineError CONFIG_USAGE when it is none of these, or fits several.
  */
-export async function findDeadLetterTopic(reader: LogReader, name: string): Promise<TopicDescription> {
+export async function findDeadLetterTopic(
+  reader: LogReader,
+  name: string,
+): Promise<TopicDescription> {
   const topics = await deadLetterTopics(reader)
   const exact = topics.find((topic) => topic.name === name)
   if (exact !== undefined) return exact
@@ -42,9 +53,12 @@ export async function findDeadLetterTopic(reader: LogReader, name: string): Prom
     const several = fitting.map((topic) => topic.name).join(', ')
     throw usage(`several dead-letter topics belong to "${name}": ${several}; name one of them`)
   }
-  if (names.length === 0) throw usage(`there is no dead-letter topic of "${name}", nor of any other stage`)
+  if (names.length === 0)
+    throw usage(`there is no dead-letter topic of "${name}", nor of any other stage`)
   const stages = names.flatMap((topic) => topic.split('.').slice(-2, -1))
-  throw usage(`"${name}" is no dead-letter topic or stage${didYouMean(name, [...names, ...stages])}; there are ${names.join(', ')}`)
+  throw usage(
+    `"${name}" is no dead-letter topic or stage${didYouMean(name, [...names, ...stages])}; there are ${names.join(', ')}`,
+  )
 }
 
 /** Calls `visit` with each dead letter of a topic, partition by partition. */
@@ -54,7 +68,12 @@ export async function eachDeadLetter(
   visit: (slice: SliceBatch, index: number) => void,
 ): Promise<void> {
   for (const [partition, { start, end }] of topic.ranges.entries()) {
-    for await (const slice of readBatches(reader, { topic: topic.name, partition, from: start, to: end })) {
+    for await (const slice of readBatches(reader, {
+      topic: topic.name,
+      partition,
+      from: start,
+      to: end,
+    })) {
       for (let index = slice.from; index < slice.batch.count; index++) {
         if (!slice.batch.isMarker(index)) visit(slice, index)
       }
@@ -85,7 +104,10 @@ export function factsOf({ headers }: StoredRecord): DeadLetterFacts {
     code: fact('code') ?? '?',
     message: fact('message') ?? '',
     attempts: fact('attempts'),
-    origin: topic === null ? null : { topic, partition: fact('partition') ?? '?', offset: fact('offset') ?? '?' },
+    origin:
+      topic === null
+        ? null
+        : { topic, partition: fact('partition') ?? '?', offset: fact('offset') ?? '?' },
   }
 }
 
@@ -93,7 +115,10 @@ export function originalHeaders({ headers }: StoredRecord): StoredRecord['header
   return headers.filter(([name]) => !name.startsWith(headerPrefix))
 }
 
-async function beginsWithDeadLetter(reader: LogReader, { name, ranges }: TopicDescription): Promise<boolean> {
+async function beginsWithDeadLetter(
+  reader: LogReader,
+  { name, ranges }: TopicDescription,
+): Promise<boolean> {
   const partition = ranges.findIndex(({ start, end }) => end > start)
   if (partition === -1) return false
   const [slice] = await reader.read({ topic: name, partition, offset: ranges[partition]!.start }, 1)

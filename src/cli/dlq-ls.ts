@@ -51,7 +51,13 @@ async function tally(reader: LogReader, topic: TopicDescription): Promise<TopicT
     lastMs = Math.max(lastMs, atMs)
   })
   const byCount = [...codes].toSorted(([, left], [, right]) => right - left)
-  return { topic: topic.name, records, codes: Object.fromEntries(byCount), first: timeText(firstMs), last: timeText(lastMs) }
+  return {
+    topic: topic.name,
+    records,
+    codes: Object.fromEntries(byCount),
+    first: timeText(firstMs),
+    last: timeText(lastMs),
+  }
 }
 
 function table(tallies: readonly TopicTally[]): string[] {
@@ -68,7 +74,9 @@ function table(tallies: readonly TopicTally[]): string[] {
       showCount(records),
       first ?? '',
       last ?? '',
-      Object.entries(codes).map(([code, count]) => printableLine(`${code} ${showCount(count)}`)).join(', '),
+      Object.entries(codes)
+        .map(([code, count]) => printableLine(`${code} ${showCount(count)}`))
+        .join(', '),
     ]),
   )
 }

@@ -1,5 +1,12 @@
 import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
-import { codeOf, eachDeadLetter, factsOf, failedAtMs, findDeadLetterTopic, originalHeaders } from './dead-letters.ts'
+import {
+  codeOf,
+  eachDeadLetter,
+  factsOf,
+  failedAtMs,
+  findDeadLetterTopic,
+  originalHeaders,
+} from './dead-letters.ts'
 import { lookIntoLog } from './open-log.ts'
 import { printableLine } from './printable.ts'
 import { showCount } from './show-amount.ts'
@@ -17,7 +24,11 @@ interface DeadLetter {
   readonly failedAtMs: number
 }
 
-export async function dlqShow(name: string, options: DlqShowOptions, environment: CliEnvironment): Promise<ExitCode> {
+export async function dlqShow(
+  name: string,
+  options: DlqShowOptions,
+  environment: CliEnvironment,
+): Promise<ExitCode> {
   const { limit, code } = options
   let count = 0
   const letters = await lookIntoLog(options.dataDir, environment, async ({ reader }) => {
@@ -32,9 +43,20 @@ export async function dlqShow(name: string, options: DlqShowOptions, environment
     })
     return newestOf(newest, limit)
   })
-  for (const letter of letters) environment.stdout.write(options.json === true ? jsonOf(letter) : textOf(letter))
-  if (count === 0) say(environment, code === undefined ? 'There are no dead letters.' : `There are no dead letters with the code ${code}.`)
-  else if (count > letters.length) say(environment, `These are the newest ${showCount(letters.length)} of ${showCount(count)}; see more with --limit.`)
+  for (const letter of letters)
+    environment.stdout.write(options.json === true ? jsonOf(letter) : textOf(letter))
+  if (count === 0)
+    say(
+      environment,
+      code === undefined
+        ? 'There are no dead letters.'
+        : `There are no dead letters with the code ${code}.`,
+    )
+  else if (count > letters.length)
+    say(
+      environment,
+      `These are the newest ${showCount(letters.length)} of ${showCount(count)}; see more with --limit.`,
+    )
   return exitCodes.ok
 }
 
@@ -43,17 +65,27 @@ function newestOf(letters: readonly DeadLetter[], limit: number): DeadLetter[] {
 }
 
 function jsonOf({ record, failedAtMs: atMs }: DeadLetter): string {
-  return `${JSON.stringify({ failed_at: timeText(atMs), ...factsOf(record), record: recordJson(record) })}\n`
+  const facts = JSON.stringify({ failed_at: timeText(atMs), ...factsOf(record) })
+  return `${facts.slice(0, -1)},"record":${recordJson(record)}}\n`
 }
 
 function textOf({ record, failedAtMs: atMs }: DeadLetter): string {
   const { stage, step, code, message, attempts, origin } = factsOf(record)
-  const headers = originalHeaders(record).map(([name, value]) => `${printableLine(name)}=${bytesText(value)}`)
-  const where = [`stage ${stage}`, ...(step === null ? [] : [`step ${step}`]), ...(attempts === null || attempts === '1' ? [] : [`${attempts} attempts`])]
+  const headers = originalHeaders(record).map(
+    ([name, value]) => `${printableLine(name)}=${bytesText(value)}`,
+  )
+  const where = [
+    `stage ${stage}`,
+    ...(step === null ? [] : [`step ${step}`]),
+    ...(attempts === null || attempts === '1' ? [] : [`${attempts} attempts`]),
+  ]
   const lines: readonly (readonly [string, string])[] = [
     ['why', `${code} in ${where.join(', ')}`],
     ['message', message],
-    ['from', origin === null ? 'the source' : `${origin.topic} ${origin.partition}/${origin.offset}`],
+    [
+      'from',
+      origin === null ? 'the source' : `${origin.topic} ${origin.partition}/${origin.offset}`,
+    ],
     ['key', bytesText(record.key)],
     ['value', bytesText(record.value)],
     ['headers', headers.join(', ')],

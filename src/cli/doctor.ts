@@ -13,12 +13,16 @@ export async function doctor(
   { dataDir, json = false }: { dataDir: string; json?: boolean },
   environment: CliEnvironment,
 ): Promise<ExitCode> {
-  const findings = environment.mask.json([...checkMachine(), ...(await checkDataDirectory(dataDir, environment))])
+  const findings = environment.mask.json([
+    ...checkMachine(),
+    ...(await checkDataDirectory(dataDir, environment)),
+  ])
   const isWrong = findings.some(({ status }) => status === 'wrong')
   const { stdout } = environment
   if (json) stdout.write(`${JSON.stringify({ ok: !isWrong, findings }, null, 2)}\n`)
   else {
-    for (const { name, status, text } of findings) stdout.write(`${status.padEnd(7)}  ${name.padEnd(14)}  ${text}\n`)
+    for (const { name, status, text } of findings)
+      stdout.write(`${status.padEnd(7)}  ${name.padEnd(14)}  ${text}\n`)
   }
   return isWrong ? exitCodes.failed : exitCodes.ok
 }

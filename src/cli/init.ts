@@ -22,11 +22,15 @@ export async function init(
     )
   }
   writing(dir, () => mkdirSync(folder, { recursive: true }))
-  for (const [name, text] of Object.entries(files)) writing(join(dir, name), () => writeFileSync(join(folder, name), text))
+  for (const [name, text] of Object.entries(files))
+    writing(join(dir, name), () => writeFileSync(join(folder, name), text))
   writing(join(dir, gitignore), () => extendIgnored(join(folder, gitignore)))
   const shown = relative(environment.cwd, folder)
   const go = shown === '' ? '' : `cd ${shown.includes(' ') ? `'${shown}'` : shown} && `
-  say(environment, `Wrote ${[...Object.keys(files), gitignore].join(', ')}${shown === '' ? '' : ` in ${shown}`}.`)
+  say(
+    environment,
+    `Wrote ${[...Object.keys(files), gitignore].join(', ')}${shown === '' ? '' : ` in ${shown}`}.`,
+  )
   say(environment, `Run it:    ${go}millrace run ${pipelineFileName}`)
   say(environment, `Test it:   ${go}millrace test ${pipelineFileName}`)
   return exitCodes.ok
@@ -46,6 +50,10 @@ function writing(path: string, write: () => void): void {
   try {
     write()
   } catch (error) {
-    throw new PipelineError('CONFIG_FILE', `writing ${path}: ${messageOf(error)}; choose another folder, or change its permissions`, { cause: error })
+    throw new PipelineError(
+      'CONFIG_FILE',
+      `writing ${path}: ${messageOf(error)}; choose another folder, or change its permissions`,
+      { cause: error },
+    )
   }
 }

@@ -10,7 +10,11 @@ import { operators } from '../operators/registry.generated.ts'
 import { ConfigErrors, formatPath, type Diagnostic } from '../spec/diagnostic.ts'
 import { loadPipeline, type LoadedPipeline } from '../spec/load-pipeline.ts'
 import type { PipelineSpec, TopicSettings } from '../spec/pipeline-spec.ts'
-import { compileTopology, type CompileProblem } from '../topology/compile.ts'
+import {
+  compileTopology,
+  type CompileEnvironment,
+  type CompileProblem,
+} from '../topology/compile.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import { listPipelineFiles, readPipelineFile, type PipelineFilePath } from './pipeline-files.ts'
@@ -45,7 +49,9 @@ export function loadTopologies(
   stored: KnownTopics = new Map(),
 ): LoadResult {
   const diagnostics: Diagnostic[] = []
-  const found = paths.flatMap((path) => collecting(diagnostics, path, () => listPipelineFiles(path, environment.cwd)) ?? [])
+  const found = paths.flatMap(
+    (path) => collecting(diagnostics, path, () => listPipelineFiles(path, environment.cwd)) ?? [],
+  )
   const unique = [...new Map(found.map((file) => [file.absolute, file])).values()]
   const loaded = unique.flatMap((file) => {
     const result = collecting(diagnostics, file.shown, () => load(file, environment))
@@ -82,7 +88,11 @@ function load(file: PipelineFilePath, environment: CliEnvironment): Loaded {
 }
 
 /** Runs `read` and collects what it finds wrong; null where that is all there is. */
-function collecting<Result>(diagnostics: Diagnostic[], file: string, read: () => Result): Result | null {
+function collecting<Result>(
+  diagnostics: Diagnostic[],
+  file: string,
+  read: () => Result,
+): Result | null {
   try {
     return read()
   } catch (thrown) {
@@ -97,15 +107,25 @@ function ofFile(file: string, { code, message }: PipelineError): Diagnostic {
   return { severity: 'error', code, message, file, line: 0, column: 0, path: '' }
 }
 
-function compile(file: Loaded, known: KnownTopics): { file: PipelineFile; diagnostics: Diagnostic[] } {
+function compile(
+  file: Loaded,
+  known: KnownTopics,
+): { file: PipelineFile; diagnostics: Diagnostic[] } {
   const { shown, absolute, source } = file
   const spec = withKnownTopics(file.spec, known)
-  const { topology, problems } = compileTopology(spec, {
-    folder: dirname(absolute),
-    readText: (path) => readText(path, dirname(absolute)),
-  })
+  const { topology, problems } = compileTopology(spec, compileEnvironment(absolute))
   const diagnostics = problems.map((problem) => diagnosticOf(problem, file))
   return { file: { shown, absolute, source, spec, topology }, diagnostics }
+}
+
+/** The pipeline as its tests want it: every topic with so many partitions. */
+export function compileForTest({ spec, absolute }: PipelineFile, partitions: number): Topology {
+  return compileTopology(spec, { ...compileEnvironment(absolute), partitions }).topology
+}
+
+function compileEnvironment(file: string): CompileEnvironment {
+  const folder = dirname(file)
+  return { folder, readText: (path) => readText(path, folder) }
 }
 
 /** A topic is declared by one pipeline, and has its settings for all that use it. */
@@ -124,15 +144,30 @@ function readText(path: string, folder: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new PipelineError('CONFIG_FILE', `reading ${relative(folder, path)}: ${messageOf(error)}`, { cause: error })
+    throw new PipelineError(
+      'CONFIG_FILE',
+      `reading ${relative(folder, path)}: ${messageOf(error)}`,
+      { cause: error },
+    )
   }
 }
 
 /** @throws what is no mistake of the user's. */
-function diagnosticOf({ severity, path, thrown }: CompileProblem, { shown, source }: Loaded): Diagnostic {
+function diagnosticOf(
+  { severity, path, thrown }: CompileProblem,
+  { shown, source }: Loaded,
+): Diagnostic {
   if (!(thrown instanceof PipelineError) || thrown.kind === 'bug') throw thrown
-  const place = thrown instanceof ExpressionError ? source.locateIn(path, thrown.offset) : source.locate(path)
-  return { severity, code: thrown.code, message: thrown.message, file: shown, ...place, path: formatPath(path) }
+  const place =
+    thrown instanceof ExpressionError ? source.locateIn(path, thrown.offset) : source.locate(path)
+  return {
+    severity,
+    code: thrown.code,
+    message: thrown.message,
+    file: shown,
+    ...place,
+    path: formatPath(path),
+  }
 }
 
 /** What no pipeline may have in common with another. */
@@ -141,25 +176,42 @@ function clashes(loaded: readonly Loaded[]): Diagnostic[] {
   const topics = new Map<string, string>()
   return loaded.flatMap(({ shown, spec, source }) => {
     const found: Diagnostic[] = []
-    const claim = (owners: Map<string, string>, name: string, about: { what: string; path: readonly string[] }) => {
+    const claim = (
+      owners: Map<string, string>,
+      name: string,
+      about: { what: string; path: readonly string[] },
+    ) => {
       const owner = owners.get(name)
       owners.set(name, owner ?? shown)
       if (owner === undefined) return
       const message = `${about.what} "${name}" is declared by ${owner} already`
       const path = formatPath(about.path)
-      found.push({ severity: 'error', code: 'CONFIG_TOPOLOGY', message, file: shown, ...source.locate(about.path), path })
+      found.push({
+        severity: 'error',
+        code: 'CONFIG_TOPOLOGY',
+        message,
+        file: shown,
+        ...source.locate(about.path),
+        path,
+      })
     }
     const prefix = spec.namespace === '' ? '' : `${spec.namespace}.`
     claim(pipelines, `${prefix}${spec.pipeline}`, { what: 'the pipeline', path: ['pipeline'] })
-    for (const topic of spec.topics.keys()) claim(topics, topic, { what: 'the topic', path: ['topics', topic] })
+    for (const topic of spec.topics.keys())
+      claim(topics, topic, { what: 'the topic', path: ['topics', topic] })
     return found
   })
 }
 
-function inOrder(diagnostics: readonly Diagnostic[], files: readonly PipelineFilePath[]): Diagnostic[] {
+function inOrder(
+  diagnostics: readonly Diagnostic[],
+  files: readonly PipelineFilePath[],
+): Diagnostic[] {
   const rank = new Map(files.map(({ shown }, index) => [shown, index]))
   return diagnostics.toSorted(
     (left, right) =>
-      (rank.get(left.file) ?? -1) - (rank.get(right.file) ?? -1) || left.line - right.line || left.column - right.column,
+      (rank.get(left.file) ?? -1) - (rank.get(right.file) ?? -1) ||
+      left.line - right.line ||
+      left.column - right.column,
   )
 }

@@ -23,7 +23,9 @@ export function listPipelineFiles(path: string, cwd: string): PipelineFilePath[]
   if (!isFolder(absolute, path)) return [{ shown: shownPath(absolute, cwd), absolute }]
   const names = reading(path, () => readdirSync(absolute)).filter((name) => yamlName.test(name))
   if (names.length === 0) {
-    throw unreadable(`${path}: the folder has no *.yaml file; name a pipeline file, or another folder`)
+    throw unreadable(
+      `${path}: the folder has no *.yaml file; name a pipeline file, or another folder`,
+    )
   }
   return names.toSorted().map((name) => {
     const file = join(absolute, name)
@@ -36,11 +38,15 @@ export function readPipelineFile({ shown, absolute }: PipelineFilePath): string 
   const bytes = reading(shown, () => {
     const stat = statSync(absolute)
     if (!stat.isFile()) throw new Error('it is no file')
-    if (stat.size > maxFileBytes) throw new Error(`it has ${stat.size} bytes; a pipeline file has at most ${maxFileBytes}`)
+    if (stat.size > maxFileBytes)
+      throw new Error(`it has ${stat.size} bytes; a pipeline file has at most ${maxFileBytes}`)
     return readFileSync(absolute)
   })
   if (bytes.includes(0)) {
-    throw new PipelineError('CONFIG_YAML', `${shown}: it is a binary file, not YAML; name a pipeline file`)
+    throw new PipelineError(
+      'CONFIG_YAML',
+      `${shown}: it is a binary file, not YAML; name a pipeline file`,
+    )
   }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)

@@ -2,7 +2,10 @@ import { formatDiagnostic, type Diagnostic } from '../spec/diagnostic.ts'
 import { say, type CliEnvironment } from './cli-environment.ts'
 import { printable } from './printable.ts'
 
-export function printDiagnostics(environment: CliEnvironment, diagnostics: readonly Diagnostic[]): void {
+export function printDiagnostics(
+  environment: CliEnvironment,
+  diagnostics: readonly Diagnostic[],
+): void {
   for (const diagnostic of diagnostics) say(environment, printable(textOf(diagnostic)))
 }
 
@@ -16,7 +19,9 @@ function textOf(diagnostic: Diagnostic): string {
 export function countDiagnostics(diagnostics: readonly Diagnostic[]): string {
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length
   const warnings = diagnostics.length - errors
-  return [counted(errors, 'error'), counted(warnings, 'warning')].filter((text) => text !== '').join(', ')
+  return [counted(errors, 'error'), counted(warnings, 'warning')]
+    .filter((text) => text !== '')
+    .join(', ')
 }
 
 function counted(count: number, noun: string): string {

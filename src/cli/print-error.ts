@@ -6,7 +6,10 @@ import { printable } from './printable.ts'
 export function printError(environment: CliEnvironment, thrown: unknown): ExitCode {
   if (!(thrown instanceof PipelineError) || thrown.kind === 'bug') {
     say(environment, `millrace: a bug in Millrace: ${printable(traceOf(thrown))}`)
-    say(environment, 'Please report it with the lines above, the pipeline file and `millrace --version`.')
+    say(
+      environment,
+      'Please report it with the lines above, the pipeline file and `millrace --version`.',
+    )
     return exitCodes.failed
   }
   say(environment, `millrace: ${printable(thrown.message)} (${thrown.code})`)

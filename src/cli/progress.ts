@@ -73,9 +73,10 @@ export class Progress {
 
   #rate({ pipeline }: PipelineReport, { stage }: StageReport): number {
     const samples = this.#samples.get(`${pipeline}/${stage}`) ?? []
-    const first = samples[0]
     const last = samples.at(-1)
-    if (first === undefined || last === undefined || last.durationMs <= first.durationMs) return 0
+    // Of the first look the rate is that since the start.
+    const first = samples.length > 1 ? samples[0]! : { durationMs: 0, n: 0 }
+    if (last === undefined || last.durationMs <= first.durationMs) return 0
     return (1_000 * (last.n - first.n)) / (last.durationMs - first.durationMs)
   }
 }

@@ -21,11 +21,15 @@ export function readSecret(name: string, environment: CliEnvironment): string | 
 function readFromFolder(name: string, { env, cwd }: CliEnvironment): string | undefined {
   const path = join(resolve(cwd, env['MILLRACE_SECRETS_DIR'] ?? defaultFolder), name)
   try {
-    if (statSync(path).size > maxSecretBytes) throw new Error(`it is larger than ${maxSecretBytes} bytes`)
+    if (statSync(path).size > maxSecretBytes)
+      throw new Error(`it is larger than ${maxSecretBytes} bytes`)
     return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new PipelineError('CONFIG_VARIABLE', `reading the secret ${name} from ${path}: ${messageOf(error)}`)
+    throw new PipelineError(
+      'CONFIG_VARIABLE',
+      `reading the secret ${name} from ${path}: ${messageOf(error)}`,
+    )
   }
 }

@@ -10,7 +10,10 @@ import type { Topology } from '../topology/topology.ts'
  * @throws PipelineError CONFIG_USAGE when another pipeline reads or writes one of the topics; nothing
  * was changed then. CONFIG_FILE when a file cannot be removed.
  */
-export async function resetPipelines(topologies: readonly Topology[], { admin }: Log): Promise<void> {
+export async function resetPipelines(
+  topologies: readonly Topology[],
+  { admin }: Log,
+): Promise<void> {
   const own = await Promise.all(
     topologies.map(async (topology) => {
       const name = nameOf(topology)
@@ -19,14 +22,20 @@ export async function resetPipelines(topologies: readonly Topology[], { admin }:
       return { name, topology, manifests }
     }),
   )
-  const topics = [...new Set(own.flatMap(({ manifests }) => manifests.flatMap(({ writes }) => writes)))]
+  const topics = [
+    ...new Set(own.flatMap(({ manifests }) => manifests.flatMap(({ writes }) => writes))),
+  ]
   await assertNobodyElse(topics, new Set(own.map(({ name }) => name)), { admin })
   // Files go first: a crash in between leaves recorded lengths without their files, which is noticed.
   for (const topology of topologies) for (const file of filesOf(topology)) removeFile(file)
-  const groups = own.flatMap(({ name, manifests }) => manifests.flatMap((manifest) => groupsOf(name, manifest)))
+  const groups = own.flatMap(({ name, manifests }) =>
+    manifests.flatMap((manifest) => groupsOf(name, manifest)),
+  )
   await admin.reset({ topics, groups: [...new Set(groups)] })
   await Promise.all(
-    own.map(({ name, topology }) => admin.storeManifest(name, JSON.stringify(manifestOf(topology)))),
+    own.map(({ name, topology }) =>
+      admin.storeManifest(name, JSON.stringify(manifestOf(topology))),
+    ),
   )
 }
 
@@ -60,7 +69,9 @@ async function assertNobodyElse(
 }
 
 function filesOf({ nodes }: Topology): string[] {
-  return nodes.flatMap(({ output }) => (output?.kind === 'sink' ? output.definition.files(output.config) : []))
+  return nodes.flatMap(({ output }) =>
+    output?.kind === 'sink' ? output.definition.files(output.config) : [],
+  )
 }
 
 /** Only files: a sink may as well write to a device or a pipe. A link stays, what it leads to is emptied. */
@@ -68,7 +79,10 @@ function removeFile(file: string): void {
   try {
     const stat = lstatSync(file, { throwIfNoEntry: false })
     if (stat?.isFile() === true) rmSync(file)
-    else if (stat?.isSymbolicLink() === true && statSync(file, { throwIfNoEntry: false })?.isFile() === true) {
+    else if (
+      stat?.isSymbolicLink() === true &&
+      statSync(file, { throwIfNoEntry: false })?.isFile() === true
+    ) {
       truncateSync(file)
     }
   } catch (error) {

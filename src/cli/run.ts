@@ -1,15 +1,13 @@
 import { PipelineError } from '../core/errors.ts'
 import type { LogLevel } from '../core/hook.ts'
-import type { Log, LogReader } from '../core/log.ts'
+import type { Log } from '../core/log.ts'
 import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
-import type { TopicSettings } from '../spec/pipeline-spec.ts'
-import { topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
-import type { Topology } from '../topology/topology.ts'
 import { assertEmbeddedLog } from './choose-log.ts'
 import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { createLogger, type WriteLog } from './create-logger.ts'
+import { fitStoredTopics } from './fit-stored-topics.ts'
 import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
 import { openLogForWriting } from './open-log.ts'
 import { printDiagnostics } from './print-diagnostics.ts'
@@ -53,84 +51,79 @@ export async function run(
   const sinksToStdout = stagesWithStdout(files)
   if (options.json === true) refuseMixedOutput(sinksToStdout)
   const { screen } = environment
-  const block = screen.isTerminal && options.quiet !== true && !(screen.sharesStdout && sinksToStdout.length > 0)
+  const block =
+    screen.isTerminal &&
+    options.quiet !== true &&
+    !(screen.sharesStdout && sinksToStdout.length > 0)
   const area = new StatusArea(environment, { block })
   const level = options.quiet === true && options.logLevel !== 'error' ? 'warn' : options.logLevel
   const write = (line: string) => area.line(line)
   const log = createLogger({ level, format: options.logFormat, clock: environment.clock, write })
-  return runInLog(paths, files, { options, environment, area, log })
+  return runInLog(files, { options, environment, area, log })
 }
 
-async function runInLog(paths: readonly string[], files: readonly PipelineFile[], setting: Setting): Promise<ExitCode> {
+async function runInLog(files: readonly PipelineFile[], setting: Setting): Promise<ExitCode> {
   const { options, environment } = setting
   const stopping = environment.interrupts.listen()
-  const log = await openLogForWriting(options.dataDir, environment, (message) => setting.log('warn', message))
+  const log = await openLogForWriting(options.dataDir, environment, (message) =>
+    setting.log('warn', message),
+  )
+  let closing: Promise<void> | null = null
+  const close = () => (closing ??= log.close())
   try {
     const topologies = files.map(({ topology }) => topology)
     if (options.fresh === true) await resetPipelines(topologies, log)
-    const fitted = await withStoredTopics(topologies, { log, reload: (stored) => reload(paths, setting, stored) })
+    const fitted = await fitStoredTopics(files, log.reader, environment)
     const stop = new AbortController()
-    const signal = AbortSignal.any([stopping, environment.interrupts.stdoutClosed, stop.signal])
+    const signal = AbortSignal.any([stopping, stop.signal, ...endOfStdout(files, environment)])
     const started = await startRun(fitted, runEnvironment(log, setting), signal)
     const { area } = setting
     const ending = await superviseRun(started, {
-      environment, area, log: setting.log, stopping, stop: () => stop.abort(),
-      quiet: options.quiet === true, close: () => log.close(),
+      environment,
+      area,
+      log: setting.log,
+      stopping,
+      stop: () => stop.abort(),
+      quiet: options.quiet === true,
+      close,
       tell: (error) => tellFailure(error, setting),
     })
     await report(started, ending, setting)
     return exitCodeOf(started, ending)
   } catch (thrown) {
-    await log.close()
+    await close()
     throw thrown
   }
 }
 
-function runEnvironment(log: Log, { environment, options, log: writeLog }: Setting): RunEnvironment {
+function runEnvironment(
+  log: Log,
+  { environment, options, log: writeLog }: Setting,
+): RunEnvironment {
   const { clock, random, stdout, telemetry } = environment
   const mask = environment.mask.text
   const notice = (message: string) => writeLog('warn', message)
   const endpoints = {
-    clock, random, stdout, notice,
+    clock,
+    random,
+    stdout,
+    notice,
     // Opened by the source that reads it only.
     get stdin() {
       return environment.stdin
     },
   }
-  return { log, clock, random, endpoints, telemetry, mask, listeners: { log: writeLog }, notice, follow: options.follow === true }
-}
-
-/**
- * Topics that other pipelines made, in other runs, keep their settings for those that only read them.
- */
-async function withStoredTopics(
-  topologies: readonly Topology[],
-  { log, reload: load }: { log: Log; reload: (stored: ReadonlyMap<string, TopicSettings>) => readonly Topology[] },
-): Promise<readonly Topology[]> {
-  const nodes = topologies.flatMap((topology) => topology.nodes)
-  const written = new Set(nodes.flatMap(topicsWrittenBy))
-  const foreign = new Set(nodes.flatMap(topicsReadBy).filter((topic) => !written.has(topic)))
-  if (foreign.size === 0) return topologies
-  const stored = await storedSettings(log.reader, foreign)
-  return stored.size === 0 ? topologies : load(stored)
-}
-
-async function storedSettings(reader: LogReader, names: ReadonlySet<string>): Promise<ReadonlyMap<string, TopicSettings>> {
-  const topics = (await reader.topics()).filter(({ name }) => names.has(name))
-  return new Map(
-    topics.flatMap(({ name, partitions, retentionMs }) =>
-      retentionMs === null ? [] : [[name, { partitions, retentionMs }] as const],
-    ),
-  )
-}
-
-function reload(paths: readonly string[], { environment }: Setting, stored: ReadonlyMap<string, TopicSettings>): readonly Topology[] {
-  const { files, diagnostics } = loadTopologies(paths, environment, stored)
-  const problem = diagnostics.find(isError)
-  if (problem !== undefined) {
-    throw new PipelineError(problem.code, `${problem.file} changed while the run was starting: ${problem.message}`)
+  return {
+    log,
+    clock,
+    random,
+    endpoints,
+    telemetry,
+    mask,
+    listeners: { log: writeLog },
+    notice,
+    follow: options.follow === true,
   }
-  return files.map(({ topology }) => topology)
 }
 
 function stagesWithStdout(files: readonly PipelineFile[]): string[] {
@@ -139,6 +132,18 @@ function stagesWithStdout(files: readonly PipelineFile[]): string[] {
       .filter(({ output }) => output?.kind === 'sink' && output.definition.type === 'stdout')
       .map(({ stage }) => stage),
   )
+}
+
+/** Once nobody reads stdout a run is of no use that writes nowhere else. */
+function endOfStdout(
+  files: readonly PipelineFile[],
+  { interrupts }: CliEnvironment,
+): AbortSignal[] {
+  const nodes = files.flatMap(({ topology }) => topology.nodes)
+  const sinks = nodes.filter(({ output }) => output?.kind === 'sink')
+  return sinks.length > 0 && sinks.length === stagesWithStdout(files).length
+    ? [interrupts.stdoutClosed]
+    : []
 }
 
 function refuseMixedOutput([stage]: readonly string[]): void {
@@ -150,7 +155,11 @@ function refuseMixedOutput([stage]: readonly string[]): void {
   )
 }
 
-async function report(started: Run, ending: Ending, { options, environment, area, log }: Setting): Promise<void> {
+async function report(
+  started: Run,
+  ending: Ending,
+  { options, environment, area, log }: Setting,
+): Promise<void> {
   if (ending.isForced) return
   const result = await started.report()
   if (options.json === true) {

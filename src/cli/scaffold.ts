@@ -94,7 +94,9 @@ const orders: readonly (readonly [id: string, country: string, amount: unknown, 
   ['o-1010', 'fr', 22, '2026-01-01T09:48:05Z'],
 ]
 
-const data = orders.map(([order_id, country, amount, ts]) => `${JSON.stringify({ order_id, country, amount, ts })}\n`)
+const data = orders.map(
+  ([order_id, country, amount, ts]) => `${JSON.stringify({ order_id, country, amount, ts })}\n`,
+)
 
 export const scaffoldFiles: Readonly<Record<string, string>> = {
   [pipelineFileName]: pipeline,

@@ -20,12 +20,14 @@ export class StatusArea {
     stderr.write(`${this.#erasing()}${mask.text(text)}\n${this.#blockText()}`)
   }
 
-  /** Replaces the block. Lines are cut to the width of the terminal: a wrapped one could not be erased. */
+  /** Replaces the block, cut to the size of the terminal: what has wrapped or scrolled cannot be erased. */
   show(lines: readonly string[]): void {
     if (!this.hasBlock) return
     const { stderr, mask, screen } = this.#environment
     const erasing = this.#erasing()
-    this.#block = lines.map((line) => printableLine(mask.text(line)).slice(0, screen.columns() - 1))
+    const { columns, rows } = screen.size()
+    const shown = lines.slice(0, Math.max(1, rows - 1))
+    this.#block = shown.map((line) => printableLine(mask.text(line)).slice(0, columns - 1))
     stderr.write(erasing + this.#blockText())
   }
 

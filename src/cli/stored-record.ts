@@ -73,8 +73,34 @@ export function bytesText(bytes: Uint8Array | null): string {
   return `(${bytes.length} bytes, no text: ${start}${bytes.length > shownBytes ? '...' : ''})`
 }
 
-/** The record as JSON, every byte of it: what is no UTF-8 text stands under `..._base64`. */
-export function recordJson(record: StoredRecord): Record<string, unknown> {
+/**
+ * The record as one line of JSON, every byte of it. A value that is JSON stands there as it is; other
+ * text stands under `value_text`, and what is no UTF-8 under `..._base64`.
+ */
+export function recordJson(record: StoredRecord): string {
+  const { value } = record
+  const text = value !== null && isUtf8(value) ? Buffer.from(value).toString('utf8') : null
+  const facts = JSON.stringify(factsOf(record)).slice(0, -1)
+  if (text === null) {
+    const rest =
+      value === null ? { value: null, tombstone: !record.isMarker } : exactBytes('value', value)
+    return `${facts},${JSON.stringify(rest).slice(1)}`
+  }
+  return `${facts},${isJsonLine(text) ? `"value":${text}` : `"value_text":${JSON.stringify(text)}`}}`
+}
+
+/** JSON that goes on one line as it is. */
+function isJsonLine(text: string): boolean {
+  if (/[\r\n]/.test(text)) return false
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function factsOf(record: StoredRecord): Record<string, unknown> {
   return {
     topic: record.topic,
     partition: record.partition,
@@ -83,7 +109,6 @@ export function recordJson(record: StoredRecord): Record<string, unknown> {
     event_time: timeText(record.eventTimeMs),
     ...(record.isMarker ? { marker: true } : {}),
     ...exactBytes('key', record.key),
-    ...exactBytes('value', record.value),
     headers: record.headers.map(([name, value]) => ({ name, ...exactBytes('value', value) })),
   }
 }
@@ -91,7 +116,9 @@ export function recordJson(record: StoredRecord): Record<string, unknown> {
 function exactBytes(name: string, bytes: Uint8Array | null): Record<string, string | null> {
   if (bytes === null) return { [name]: null }
   const buffer = Buffer.from(bytes)
-  return isUtf8(bytes) ? { [name]: buffer.toString('utf8') } : { [`${name}_base64`]: buffer.toString('base64') }
+  return isUtf8(bytes)
+    ? { [name]: buffer.toString('utf8') }
+    : { [`${name}_base64`]: buffer.toString('base64') }
 }
 
 const maxDateMs = 8.64e15
@@ -101,6 +128,9 @@ export function timeText(epochMs: number): string | null {
   return Math.abs(epochMs) <= maxDateMs ? new Date(epochMs).toISOString() : null
 }
 
-export async function findTopic(reader: LogReader, name: string): Promise<TopicDescription | undefined> {
+export async function findTopic(
+  reader: LogReader,
+  name: string,
+): Promise<TopicDescription | undefined> {
   return (await reader.topics()).find((topic) => topic.name === name)
 }

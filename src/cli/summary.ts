@@ -22,14 +22,19 @@ const columns: readonly Column[] = [
   { title: 'D=s*n', align: 'right' },
   { title: 'rate', align: 'right' },
 ]
-const legend = 't: processing time of a record, s: its waiting time; n records make T = n*t and D = s*n.'
+const legend =
+  't: processing time of a record, s: its waiting time; n records make T = n*t and D = s*n.'
 
 /** What each pipeline did, as text of at most 100 columns. */
 export function summaryLines(report: RunReport, options: SummaryOptions): string[] {
   return report.pipelines.flatMap((pipeline) => ['', ...pipelineLines(pipeline, report, options)])
 }
 
-function pipelineLines(pipeline: PipelineReport, report: RunReport, options: SummaryOptions): string[] {
+function pipelineLines(
+  pipeline: PipelineReport,
+  report: RunReport,
+  options: SummaryOptions,
+): string[] {
   const style = styleOf(options.colors)
   const title = `pipeline ${style.bold(pipeline.pipeline)}: ${outcomeText(pipeline, style)} after ${showDuration(report.durationMs)}`
   if (pipeline.stages.every(({ n, made }) => n === 0 && made === 0)) {
@@ -49,12 +54,17 @@ function pipelineLines(pipeline: PipelineReport, report: RunReport, options: Sum
 }
 
 function outcomeText({ outcome }: PipelineReport, style: Style): string {
-  return outcome === 'failed' ? style.red(outcome) : outcome === 'completed' ? style.green(outcome) : outcome
+  return outcome === 'failed'
+    ? style.red(outcome)
+    : outcome === 'completed'
+      ? style.green(outcome)
+      : outcome
 }
 
 function cellsOf(stage: StageReport): string[] {
   const { n, t, s, T, D } = stage
-  const name = stage.stage.length > maxNameLength ? `${stage.stage.slice(0, maxNameLength - 1)}…` : stage.stage
+  const name =
+    stage.stage.length > maxNameLength ? `${stage.stage.slice(0, maxNameLength - 1)}…` : stage.stage
   if (n === 0) return [name, stage.role, '0']
   return [
     name,
@@ -67,25 +77,35 @@ function cellsOf(stage: StageReport): string[] {
 
 /** What became of the records, with the reasons. */
 function detailsOf(stage: StageReport, style: Style): string[] {
-  const counts = dispositions.filter((name) => stage.dispositions[name] > 0).map((name) => {
-    const text = `${showCount(stage.dispositions[name])} ${name}`
-    return name === 'dead_lettered' ? style.red(text) : text
-  })
+  const counts = dispositions
+    .filter((name) => stage.dispositions[name] > 0)
+    .map((name) => {
+      const text = `${showCount(stage.dispositions[name])} ${name}`
+      return name === 'dead_lettered' ? style.red(text) : text
+    })
   const made = [
     ...(stage.made > 0 ? [`${showCount(stage.made)} results made`] : []),
-    ...(stage.madeDeadLettered > 0 ? [style.red(`${showCount(stage.madeDeadLettered)} results dead_lettered`)] : []),
+    ...(stage.madeDeadLettered > 0
+      ? [style.red(`${showCount(stage.madeDeadLettered)} results dead_lettered`)]
+      : []),
   ]
   const reasons = Object.entries(stage.reasons)
     .filter(([, count]) => count > 0)
     .toSorted(([, left], [, right]) => right - left)
     .map(([reason, count]) => `${reason} ${showCount(count)}`)
-  const lines = [[...counts, ...made].join(', '), reasons.length === 0 ? '' : `by reason: ${reasons.join(', ')}`]
-  if (stage.clockSkewSuspected) lines.push('clock_skew_suspected: some records were written by a clock that is ahead')
+  const lines = [
+    [...counts, ...made].join(', '),
+    reasons.length === 0 ? '' : `by reason: ${reasons.join(', ')}`,
+  ]
+  if (stage.clockSkewSuspected)
+    lines.push('clock_skew_suspected: some records were written by a clock that is ahead')
   return lines.filter((line) => line !== '').map((line) => `  ${line}`)
 }
 
 function hintsOf({ stages }: PipelineReport, { dataDirHint }: SummaryOptions): string[] {
-  const failing = stages.filter((stage) => stage.dispositions.dead_lettered + stage.madeDeadLettered > 0)
+  const failing = stages.filter(
+    (stage) => stage.dispositions.dead_lettered + stage.madeDeadLettered > 0,
+  )
   const [only] = failing
   if (only === undefined) return []
   const command = failing.length === 1 ? `millrace dlq show ${only.stage}` : 'millrace dlq ls'
@@ -100,6 +120,7 @@ interface Style {
 }
 
 function styleOf(colors: boolean): Style {
-  const painted = (on: number, off: number) => (text: string) => (colors ? `\u001b[${on}m${text}\u001b[${off}m` : text)
+  const painted = (on: number, off: number) => (text: string) =>
+    colors ? `\u001b[${on}m${text}\u001b[${off}m` : text
   return { bold: painted(1, 22), dim: painted(2, 22), red: painted(31, 39), green: painted(32, 39) }
 }

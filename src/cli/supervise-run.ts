@@ -41,7 +41,11 @@ export async function superviseRun(run: Run, options: SuperviseOptions): Promise
   const watching = watcher.watch(ended.signal)
   const finished = run.done.then(options.close).then(() => 'finished' as const)
   const deadline = untilAborted(stopping)
-    .then(() => ended.signal.aborted || options.log('info', 'stopping: finishing what was begun; once more stops at once'))
+    .then(
+      () =>
+        ended.signal.aborted ||
+        options.log('info', 'stopping: finishing what was begun; once more stops at once'),
+    )
     .then(() => clock.sleep(shutdownTimeoutMs, ended.signal))
     .then(() => 'late' as const)
   const first = await Promise.race([finished, deadline])
@@ -101,7 +105,8 @@ class RunWatcher {
     const { environment, tell } = this.#options
     for (const { error } of this.#run.runs) {
       if (error === null || this.failures.includes(error)) continue
-      const isBrokenPipe = error.code === 'FILE_FAILED' && environment.interrupts.stdoutClosed.aborted
+      const isBrokenPipe =
+        error.code === 'FILE_FAILED' && environment.interrupts.stdoutClosed.aborted
       if (isBrokenPipe) continue
       this.failures.push(error)
       tell(error)

@@ -3,7 +3,15 @@ import type { LogReader, TopicDescription } from '../core/log.ts'
 import { didYouMean } from '../core/nearest-name.ts'
 import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { lookIntoLog } from './open-log.ts'
-import { bytesText, findTopic, readBatches, recordJson, recordsOf, timeText, type StoredRecord } from './stored-record.ts'
+import {
+  bytesText,
+  findTopic,
+  readBatches,
+  recordJson,
+  recordsOf,
+  timeText,
+  type StoredRecord,
+} from './stored-record.ts'
 
 export interface TapOptions {
   readonly dataDir: string
@@ -19,14 +27,22 @@ export interface TapOptions {
 const defaultLimit = 10
 const pollMs = 200
 
-export async function tap(topic: string, options: TapOptions, environment: CliEnvironment): Promise<ExitCode> {
+export async function tap(
+  topic: string,
+  options: TapOptions,
+  environment: CliEnvironment,
+): Promise<ExitCode> {
   return lookIntoLog(options.dataDir, environment, async ({ reader }) => {
     const description = await describeTopic(reader, topic)
     const reading = new TapReading(reader, options, description)
     const follows = options.follow === true || options.from === 'latest'
-    if (options.from === undefined) reading.print(environment, await reading.lastRecords(options.limit ?? defaultLimit))
+    if (options.from === undefined)
+      reading.print(environment, await reading.lastRecords(options.limit ?? defaultLimit))
     if (options.from === undefined && !follows) return exitCodes.ok
-    const limit = options.from === undefined ? Number.POSITIVE_INFINITY : (options.limit ?? Number.POSITIVE_INFINITY)
+    const limit =
+      options.from === undefined
+        ? Number.POSITIVE_INFINITY
+        : (options.limit ?? Number.POSITIVE_INFINITY)
     return follow(reading, { limit, follows }, environment)
   })
 }
@@ -62,7 +78,10 @@ async function describeTopic(reader: LogReader, name: string): Promise<TopicDesc
   if (found !== undefined) return found
   const names = (await reader.topics()).map((topic) => topic.name)
   const known = names.length === 0 ? 'there are no topics yet' : `there are ${names.join(', ')}`
-  throw new PipelineError('CONFIG_USAGE', `there is no topic "${name}"${didYouMean(name, names)}; ${known}`)
+  throw new PipelineError(
+    'CONFIG_USAGE',
+    `there is no topic "${name}"${didYouMean(name, names)}; ${known}`,
+  )
 }
 
 /** Where each partition is read on. */
@@ -100,14 +119,18 @@ class TapReading {
 
   /** The newest records of all partitions together, oldest first. */
   async lastRecords(count: number): Promise<StoredRecord[]> {
-    const ends = await Promise.all(this.#partitions().map((partition) => this.#lastOf(partition, count)))
-    const byTime = (left: StoredRecord, right: StoredRecord) => left.timestampMs - right.timestampMs
-    return ends.flat().toSorted(byTime).slice(-count)
+    const ends = await Promise.all(
+      this.#partitions().map((partition) => this.#lastOf(partition, count)),
+    )
+    return ends
+      .flat()
+      .toSorted((left, right) => left.timestampMs - right.timestampMs)
+      .slice(-count)
   }
 
   print({ stdout }: CliEnvironment, records: readonly StoredRecord[]): void {
     for (const record of records) {
-      stdout.write(this.#options.json === true ? `${JSON.stringify(recordJson(record))}\n` : textOf(record))
+      stdout.write(this.#options.json === true ? `${recordJson(record)}\n` : textOf(record))
     }
   }
 
@@ -147,7 +170,10 @@ class TapReading {
 }
 
 /** Without a start, only what comes later is read on: the last records have been shown. */
-function firstOffset(from: string | undefined, { start, end }: { start: bigint; end: bigint }): bigint {
+function firstOffset(
+  from: string | undefined,
+  { start, end }: { start: bigint; end: bigint },
+): bigint {
   if (from === undefined || from === 'latest') return end
   return from === 'earliest' ? start : BigInt(from)
 }

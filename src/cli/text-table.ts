@@ -4,7 +4,10 @@ export interface Column {
 }
 
 /** Rows of text in aligned columns, two spaces apart; the first line holds the titles. */
-export function textTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+export function textTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): string[] {
   const widths = columns.map(({ title }, index) => {
     return Math.max(title.length, ...rows.map((row) => (row[index] ?? '').length))
   })

@@ -10,13 +10,22 @@ export async function validate(
   const { files, diagnostics } = loadTopologies(paths, environment)
   const isValid = !diagnostics.some(isError)
   if (json) {
-    const pipelines = files.map(({ shown, spec }) => ({ file: shown, pipeline: spec.pipeline, stages: spec.stages.length }))
-    environment.stdout.write(`${JSON.stringify({ valid: isValid, pipelines, diagnostics }, null, 2)}\n`)
+    const pipelines = files.map(({ shown, spec }) => ({
+      file: shown,
+      pipeline: spec.pipeline,
+      stages: spec.stages.length,
+    }))
+    environment.stdout.write(
+      `${JSON.stringify({ valid: isValid, pipelines, diagnostics }, null, 2)}\n`,
+    )
     return isValid ? exitCodes.ok : exitCodes.config
   }
   printDiagnostics(environment, diagnostics)
   for (const { shown, spec } of files) {
-    say(environment, `${shown}: ok, pipeline ${spec.pipeline} with ${spec.stages.length} ${spec.stages.length === 1 ? 'stage' : 'stages'}`)
+    say(
+      environment,
+      `${shown}: ok, pipeline ${spec.pipeline} with ${spec.stages.length} ${spec.stages.length === 1 ? 'stage' : 'stages'}`,
+    )
   }
   if (diagnostics.length > 0) say(environment, countDiagnostics(diagnostics))
   return isValid ? exitCodes.ok : exitCodes.config

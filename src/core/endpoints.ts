@@ -53,6 +53,12 @@ export interface SinkReceipt {
 
 export interface Sink {
   /**
+   * Called once, before the first write. What it returns is committed before anything is written, so
+   * that a sink knows after a crash what it found when it began.
+   * @throws as `write`
+   */
+  begin(): Promise<SinkMemory>
+  /**
    * Writes all records, durably where the sink can: the stage commits its position only afterwards.
    * After a throw the same batch is written again, or the sink is closed.
    * @throws PipelineError DISK_FULL, PEER_UNAVAILABLE (the stage waits and writes again), FILE_FAILED

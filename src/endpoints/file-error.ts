@@ -9,6 +9,7 @@ export function errnoOf(thrown: unknown): string | null {
 const openErrors: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist; check the path, which is relative to the pipeline file',
   ENOTDIR: 'a part of the path is no folder; check the path',
+  EEXIST: 'a part of the path is no folder; check the path',
   EACCES: 'there is no permission; change the permissions of the file or of its folders',
   EPERM: 'there is no permission; change the permissions of the file or of its folders',
   EROFS: 'its file system is read-only; choose a path on another one',

@@ -1,8 +1,8 @@
 import type { AggregateFunction, Pattern } from '../core/expression.ts'
 import type { FunctionDefinition } from './function-definition.ts'
 
-export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%' | '**'
-export type ComparisonOperator = '<' | '<=' | '>' | '>=' | '==' | '!=' | '===' | '!=='
+type ArithmeticOperator = '+' | '-' | '*' | '/' | '%' | '**'
+type ComparisonOperator = '<' | '<=' | '>' | '>=' | '==' | '!=' | '===' | '!=='
 
 /**
  * An expression after checking: the only thing that code is generated from. It holds nothing but what

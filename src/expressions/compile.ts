@@ -17,11 +17,9 @@ const recordScope = [
   'timestamp',
   'source',
 ] as const
-/** The same for `when` of a hook, whose argument has these two. */
-export const hookScope = ['event', 'value'] as const
 
-export interface CompileOptions {
-  /** Properties of the argument that the expression may use; those of a record by default. */
+interface CompileOptions {
+  /** Properties of the argument that the expression may use, such as `event` and `value` in hooks; those of a record by default. */
   readonly scope?: readonly string[]
 }
 
@@ -64,7 +62,7 @@ function build(checked: Checked, options: GenerateOptions): unknown {
   return new Function('constants', body)(constants)
 }
 
-export interface StaticField {
+interface StaticField {
   readonly name: string
   /** Where the name stands in the source, from 0. */
   readonly offset: number

@@ -9,7 +9,7 @@ export interface FunctionParameter {
   readonly rest: boolean
 }
 
-export interface FunctionExample {
+interface FunctionExample {
   readonly expression: string
   readonly result: JsonValue
 }

@@ -8,7 +8,7 @@ import { orNull } from './or-null.ts'
 /** Nodes of an arrow function's body that cost one unit of fuel on each call. */
 const nodesPerFuel = 16
 
-export interface GeneratedCode {
+interface GeneratedCode {
   /** The body of a function of `constants` that returns the function of the record. */
   readonly body: string
   readonly constants: readonly unknown[]

@@ -1,8 +1,8 @@
+import { isoTimeMs } from '../core/iso-time.ts'
 import { isExactNumber, isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { compareDecimals, isDecimalText } from './decimal-text.ts'
 import { spend, spendText } from './fuel.ts'
 import { charsPerFuel, maxListLength } from './limits.ts'
-import { parseTime } from './time-text.ts'
 import {
   describe,
   exactly,
@@ -166,7 +166,7 @@ function refuseComposite(value: JsonValue, source: string): void {
 function asNumber(value: JsonValue, other: JsonValue): number {
   if (value instanceof Date) return value.getTime()
   if (typeof value === 'string') spendText(value.length)
-  if (typeof value === 'string' && other instanceof Date) return parseTime(value)
+  if (typeof value === 'string' && other instanceof Date) return isoTimeMs(value)
   return typeof value === 'number' ? value : Number(value)
 }
 
@@ -260,8 +260,10 @@ export function member(value: JsonValue, key: JsonValue, source: string): JsonVa
   if (typeof key !== 'number' && typeof key !== 'string')
     return fail(`${source}: ${describe(key)} is no name of a field`)
   const name = fieldName(key, source)
-  if (Array.isArray(value)) return Object.hasOwn(value, name) ? (value[name as unknown as number] ?? null) : null
-  if (typeof value === 'string') return name === 'length' ? value.length : characterAt(value, Number(name))
+  if (Array.isArray(value))
+    return Object.hasOwn(value, name) ? (value[name as unknown as number] ?? null) : null
+  if (typeof value === 'string')
+    return name === 'length' ? value.length : characterAt(value, Number(name))
   return isJsonObject(value) && Object.hasOwn(value, name) ? (value[name] ?? null) : null
 }
 

@@ -14,7 +14,7 @@ export function failNumber(message: string): never {
   throw new RecordFailure('RECORD_NUMBER', message)
 }
 
-export type TypeName = 'null' | 'boolean' | 'number' | 'string' | 'timestamp' | 'list' | 'object'
+type TypeName = 'null' | 'boolean' | 'number' | 'string' | 'timestamp' | 'list' | 'object'
 
 export function typeName(value: JsonValue): TypeName {
   if (value === null) return 'null'

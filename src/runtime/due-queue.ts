@@ -8,6 +8,11 @@ export class DueQueue {
     return this.#times[0] ?? Number.POSITIVE_INFINITY
   }
 
+  /** undefined where nothing is due ever. */
+  get nextKey(): string | undefined {
+    return this.#keys[0]
+  }
+
   push(dueMs: number, key: string): void {
     let at = this.#times.length
     this.#times.push(dueMs)

@@ -2,6 +2,9 @@ import { RecordFailure } from '../core/errors.ts'
 import { isoTimeMs } from '../core/iso-time.ts'
 import type { JsonValue } from '../core/json.ts'
 
+/** The first and last time that a date can have, in ms from 1970. */
+const maxTimeMs = 8.64e15
+
 /**
  * Epoch ms of what an `event_time` expression gave: ISO 8601 (no zone means UTC), epoch milliseconds
  * or a timestamp that the stage has cast.
@@ -9,7 +12,7 @@ import type { JsonValue } from '../core/json.ts'
  */
 export function eventTimeOf(value: JsonValue): number {
   const timeMs = toEpochMs(value)
-  if (Number.isFinite(timeMs)) return timeMs
+  if (Math.abs(timeMs) <= maxTimeMs) return timeMs
   const shown = value === null ? 'missing' : `no time: ${JSON.stringify(value).slice(0, 60)}`
   throw new RecordFailure('RECORD_EVENT_TIME', `the event time is ${shown}; ISO 8601 or epoch milliseconds are`)
 }

@@ -8,6 +8,8 @@ export class ProgressBoard {
   readonly #waiting = new Set<AbortController>()
 
   end(taskId: string): void {
+    // Waking others for what they know already would keep tasks that follow waking each other for ever.
+    if (this.#ended.has(taskId)) return
     this.#ended.add(taskId)
     for (const controller of this.#waiting) controller.abort()
     this.#waiting.clear()

@@ -152,11 +152,24 @@ function mainRole(parts: readonly MeteredPart[]): StageRole {
   return roles.find((role) => role === 'analysis') ?? roles[0]!
 }
 
-/** What one part hands to the next inside the stage has no disposition of the stage yet. */
+/**
+ * Every input of the stage once. What one part handed on to the next becomes whatever the next made of
+ * it: as many of its dispositions, strongest first, as records were handed on. The others are of results
+ * that steps made, or of the pieces of a record that was split.
+ */
 function mergedDispositions(meters: readonly StageMeter[]): StageReport['dispositions'] {
-  const totals = dispositions.map((_, index) => sumOf(meters, (meter) => meter.dispositions[index]!))
-  const handedOn = sumOf(meters.slice(0, -1), (meter) => meter.dispositions[emittedIndex]!)
-  totals[emittedIndex]! -= handedOn
+  const totals = meters.reduceRight<number[]>((later, meter, index) => {
+    const own = [...meter.dispositions]
+    if (index === meters.length - 1) return own
+    let left = own[emittedIndex]!
+    own[emittedIndex] = 0
+    for (const [strength, count] of later.entries()) {
+      const taken = Math.min(left, count)
+      own[strength]! += taken
+      left -= taken
+    }
+    return own
+  }, [])
   return Object.fromEntries(dispositions.map((name, index) => [name, totals[index]!])) as Record<Disposition, number>
 }
 

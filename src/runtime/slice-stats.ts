@@ -28,6 +28,10 @@ export class SliceStats {
     this.endUs = new Float64Array(capacity)
   }
 
+  addFailure(code: string): void {
+    this.failures.set(code, (this.failures.get(code) ?? 0) + 1)
+  }
+
   addRecord(waitUs: number, runUs: number, endUs: number): void {
     this.waitUs[this.records] = waitUs
     this.runUs[this.records] = runUs

@@ -9,7 +9,7 @@ import type { StageNode } from '../topology/topology.ts'
 import { eventTimeOf } from './event-time.ts'
 import { SliceStats } from './slice-stats.ts'
 import type { InputPart, StepEnvironment, StepResult } from './slice.ts'
-import { StageOutput } from './stage-output.ts'
+import { StageOutput, stoppedBy } from './stage-output.ts'
 import { StepChain } from './step-chain.ts'
 import type { TaskEvents } from './task-events.ts'
 import type { WatermarkTracker, WriterProgress } from './watermark.ts'
@@ -66,6 +66,7 @@ export class SliceStep {
     let startUs = this.#clock.monotonicUs()
     for (const [index, part] of parts.entries()) {
       this.#progress = this.#tracker.progressOf(part.input, part.batch.writer)
+      this.#progress.heardUs = pulledUs
       this.#output.beginPart(index, part)
       startUs = this.#runPart(part, { startUs, pulledUs })
     }
@@ -105,6 +106,7 @@ export class SliceStep {
   /** The records that a sink refused become dead letters, or whatever `on_error` says. */
   refused(result: StepResult, parts: readonly InputPart[], failures: readonly { index: number; failure: RecordFailure }[]): TaskCommit['outputs'] {
     this.#stats = result.stats
+    const failed = new Set<string>()
     for (const { index, failure } of failures) {
       const part = parts[result.sinkBatch!.part[index]!]
       if (part === undefined) {
@@ -113,6 +115,10 @@ export class SliceStep {
         continue
       }
       const inputIndex = result.sinkBatch!.index[index]!
+      const input = `${result.sinkBatch!.part[index]}/${inputIndex}`
+      // Of a record with several results more than one may be refused: it fails once.
+      if (failed.has(input)) continue
+      failed.add(input)
       this.#record.moveTo(part.batch, inputIndex, part.origin)
       this.#output.beginPart(result.sinkBatch!.part[index]!, part)
       this.#output.beginRecord(inputIndex)
@@ -208,7 +214,7 @@ export class SliceStep {
     this.#chain.acceptState()
     const disposition = dispositions[31 - Math.clz32(outcome & -outcome)]!
     this.#count(disposition, 1)
-    this.#events.record(disposition, this.#record)
+    this.#events.record(disposition, this.#record, this.#node.decode !== 'none')
   }
 
   #count(disposition: Disposition, by: number): void {
@@ -217,11 +223,8 @@ export class SliceStep {
 
   #fail(failure: RecordFailure): void {
     const { onError } = this.#node.settings
-    if (onError === 'stop') {
-      throw new PipelineError('STAGE_STOPPED', `the stage "${this.#node.stage}" stops at a failed record (on_error: stop): ${failure.message} (${failure.code})`)
-    }
-    const code: RecordErrorCode = failure.code
-    this.#stats.failures.set(code, (this.#stats.failures.get(code) ?? 0) + 1)
+    if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
+    this.#stats.addFailure(failure.code)
     this.#count(onError === 'skip' ? 'skipped' : 'dead_lettered', 1)
     if (onError === 'dlq') this.#output.deadLetter(this.#record, failure)
     this.#events.failed(this.#record, failure, { deadLettered: onError === 'dlq' })
@@ -229,6 +232,7 @@ export class SliceStep {
 
   #determineEventTime(record: StepRecord): void {
     const { eventTime, settings } = this.#node
+    this.#chain.currentStep = null
     if (eventTime !== null) record.eventTimeMs = eventTimeOf(eventTime(record))
     else if (Number.isNaN(record.eventTimeMs)) record.eventTimeMs = this.#timestampMs
     if (record.eventTimeMs > this.#timestampMs + settings.maxFutureMs) {

@@ -39,6 +39,8 @@ export class StageMeter {
     this.queueUs += stats.queueUs
     this.batchUs += stats.batchUs
     this.backoffUs += stats.backoffUs
+    // A blocked sink keeps a slice between its steps and its commit.
+    this.commitUs -= stats.backoffUs
     this.bytes += stats.bytes
     this.made += stats.made
     this.madeDeadLettered += stats.madeDeadLettered

@@ -1,4 +1,4 @@
-import { RecordFailure } from '../core/errors.ts'
+import { PipelineError, RecordFailure } from '../core/errors.ts'
 import { encodeJson, type JsonValue } from '../core/json.ts'
 import type { TaskCommit } from '../core/log.ts'
 import { RecordBatchBuilder, type RecordTimes } from '../core/record-batch-builder.ts'
@@ -33,9 +33,10 @@ export class StageOutput implements ChainEnd {
   readonly #ownPartition: number
   #sinkParts: number[] = []
   #sinkIndexes: number[] = []
-  /** Results of the current record: values and keys side by side, `#staged` of them. */
+  /** Results of the current record: values, keys and times side by side, `#staged` of them. */
   readonly #values: (string | Uint8Array | null)[] = []
   readonly #keys: (string | Uint8Array | null)[] = []
+  readonly #eventTimesMs: number[] = []
   #staged = 0
   #isLate = false
   #stats: SliceStats | null = null
@@ -44,7 +45,7 @@ export class StageOutput implements ChainEnd {
   #index = 0
   #nowUs = 0
   #nowMs = 0
-  #eventTimeMs = Number.NaN
+  #lateTimeMs = Number.NaN
   #markedMs = Number.NEGATIVE_INFINITY
   #markedSilent = false
   /** What the next markers say: that this task has ended or is idle, and holds nobody back. */
@@ -97,14 +98,14 @@ export class StageOutput implements ChainEnd {
       this.#appendMade(record, value)
       return
     }
-    this.#eventTimeMs = record.eventTimeMs
     this.#values[this.#staged] = value
     this.#keys[this.#staged] = this.#keyOf(record)
+    this.#eventTimesMs[this.#staged] = record.eventTimeMs
     this.#staged += 1
   }
 
   late(record: StepRecord): void {
-    this.#eventTimeMs = record.eventTimeMs
+    this.#lateTimeMs = record.eventTimeMs
     this.#isLate = true
   }
 
@@ -115,7 +116,7 @@ export class StageOutput implements ChainEnd {
     const { times } = growing
     if (this.#staged === 0 && !this.#isLate) return
     times.timestampMs = batch.timestampMs[this.#index]!
-    times.eventTimeMs = this.#eventTimeMs
+    times.eventTimeMs = this.#lateTimeMs
     times.ingestUs = batch.ingestUs[this.#index]!
     times.waitUs = batch.waitUs[this.#index]! + took.waitUs
     times.runUs = batch.runUs[this.#index]! + took.runUs
@@ -125,6 +126,7 @@ export class StageOutput implements ChainEnd {
     for (let result = 0; result < this.#staged; result++) {
       growing.key = this.#keys[result]!
       growing.value = this.#values[result]!
+      times.eventTimeMs = this.#eventTimesMs[result]!
       this.#append()
     }
   }
@@ -148,6 +150,11 @@ export class StageOutput implements ChainEnd {
   }
 
   madeFailed(made: { key: string | null; valueText: string; eventTimeMs: number }, failure: RecordFailure): void {
+    const { onError } = this.#node.settings
+    if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
+    this.#stats!.addFailure(failure.code)
+    this.#environment.events.madeFailed(made, failure, { deadLettered: onError === 'dlq' })
+    if (onError === 'skip') return
     this.#stats!.madeDeadLettered += 1
     this.#madeTimes(made.eventTimeMs)
     this.#growing.key = made.key
@@ -156,6 +163,10 @@ export class StageOutput implements ChainEnd {
       stage: this.#node.stage, topic: null, partition: 0, offset: null, attempts: 1, mask: this.#environment.mask,
     })
     this.#aside(this.#node.deadLetterTopic, 0)
+  }
+
+  windowClosed(record: StepRecord): void {
+    this.#environment.events.windowClosed(record)
   }
 
   /** Tells readers of a topic with markers how far this task is, where that has changed. */
@@ -257,6 +268,10 @@ export class StageOutput implements ChainEnd {
     if (text.length > maxOutputBytes) throw new RecordFailure('RECORD_TOO_LARGE', `the result has ${text.length} characters; a record takes ${maxOutputBytes} bytes`)
     return text
   }
+}
+
+export function stoppedBy({ code, message }: RecordFailure, stage: string): PipelineError {
+  return new PipelineError('STAGE_STOPPED', `the stage "${stage}" stops at a failed record (on_error: stop): ${message} (${code})`)
 }
 
 /** A key as text: text as it is, anything else as JSON. */

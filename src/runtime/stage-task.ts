@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment, Sink } from '../core/endpoints.ts'
 import { RecordFailure, type PipelineError } from '../core/errors.ts'
@@ -13,8 +14,8 @@ import type { StageMeter } from './stage-meter.ts'
 import type { TaskEvents } from './task-events.ts'
 import { LogInput, SourceInput, sourcePositions, type InputSlice, type TaskInput } from './task-input.ts'
 import { LimitsWatch } from './limits-watch.ts'
-import { expectsOnlySilent, noteIdleWriters } from './idle-writers.ts'
-import type { WatermarkTracker } from './watermark.ts'
+import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
+import type { WatermarkTracker, WriterProgress } from './watermark.ts'
 import type { HookEvent } from '../core/hook.ts'
 
 export interface StageTaskOptions {
@@ -66,7 +67,7 @@ export class StageTask {
   /** Opens the task, works until its input ends or the signal aborts, and closes it again. */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      await this.#open()
+      await this.#open(signal)
       await this.#loop(signal)
       await this.#inFlight
       this.phase = this.#hasFinished ? 'ended' : 'stopped'
@@ -80,7 +81,7 @@ export class StageTask {
     return this.#input === null ? 0 : this.#input.lag()
   }
 
-  async #open(): Promise<void> {
+  async #open(signal: AbortSignal): Promise<void> {
     const { id, node, inputs, log, environment, step } = this.#options
     this.#log = await log.openTask({ id, group: node.group, inputs, start: node.settings.start })
     const stored = await this.#log.restore()
@@ -91,8 +92,16 @@ export class StageTask {
     } else this.#input = new LogInput(this.#log, inputs)
     if (node.output?.kind === 'sink') {
       this.#sink = node.output.definition.create(node.output.config, environment, sinkMemory(stored))
+      await this.#beginSink(this.#sink, sinkMemory(stored), signal)
     }
+    this.#options.tracker.begin(this.#nowUs())
     if (step.flushEveryMs !== null) this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+  }
+
+  async #beginSink(sink: Sink, stored: JsonValue, signal: AbortSignal): Promise<void> {
+    const memory = await this.#retry(() => sink.begin(), signal)
+    if (memory === null || isDeepStrictEqual(memory, stored)) return
+    await this.#log!.commit({ outputs: [], state: [sinkMemoryChange(memory)], next: [] })
   }
 
   async #close(): Promise<void> {
@@ -110,6 +119,7 @@ export class StageTask {
     let waitMs = 0
     while (!signal.aborted) {
       const hasEnd = this.#upstreamHasEnded()
+      const silent = this.#silentWriters()
       if (waitMs > 0) this.#beQuiet()
       const slice = await this.#pull(hasEnd && !follow ? 0 : waitMs, signal)
       if (signal.aborted) return
@@ -127,8 +137,10 @@ export class StageTask {
       } else {
         // Nothing is waiting: let the last commit return before this task calls itself quiet.
         await this.#inFlight
-        if (waitMs > 0) await this.#tick(signal)
-        waitMs = this.#waitMs()
+        await this.#flushIfDue(signal)
+        await this.#noteSilent(silent, signal)
+        // Who has fallen silent during the wait may have written just before: one more look tells.
+        waitMs = waitMs > 0 ? 0 : this.#waitMs()
       }
     }
   }
@@ -171,7 +183,7 @@ export class StageTask {
       const refused = written.failures.map(({ index, code, message }) => ({ index, failure: new RecordFailure(code, message) }))
       outputs = [...outputs, ...step.refused(result, what.slice?.parts ?? [], refused)]
       caused = [...caused, ...events.take()]
-      state.push({ step: sinkStep, key: '', value: JSON.stringify(written.memory), dueMs: null })
+      state.push(sinkMemoryChange(written.memory))
     }
     if (outputs.length === 0 && state.length === 0 && what.slice === null) return
     await this.#inFlight
@@ -183,8 +195,8 @@ export class StageTask {
   async #settle(commit: TaskCommit, of: { result: StepResult; caused: readonly HookEvent[] }): Promise<void> {
     const { meter, events, telemetry, pipeline, node } = this.#options
     const { stats } = of.result
-    await this.#log!.commit(commit)
-    const committedUs = this.#nowUs()
+    // From here on the records wait in their topic: taking another time would count some of it twice.
+    const { visibleUs: committedUs } = await this.#log!.commit(commit)
     meter.addSlice(stats, committedUs)
     events.publishAll(of.caused)
     const { records, waitUs, runUs, endUs } = stats
@@ -207,11 +219,13 @@ export class StageTask {
   }
 
   async #retry<Result>(attempt: () => Promise<Result>, signal: AbortSignal): Promise<Result | null> {
-    const { clock, random, node, events, notice } = this.#options
+    const { clock, random, node, events, notice, board } = this.#options
     return retryWhileUnavailable(attempt, {
       backoff: node.settings.retry.backoff, clock, random, signal,
       onBlocked: (error: PipelineError) => {
         this.phase = 'blocked'
+        // What waits for the peer is still to come, so that readers have to wait for it too.
+        board.setBusy(this.id)
         notice(`the stage "${node.stage}" is blocked: ${error.message}; it tries again by itself (${error.code})`)
         events.publish('stage_blocked', { code: error.code, message: error.message })
       },
@@ -230,20 +244,27 @@ export class StageTask {
     await this.#commit(step.flush(), { slice: null, caused: [], signal })
   }
 
-  /** Time has passed without input: flushes, and writers that have gone idle. */
-  async #tick(signal: AbortSignal): Promise<void> {
-    const { tracker, board, step, node, events } = this.#options
-    await this.#flushIfDue(signal)
-    if (!node.needsEventTime) return
-    noteIdleWriters(tracker, { board, reader: this.id, nowUs: this.#nowUs(), idleMs: node.settings.idleMs })
+  #silentWriters(): readonly WriterProgress[] {
+    return this.node.needsEventTime ? silentWriters(this.#options.tracker, this.#idleRule()) : []
+  }
+
+  async #noteSilent(silent: readonly WriterProgress[], signal: AbortSignal): Promise<void> {
+    if (silent.length === 0) return
+    const { tracker, step, events } = this.#options
+    tracker.silence(silent)
     const result = step.advance({ isSilent: expectsOnlySilent(tracker) })
     await this.#commit(result, { slice: null, caused: events.take(), signal })
   }
 
+  #idleRule() {
+    return { board: this.#options.board, nowUs: this.#nowUs(), idleMs: this.node.settings.idleMs }
+  }
+
   #waitMs(): number {
-    const { node, step } = this.#options
+    const { node, step, tracker } = this.#options
     const untilFlushMs = step.flushEveryMs === null ? Number.POSITIVE_INFINITY : (this.#flushAtUs - this.#nowUs()) / 1_000
-    return Math.max(1, Math.min(untilFlushMs, node.needsEventTime ? node.settings.idleMs : Number.POSITIVE_INFINITY))
+    const untilIdleMs = node.needsEventTime ? untilNextIdleMs(tracker, this.#idleRule()) : Number.POSITIVE_INFINITY
+    return Math.max(1, Math.min(untilFlushMs, untilIdleMs))
   }
 
   async #finish(signal: AbortSignal): Promise<void> {
@@ -267,6 +288,10 @@ export class StageTask {
   #nowUs(): number {
     return this.#options.clock.monotonicUs()
   }
+}
+
+function sinkMemoryChange(memory: JsonValue): StateChange {
+  return { step: sinkStep, key: '', value: JSON.stringify(memory), dueMs: null }
 }
 
 function sinkMemory(stored: readonly StateChange[]): JsonValue {

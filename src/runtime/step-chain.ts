@@ -11,6 +11,8 @@ export interface ChainEnd {
   /** The record, or a result of it, leaves the stage. */
   accept(record: StepRecord): void
   late(record: StepRecord): void
+  /** The result of a window has left the stage. */
+  windowClosed(record: StepRecord): void
   /** A record that a step made failed in a later step. */
   madeFailed(made: { key: string | null; valueText: string; eventTimeMs: number }, failure: RecordFailure): void
 }
@@ -59,6 +61,10 @@ export class StepChain {
     this.outcome = 0
     this.currentStep = null
     this.#front.accept(record)
+  }
+
+  get hasEmitted(): boolean {
+    return (this.outcome & dispositionBit.emitted) !== 0
   }
 
   note(disposition: Disposition): void {
@@ -206,6 +212,8 @@ class StatefulLink implements Link, StatefulContext<unknown> {
   readonly #chain: StepChain
   readonly #if: Evaluate | null
   readonly #made = new StepRecord()
+  /** Results come when their time is over, not at intervals. */
+  readonly #isWindowed: boolean
 
   constructor(chain: StepChain, step: NodeStep, operator: StatefulOperator<unknown>, state: TaskState<unknown>) {
     this.id = step.id
@@ -213,6 +221,7 @@ class StatefulLink implements Link, StatefulContext<unknown> {
     this.state = state
     this.#chain = chain
     this.#if = step.if
+    this.#isWindowed = operator.flushEveryMs === null
   }
 
   get watermarkMs(): number {
@@ -250,7 +259,9 @@ class StatefulLink implements Link, StatefulContext<unknown> {
     try {
       this.#chain.currentStep = this.id
       if (made.failure !== undefined) throw made.failure
+      this.#chain.outcome = 0
       this.next.accept(this.#made)
+      if (this.#chain.hasEmitted && this.#isWindowed) this.end!.windowClosed(this.#made)
     } catch (thrown) {
       const failure = this.#chain.failureOf(thrown)
       this.end!.madeFailed({ key: made.key, valueText, eventTimeMs: made.eventTimeMs }, failure)

@@ -37,10 +37,26 @@ export class TaskEvents {
     return this.#runner.wants(event)
   }
 
-  record(disposition: Disposition, record: StepRecord): void {
+  /** @param isDecoded whether the stage has read the record's value; else it is read for the event. */
+  record(disposition: Disposition, record: StepRecord, isDecoded: boolean): void {
     const event = eventOf[disposition]
     if (event === undefined || !this.wants(event)) return
-    this.#hold(event, { disposition, ...placeOf(record) }, record.value)
+    const value = isDecoded ? record.value : decodedIfPossible(record.valueText)
+    this.#hold(event, { disposition, ...placeOf(record) }, value)
+  }
+
+  windowClosed(record: StepRecord): void {
+    if (this.wants('window_closed')) this.#hold('window_closed', { key: record.key }, record.value)
+  }
+
+  /** A record that a step made failed: it has no place in a topic. */
+  madeFailed(made: { key: string | null; valueText: string }, failure: RecordFailure, how: { deadLettered: boolean }): void {
+    const { code, message, step } = failure
+    const data = { code, message, step, key: made.key }
+    if (this.wants('record_failed')) this.#hold('record_failed', data, decodedIfPossible(made.valueText))
+    if (how.deadLettered && this.wants('record_dead_lettered')) {
+      this.#hold('record_dead_lettered', data, decodedIfPossible(made.valueText))
+    }
   }
 
   failed(record: StepRecord, failure: RecordFailure, how: { deadLettered: boolean }): void {

@@ -5,8 +5,8 @@ import type { StateChange, TaskCommit, TaskLog, TaskSpec } from '../core/log.ts'
 import type { InputPart } from './slice.ts'
 
 /** Some 20 ms of work: long enough to make commits rare, short enough to keep the process responsive. */
-const maxSliceRecords = 4_096
-const maxSliceBytes = 2 * 1024 * 1024
+const maxSliceRecords = 2_048
+const maxSliceBytes = 1024 * 1024
 
 export interface InputSlice {
   readonly parts: readonly InputPart[]

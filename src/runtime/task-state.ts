@@ -94,6 +94,8 @@ export class TaskState<Value> implements KeyedState<Value> {
     while (this.#due.nextMs <= watermarkMs) {
       const dueMs = this.#due.nextMs
       const key = this.#due.pop()
+      // An entry whose due time went and came back stands in the queue twice, side by side.
+      while (this.#due.nextMs === dueMs && this.#due.nextKey === key) this.#due.pop()
       if (this.#entries.get(key)?.dueMs === dueMs) return key
     }
     return null

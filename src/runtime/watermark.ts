@@ -14,6 +14,8 @@ export class WriterProgress {
   maxEventTimeMs = Number.NEGATIVE_INFINITY
   /** Ended or idle: it does not hold the watermark back until it writes again. */
   isSilent = false
+  /** When a record of it was last read, or the reader began, epoch µs. */
+  heardUs = Number.NEGATIVE_INFINITY
 
   constructor(writer: ExpectedWriter) {
     this.writer = writer
@@ -21,7 +23,7 @@ export class WriterProgress {
 
   get watermarkMs(): number {
     if (this.isSilent) return Number.POSITIVE_INFINITY
-    return this.writer.holds && !this.writer.sendsMarkers ? Number.NEGATIVE_INFINITY : this.maxEventTimeMs
+    return isTold(this) ? this.maxEventTimeMs : Number.NEGATIVE_INFINITY
   }
 }
 
@@ -61,7 +63,18 @@ export class WatermarkTracker {
     progress.isSilent = false
     if (!(eventTimeMs > progress.maxEventTimeMs)) return wasSilent && this.update()
     progress.maxEventTimeMs = eventTimeMs
-    return progress.writer.holds && !progress.writer.sendsMarkers ? false : this.update()
+    return isTold(progress) && this.update()
+  }
+
+  /** These writers have ended or are idle. Returns whether the watermark rose. */
+  silence(writers: readonly WriterProgress[]): boolean {
+    for (const progress of writers) progress.isSilent = true
+    return this.update()
+  }
+
+  /** The reader begins: nothing could be heard before. */
+  begin(nowUs: number): void {
+    for (const progress of this.#progress.values()) progress.heardUs = nowUs
   }
 
   /** Moves the watermark to at least `toMs`: at a restart, or at the end of bounded input. */
@@ -69,14 +82,27 @@ export class WatermarkTracker {
     if (toMs > this.#watermarkMs) this.#watermarkMs = toMs
   }
 
-  /** Returns whether the watermark rose. With all writers silent it stays where it is. */
+  /**
+   * Returns whether the watermark rose. With all writers silent it is the highest that any of them has
+   * come to: the one that fell silent last would have moved it there, whichever that was.
+   */
   update(): boolean {
     let lowest = Number.POSITIVE_INFINITY
-    for (const progress of this.#progress.values()) lowest = Math.min(lowest, progress.watermarkMs)
-    if (lowest === Number.POSITIVE_INFINITY || lowest <= this.#watermarkMs) return false
-    this.#watermarkMs = lowest
+    let highest = Number.NEGATIVE_INFINITY
+    for (const progress of this.#progress.values()) {
+      lowest = Math.min(lowest, progress.watermarkMs)
+      if (isTold(progress)) highest = Math.max(highest, progress.maxEventTimeMs)
+    }
+    const reached = lowest === Number.POSITIVE_INFINITY ? highest : lowest
+    if (reached <= this.#watermarkMs) return false
+    this.#watermarkMs = reached
     return true
   }
+}
+
+/** Whether its event times or markers say how far it is. */
+function isTold({ writer }: WriterProgress): boolean {
+  return !writer.holds || writer.sendsMarkers
 }
 
 function progressKey(input: number, writerId: string | null): string {

@@ -13,6 +13,7 @@ export function captureSink(written: RecordBatch[]): SinkDefinition {
     singleTask: () => false,
     files: () => [],
     create: (): Sink => ({
+      begin: async () => null,
       write: async (batch) => {
         written.push(batch)
         return { memory: null, failures: [] }

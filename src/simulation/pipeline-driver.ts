@@ -60,7 +60,7 @@ export class PipelineDriver {
   async send(to: string, records: readonly PushedRecord[]): Promise<void> {
     const source = this.#sources.get(to)
     if (source !== undefined) source.push(records)
-    else await this.#append(to, records)
+    else await this.append(to, records)
     await this.settle()
   }
 
@@ -74,6 +74,12 @@ export class PipelineDriver {
     this.#stop.abort()
     await this.#run?.done
     await this.start()
+  }
+
+  /** Ends one source; the others go on. */
+  async endSource(stage: string): Promise<void> {
+    this.#sources.get(stage)?.end()
+    await this.settle()
   }
 
   /** Ends all sources and waits for the pipeline to end. */
@@ -105,12 +111,15 @@ export class PipelineDriver {
 
   /** All batches of a topic, partition by partition. */
   async stored(topic: string): Promise<readonly RecordBatch[]> {
+    return (await this.storedByPartition(topic)).flat()
+  }
+
+  async storedByPartition(topic: string): Promise<readonly (readonly RecordBatch[])[]> {
     const found = (await this.#log.reader.topics()).find(({ name }) => name === topic)
-    if (found === undefined) return []
-    const byPartition = await Promise.all(
-      found.ranges.map(({ start }, partition) => this.#readAll(topic, { partition, offset: start })),
+    const ranges = found?.ranges ?? []
+    return Promise.all(
+      ranges.map(({ start }, partition) => this.#readAll(topic, { partition, offset: start })),
     )
-    return byPartition.flat()
   }
 
   /** Runs until every task waits for input and nothing lies ahead of any. */
@@ -148,7 +157,8 @@ export class PipelineDriver {
     }
   }
 
-  async #append(topic: string, records: readonly PushedRecord[]): Promise<void> {
+  /** Writes to a topic, whether the pipeline is running or not. */
+  async append(topic: string, records: readonly PushedRecord[]): Promise<void> {
     const partitions = this.topology.topics.find(({ name }) => name === topic)?.partitions
     if (partitions === undefined) {
       throw new PipelineError('CONFIG_USAGE', `"${topic}" is neither a stage with a source nor a topic of the pipeline`)

@@ -20,7 +20,7 @@ export function checkPipeline(spec: PipelineSpec, root: ConfigNode, findings: Fi
       message: `stages[${first}] has the name "${stage.name}" already`,
     })
   }
-  checkTests(spec, findings)
+  checkTests(spec, root, findings)
 }
 
 /** Presence is asked of the file: a source with errors of its own is still there. */

@@ -1,10 +1,13 @@
+import { z } from 'zod'
 import { hookEvents } from '../core/hook.ts'
 import { didYouMean } from '../core/nearest-name.ts'
+import { checkSetting } from './check-setting.ts'
+import { nodeAt, type ConfigNode } from './config-node.ts'
 import type { Findings } from './findings.ts'
 import type { ConfigPath, PipelineSpec } from './pipeline-spec.ts'
 
 /** What a test sends to and expects of has to be in the pipeline. */
-export function checkTests(spec: PipelineSpec, findings: Findings): void {
+export function checkTests(spec: PipelineSpec, root: ConfigNode, findings: Findings): void {
   const topics = topicNames(spec)
   const targets = spec.stages.filter(({ source }) => source !== null).map(({ name }) => name)
   const outcomes = spec.stages.filter(({ sink }) => sink !== null).map(({ name }) => name)
@@ -12,9 +15,9 @@ export function checkTests(spec: PipelineSpec, findings: Findings): void {
   const expectNames = new Set([...outcomes, ...topics, ...outcomeNames, ...Object.keys(hookEvents)])
   for (const step of spec.tests.flatMap(({ steps }) => steps)) {
     if (step.kind === 'send') {
-      for (const [name, records] of step.to) {
+      for (const name of step.to.keys()) {
         checkName(name, { known: sendNames, spec, path: [...step.path, name], findings })
-        checkRecords(records, [...step.path, name], findings)
+        checkRecords([...step.path, name], root, findings)
       }
     } else if (step.kind === 'expect') {
       for (const name of step.of.keys()) {
@@ -25,7 +28,7 @@ export function checkTests(spec: PipelineSpec, findings: Findings): void {
 }
 
 /** What can be expected beside topics, events and sinks. */
-const outcomeNames = ['dlq', 'late', 'filtered', 'events']
+const outcomeNames = ['dlq', 'late', 'filtered']
 
 function topicNames(spec: PipelineSpec): string[] {
   const used = spec.stages.flatMap(({ from, to, dlq, late }) => [...from, to, dlq, late])
@@ -41,7 +44,9 @@ interface NameOptions {
 
 function checkName(name: string, { known, spec, path, findings }: NameOptions): void {
   // Topics that the compiler inserts, such as `<pipeline>.<stage>.dlq`.
-  if (known.has(name) || name.startsWith(`${spec.pipeline}.`)) return
+  const { namespace, pipeline } = spec
+  const internal = namespace === '' ? `${pipeline}.` : `${namespace}.${pipeline}.`
+  if (known.has(name) || name.startsWith(internal)) return
   findings.atKey(path, {
     code: 'CONFIG_INVALID',
     message: `nothing here is called "${name}"${didYouMean(name, known)}`,
@@ -51,19 +56,37 @@ function checkName(name: string, { known, spec, path, findings }: NameOptions): 
 
 const forms = ['$record', '$raw']
 
+const recordSchema = z.strictObject({
+  key: z.string().nullable().optional(),
+  value: z.unknown().optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  timestamp: z.union([z.string(), z.number()]).optional(),
+})
+
+function checkRecords(path: ConfigPath, root: ConfigNode, findings: Findings): void {
+  const list = nodeAt(root, path)
+  if (list?.kind !== 'list') return
+  for (const [index, record] of list.items.entries())
+    checkRecord(record, [...path, index], findings)
+}
+
 /** A bare item is a value; one with `$record` or `$raw` says more, and has nothing beside it. */
-function checkRecords(records: readonly unknown[], path: ConfigPath, findings: Findings): void {
-  for (const [index, record] of records.entries()) {
-    if (typeof record !== 'object' || record === null || Array.isArray(record)) continue
-    const names = Object.keys(record)
-    const form = names.find((name) => name.startsWith('$'))
-    if (form === undefined || (names.length === 1 && forms.includes(form))) continue
-    findings.at([...path, index], {
+function checkRecord(record: ConfigNode, path: ConfigPath, findings: Findings): void {
+  if (record.kind !== 'map') return
+  const names = [...record.entries.keys()]
+  const form = names.find((name) => name.startsWith('$'))
+  if (form === undefined) return
+  if (names.length > 1 || !forms.includes(form)) {
+    findings.at(path, {
       code: 'CONFIG_INVALID',
       message: forms.includes(form)
         ? `"${form}" stands alone: the rest of the record goes inside`
         : `a record has no "${form}"${didYouMean(form, forms)}`,
       hint: 'a record is a value, "$record: { key, value, headers, timestamp }" or "$raw: TEXT"',
     })
+    return
   }
+  const schema = form === '$raw' ? z.string() : recordSchema
+  const inside = record.entries.get(form)!.value
+  checkSetting(schema, inside, { findings, ignored: new Set(), path: [...path, form] })
 }

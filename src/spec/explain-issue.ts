@@ -34,6 +34,7 @@ const typeWords: Readonly<Record<string, string>> = {
   array: 'a list',
   tuple: 'a list',
   null: 'nothing',
+  nonoptional: 'a value',
 }
 
 /**
@@ -195,7 +196,10 @@ function expectedMessage(
 ): string {
   const given = nodeAt(node, path)
   if (given === undefined) return `"${String(path.at(-1) ?? '')}" is missing: ${expected}`
-  return `expected ${expected}, but got ${describeNode(given)}`
+  const isUnquoted = given.kind === 'scalar' && ['number', 'boolean'].includes(typeof given.value)
+  const quoting =
+    isUnquoted && /^a text(?!\s*such)/.test(expected) ? `; quote it: "${describeNode(given)}"` : ''
+  return `expected ${expected}, but got ${describeNode(given)}${quoting}`
 }
 
 function joinOr(words: readonly string[]): string {

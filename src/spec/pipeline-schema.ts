@@ -14,22 +14,20 @@ import { pipelineTest } from './test-schema.ts'
 const defaultPartitions = 4
 const maxPartitions = 1_024
 
-function topic() {
-  return z
-    .strictObject({
-      partitions: z
-        .int()
-        .min(1)
-        .max(maxPartitions)
-        .default(defaultPartitions)
-        .describe('Parts that can be worked on in parallel; fixed when the topic is created.'),
-      retention: duration().prefault('7d').describe('How long records are kept.'),
-      cleanup: z
-        .enum(['delete'])
-        .default('delete')
-        .describe('What becomes of records after `retention`.'),
-    })
-    .nullable()
+export function topicSettings() {
+  return z.strictObject({
+    partitions: z
+      .int()
+      .min(1)
+      .max(maxPartitions)
+      .default(defaultPartitions)
+      .describe('Parts that can be worked on in parallel; fixed when the topic is created.'),
+    retention: duration().prefault('7d').describe('How long records are kept.'),
+    cleanup: z
+      .enum(['delete'])
+      .default('delete')
+      .describe('What becomes of records after `retention`.'),
+  })
 }
 
 function defaults() {
@@ -59,7 +57,7 @@ export function pipelineSchema(components: ComponentSchemas) {
         'Where topics live: `embedded` or `kafka://HOST:PORT`; the command line can say it too.',
       ),
     topics: z
-      .record(topicName(), topic().describe('Settings of the topic.'))
+      .record(topicName(), topicSettings().nullable().describe('Settings of the topic.'))
       .optional()
       .describe('Settings of topics; a topic that is not listed gets the defaults.'),
     defaults: defaults().optional().describe('Settings of each stage that does not say otherwise.'),

@@ -46,7 +46,8 @@ function refuseSeveral<Definition extends NamedDefinition>(
     for (const { name, keyPath } of named) {
       if (types.has(name)) continue
       const message = `no setting beside an operator is called "${name}"${didYouMean(name, [...extras, ...types])} (allowed are ${extras.join(', ')})`
-      context.findings.atKey(keyPath, { code: 'CONFIG_UNKNOWN_KEY', message })
+      const said = findingForWord(name, place) ?? { code: 'CONFIG_UNKNOWN_KEY' as const, message }
+      context.findings.atKey(keyPath, said)
     }
     return undefined
   }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { parseDuration } from '../core/config-types.ts'
 import type { Definitions } from '../core/definitions.ts'
 import { checkSetting, type CheckContext } from './check-setting.ts'
 import { stepExtras } from './component-schema.ts'
@@ -6,6 +7,7 @@ import { childOf, describeNode, type ConfigNode } from './config-node.ts'
 import type { Component, ConfigPath, HookSpec, StageSpec, StepSpec } from './pipeline-spec.ts'
 import type { PipelineFile } from './pipeline-schema.ts'
 import { readComponent } from './read-component.ts'
+import { defaultMaxKeys, retryDefaults } from './stage-schema.ts'
 
 /** The named parts of one stage; a part with errors is missing. */
 export interface StageComponents {
@@ -130,8 +132,6 @@ function readListeners(
 
 type StageFile = PipelineFile['stages'][number]
 
-const defaultRetry = { max: 3, initialMs: 100, maxMs: 10_000 } as const
-
 export interface StageOptions {
   readonly path: ConfigPath
   readonly defaults: PipelineFile['defaults']
@@ -161,16 +161,17 @@ export function buildStage(
     start: stage.start,
     onError: stage.on_error ?? defaults?.on_error ?? 'dlq',
     retry: {
-      max: firstOf((retry) => retry?.max) ?? defaultRetry.max,
+      max: firstOf((retry) => retry?.max) ?? retryDefaults.max,
       backoff: {
-        initialMs: firstOf((retry) => retry?.backoff?.initial) ?? defaultRetry.initialMs,
-        maxMs: firstOf((retry) => retry?.backoff?.max) ?? defaultRetry.maxMs,
+        initialMs:
+          firstOf((retry) => retry?.backoff?.initial) ?? parseDuration(retryDefaults.initial),
+        maxMs: firstOf((retry) => retry?.backoff?.max) ?? parseDuration(retryDefaults.maxPause),
       },
     },
     idleMs: stage.idle,
     maxFutureMs: stage.max_future,
     limits: { lag: stage.limits?.lag ?? null, delayMs: stage.limits?.delay ?? null },
-    maxKeys: stage.state?.max_keys ?? 10_000_000,
+    maxKeys: stage.state?.max_keys ?? defaultMaxKeys,
     dlq: stage.dlq ?? null,
     late: stage.late ?? null,
     hooks: (stage.hooks ?? []).map((hook, index) => ({

@@ -126,6 +126,17 @@ const messages: Readonly<Partial<Record<YAMLError['code'], string>>> = {
     'more text behind a value that has ended; text that begins like this has to be quoted',
 }
 
+/** For messages that share a code with others. */
+const wordings: readonly (readonly [RegExp, string])[] = [
+  [/^Flow (?:map|sequence) in block/, 'a "{" or "[" before this is not closed'],
+  [
+    /^Sequence item without -/,
+    'this line is indented neither as an item ("- ") nor as a part of one',
+  ],
+  [/^All mapping items must start/, 'this line is indented differently from the settings above it'],
+  [/^Implicit map keys need/, 'a setting is "NAME: VALUE", but this line has no ": "'],
+]
+
 const quotable: readonly YAMLError['code'][] = [
   'BLOCK_AS_IMPLICIT_KEY',
   'BLOCK_IN_FLOW',
@@ -144,11 +155,8 @@ function reportProblem(problems: readonly YAMLError[], text: string, findings: F
       return other.code === 'MULTILINE_IMPLICIT_KEY' && other.pos[0] === offset
     }) ?? first
   const hint = quotable.includes(code) ? quoteHint(text, offset) : undefined
-  const unclosed = /^Flow (?:map|sequence) in block/.test(message)
-    ? 'a "{" or "[" before this is not closed'
-    : null
-  const said = unclosed ?? messages[code] ?? lowerFirst(message)
-  findings.atOffset(offset, { code: 'CONFIG_YAML', message: said, hint })
+  const said = wordings.find(([pattern]) => pattern.test(message))?.[1] ?? messages[code]
+  findings.atOffset(offset, { code: 'CONFIG_YAML', message: said ?? lowerFirst(message), hint })
   findings.throwIfAny()
 }
 

@@ -32,17 +32,26 @@ export function topicName() {
     .max(maxTopicLength)
 }
 
+/** Keys that the state of a step may hold. */
+export const defaultMaxKeys = 10_000_000
+
+export const retryDefaults = { max: 3, initial: '100ms', maxPause: '10s' } as const
+
 export function retry() {
   return z.strictObject({
     max: z
       .int()
       .min(0)
       .optional()
-      .describe('Attempts in which the peer may reject a record. Default 3.'),
+      .describe(`Attempts in which the peer may reject a record. Default ${retryDefaults.max}.`),
     backoff: z
       .strictObject({
-        initial: duration().optional().describe('The first pause. Default 100ms.'),
-        max: duration().optional().describe('The longest pause. Default 10s.'),
+        initial: duration()
+          .optional()
+          .describe(`The first pause. Default ${retryDefaults.initial}.`),
+        max: duration()
+          .optional()
+          .describe(`The longest pause. Default ${retryDefaults.maxPause}.`),
       })
       .optional()
       .describe('Pauses between attempts: each is twice the one before.'),
@@ -129,7 +138,7 @@ export function stage(components: ComponentSchemas) {
         max_keys: z
           .int()
           .min(1)
-          .default(10_000_000)
+          .default(defaultMaxKeys)
           .describe('Keys that the state of a step may hold.'),
         at_limit: z.enum(['stop']).default('stop').describe('What happens when it is full.'),
       })

@@ -60,6 +60,7 @@ const topWords: Words = {
 }
 
 const stepWords: Words = {
+  when: 'a condition beside an operator is "if: EXPRESSION"',
   mapping:
     'fields are set by "- set:" with "FIELD: EXPRESSION" below; "- map: EXPRESSION" replaces the value',
   bloblang: 'fields are set by "- set:" with "FIELD: EXPRESSION" below',

@@ -74,19 +74,24 @@ export function drawTopology(topology: Topology): string {
   const lines = topology.topics.map(({ name, partitions }) => {
     return `  ${ids.get(name)}[(${quoted([name, counted(partitions, 'partition')])})]`
   })
-  for (const [index, node] of topology.nodes.entries()) lines.push(...drawNode(node, `stage${index}`, ids))
+  for (const [index, node] of topology.nodes.entries())
+    lines.push(...drawNode(node, `stage${index}`, ids))
   return ['flowchart LR', ...lines].join('\n')
 }
 
 function drawNode(node: StageNode, id: string, topics: ReadonlyMap<string, string>): string[] {
   const { input, output, steps } = node
   const lines = [`  ${id}[${quoted([node.id, node.role, ...steps.map((step) => step.id)])}]`]
-  if (input.kind === 'source') lines.push(`  ${id}source([${quoted([input.definition.type])}]) --> ${id}`)
+  if (input.kind === 'source')
+    lines.push(`  ${id}source([${quoted([input.definition.type])}]) --> ${id}`)
   else lines.push(...input.topics.map(({ name }) => `  ${topics.get(name)} --> ${id}`))
   if (output?.kind === 'topic') lines.push(`  ${id} --> ${topics.get(output.topic)}`)
-  if (output?.kind === 'sink') lines.push(`  ${id} --> ${id}sink([${quoted([output.definition.type])}])`)
+  if (output?.kind === 'sink')
+    lines.push(`  ${id} --> ${id}sink([${quoted([output.definition.type])}])`)
   const aside = [node.settings.onError === 'dlq' ? node.deadLetterTopic : '', node.lateTopic]
-  lines.push(...aside.filter((topic) => topic !== '').map((topic) => `  ${id} -.-> ${topics.get(topic)}`))
+  lines.push(
+    ...aside.filter((topic) => topic !== '').map((topic) => `  ${id} -.-> ${topics.get(topic)}`),
+  )
   return lines
 }
 

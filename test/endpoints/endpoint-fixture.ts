@@ -4,7 +4,12 @@ import { join, resolve } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { afterAll } from 'vitest'
 import type { Clock } from '../../src/core/clock.ts'
-import type { EndpointEnvironment, ReadRequest, Source, SourceSlice } from '../../src/core/endpoints.ts'
+import type {
+  EndpointEnvironment,
+  ReadRequest,
+  Source,
+  SourceSlice,
+} from '../../src/core/endpoints.ts'
 import { PipelineError } from '../../src/core/errors.ts'
 import { FilePath } from '../../src/core/expression.ts'
 import type { JsonValue } from '../../src/core/json.ts'
@@ -60,7 +65,10 @@ export function anEnvironment(): TestEnvironment {
 }
 
 /** A folder that is removed when the tests of the file are over. */
-export function aFolder(): { readonly path: string; write(name: string, content: string | Uint8Array): string } {
+export function aFolder(): {
+  readonly path: string
+  write(name: string, content: string | Uint8Array): string
+} {
   const path = mkdtempSync(join(tmpdir(), 'millrace-endpoints-'))
   afterAll(() => rmSync(path, { recursive: true, force: true }))
   return {
@@ -77,7 +85,8 @@ export function bindPaths<Config>(config: Config, folder: string): Config {
   const visit = (at: unknown): void => {
     if (at instanceof FilePath) at.bind(resolve(folder, at.source))
     else if (Array.isArray(at)) for (const item of at) visit(item)
-    else if (typeof at === 'object' && at !== null) for (const item of Object.values(at)) visit(item)
+    else if (typeof at === 'object' && at !== null)
+      for (const item of Object.values(at)) visit(item)
   }
   visit(config)
   return config
@@ -101,7 +110,12 @@ export async function readSlices(
   request: ReadRequest = aRequest(),
   slices = Number.POSITIVE_INFINITY,
 ): Promise<ReadResult> {
-  const result = { values: [], failures: [], lines: [], positions: new Map<string, JsonValue>() } as Omit<ReadResult, 'slices'>
+  const result = {
+    values: [],
+    failures: [],
+    lines: [],
+    positions: new Map<string, JsonValue>(),
+  } as Omit<ReadResult, 'slices'>
   let count = 0
   while (count < slices) {
     const slice = await source.read(request)

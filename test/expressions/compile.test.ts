@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decodeJson, encodeJson } from '../../src/core/json.ts'
 import { StepRecord } from '../../src/core/step-record.ts'
-import {
-  compileExpression,
-  hookScope,
-  isIdentifier,
-  staticFields,
-} from '../../src/expressions/compile.ts'
+import { compileExpression, isIdentifier, staticFields } from '../../src/expressions/compile.ts'
 import { ExpressionError } from '../../src/expressions/expression-error.ts'
 import { evaluateSource, failureOf } from './evaluate-source.ts'
 
@@ -79,8 +74,18 @@ describe('reading data', () => {
 
   it('takes an index as a number or as its text', () => {
     const value = { list: ['a', 'b'], text: 'cd', at: '1', map: 'map' }
-    expect(evaluateSource("[value.list[1], value.list['1'], value.list[value.at], value.text[1], value.text[value.at]]", value)).toEqual(['b', 'b', 'b', 'd', 'd'])
-    expect(evaluateSource('[value.list[-1], value.list[0.5], value.text[9], value.list[value.map], value.text[value.map]]', value)).toEqual([null, null, null, null, null])
+    expect(
+      evaluateSource(
+        "[value.list[1], value.list['1'], value.list[value.at], value.text[1], value.text[value.at]]",
+        value,
+      ),
+    ).toEqual(['b', 'b', 'b', 'd', 'd'])
+    expect(
+      evaluateSource(
+        '[value.list[-1], value.list[0.5], value.text[9], value.list[value.map], value.text[value.map]]',
+        value,
+      ),
+    ).toEqual([null, null, null, null, null])
   })
 
   it('passes timestamps and exact numbers through unchanged', () => {
@@ -273,10 +278,10 @@ describe('other scopes and facts about sources', () => {
   it('compile for hooks over event and value', () => {
     const argument = { event: { code: 'RECORD_CAST' }, value: { a: 1 } }
     const evaluate = compileExpression("event.code == 'RECORD_CAST' && value.a > 0", {
-      scope: hookScope,
+      scope: ['event', 'value'],
     })
     expect(evaluate(argument as never)).toBe(true)
-    expect(() => compileExpression('topic', { scope: hookScope })).toThrow('unknown name')
+    expect(() => compileExpression('topic', { scope: ['event', 'value'] })).toThrow('unknown name')
     expect(() => compileExpression('event.code')).toThrow('unknown name')
   })
 

@@ -189,4 +189,9 @@ export const brokenComponents: readonly BrokenFile[] = [
     text: stageWith('from: a', 'to: b', 'hooks:', '  - on: [record_faild]', '    do: log'),
     found: [['7:14', 'CONFIG_INVALID', 'did you mean "record_failed"?']],
   },
+  {
+    rule: "another tool's word beside an operator",
+    text: stepWith('filter: value.x', 'when: value.y'),
+    found: [['7:9', 'CONFIG_UNKNOWN_OPERATOR', 'did you mean', '"if: EXPRESSION"']],
+  },
 ]

@@ -260,4 +260,29 @@ export const brokenPipelines: readonly BrokenFile[] = [
     text: test('clock: noon', 'steps:', '  - restart'),
     found: [['8:12', 'CONFIG_INVALID', '2026-01-01T00:00:00Z']],
   },
+  {
+    rule: 'a record with something beside $record',
+    text: test('steps:', '  - send: { a: [{ $record: {}, key: x }] }'),
+    found: [['9:21', 'CONFIG_INVALID', '"$record" stands alone']],
+  },
+  {
+    rule: 'a misspelled part of a record',
+    text: test('steps:', '  - send: { a: [{ $record: { vaule: 1 } }] }'),
+    found: [['9:34', 'CONFIG_UNKNOWN_KEY', 'did you mean "value"?']],
+  },
+  {
+    rule: 'raw text that is none',
+    text: test('steps:', '  - send: { a: [{ $raw: 1 }] }'),
+    found: [['9:29', 'CONFIG_INVALID', 'expected a text, but got 1']],
+  },
+  {
+    rule: 'a hook that does nothing',
+    text: stageWith('from: a', 'to: b', 'hooks:', '  - on: record_failed'),
+    found: [['7:9', 'CONFIG_INVALID', '"do" is missing']],
+  },
+  {
+    rule: 'a number as the name of a topic',
+    text: stageWith('from: 123', 'to: b'),
+    found: [['4:11', 'CONFIG_INVALID', 'expected a text or a list, but got 123; quote it: "123"']],
+  },
 ]

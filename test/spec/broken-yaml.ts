@@ -196,4 +196,14 @@ export const brokenYaml: readonly BrokenFile[] = [
     text: stepWith('set:', '  a: .nan'),
     found: [['7:14', 'CONFIG_YAML', '.nan', 'as a text: ".nan"']],
   },
+  {
+    rule: 'a line that is indented too little',
+    text: 'pipeline: p\nstages:\n- name: a\n  from: b\n to: c',
+    found: [['5:1', 'CONFIG_YAML', 'indented neither as an item']],
+  },
+  {
+    rule: 'a line without a colon',
+    text: 'pipeline: p\nstages\n',
+    found: [['2:1', 'CONFIG_YAML', 'this line has no ": "']],
+  },
 ]

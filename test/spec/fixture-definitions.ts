@@ -86,7 +86,8 @@ function sink(type: string, config: z.ZodType) {
     singleTask: () => false,
     files: () => [],
     create: () => ({
-      write: () => Promise.resolve({ memory: null, failures: [] }),
+      begin: () => Promise.resolve(null),
+    write: () => Promise.resolve({ memory: null, failures: [] }),
       close: () => Promise.resolve(),
     }),
   })

@@ -102,6 +102,8 @@ function chosenPart(parts: readonly Part[], choose: (draw: Draw) => Part): Part 
   }
 }
 
+const lastDateMs = 8.64e15
+
 const timeRange = z.strictObject({
   start: z.iso.datetime({ offset: true }),
   step: duration(),
@@ -113,13 +115,25 @@ const time: Generator = (argument, path) => {
   const startMs = Date.parse(start)
   const timeMs = ({ index, random }: Draw): number =>
     startMs + index * step - (jitter === 0 ? 0 : random.next() * jitter)
+  const isoText = isoPrinter()
   return plainTextPart((draw) => isoText(timeMs(draw)))
 }
 
-/** Past the last time that a `Date` holds there is none to write. */
-function isoText(timeMs: number): string {
-  const whole = Math.floor(timeMs)
-  return new Date(Math.min(Math.max(whole, -8.64e15), 8.64e15)).toISOString()
+/** Writes ISO 8601 text; the part before the milliseconds is kept while it stays the same. */
+function isoPrinter(): (timeMs: number) => string {
+  let secondMs = Number.NaN
+  let prefix = ''
+  return (timeMs) => {
+    // Past the last time that a `Date` holds there is none to write.
+    const wholeMs = Math.min(Math.max(Math.floor(timeMs), -lastDateMs), lastDateMs)
+    const startMs = Math.floor(wholeMs / 1_000) * 1_000
+    if (startMs !== secondMs) {
+      secondMs = startMs
+      prefix = new Date(startMs).toISOString().slice(0, -4)
+    }
+    const ms = wholeMs - startMs
+    return `${prefix}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`
+  }
 }
 
 const format: Generator = (argument, path, compile) => {

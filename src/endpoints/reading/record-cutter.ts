@@ -191,11 +191,11 @@ export class RecordCutter {
   #skipByteOrderMark(): boolean {
     const { window } = this
     const head = window.bytes.subarray(window.start, window.start + byteOrderMark.length)
+    // Other bytes than those of a mark are not waited for: a terminal may have sent one short line.
+    if (!head.equals(byteOrderMark.subarray(0, head.length))) return true
     if (head.length < byteOrderMark.length) return window.ended
-    if (head.equals(byteOrderMark)) {
-      window.start += byteOrderMark.length
-      this.#offset = byteOrderMark.length
-    }
+    window.start += byteOrderMark.length
+    this.#offset = byteOrderMark.length
     return true
   }
 }

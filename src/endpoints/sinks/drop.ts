@@ -10,6 +10,7 @@ export const dropSink = defineSink({
   singleTask: () => false,
   files: () => [],
   create: () => ({
+    begin: () => Promise.resolve(null),
     write: () => Promise.resolve({ memory: null, failures: [] }),
     close: () => Promise.resolve(),
   }),

@@ -2,28 +2,25 @@ import { extname } from 'node:path'
 import { z } from 'zod'
 import { filePath } from '../../core/config-types.ts'
 import { defineSink, type Sink, type SinkMemory, type SinkReceipt } from '../../core/endpoints.ts'
-import { PipelineError } from '../../core/errors.ts'
-import type { FilePath } from '../../core/expression.ts'
+import { invariant, PipelineError } from '../../core/errors.ts'
+import { FilePath } from '../../core/expression.ts'
 import type { RecordBatch } from '../../core/record-batch.ts'
 import { openError } from '../file-error.ts'
 import { CsvEncoder } from '../writing/csv-encoder.ts'
 import { readCsvHeader, requireSameColumns } from '../writing/csv-header.ts'
 import { encodeLines, type EncodedRecords } from '../writing/encode-lines.ts'
-import {
-  forgetStart,
-  openOutputFile,
-  startNotePath,
-  type OutputFile,
-} from '../writing/output-file.ts'
+import { openOutputFile, type OutputFile } from '../writing/output-file.ts'
+
+function outputPath() {
+  return filePath().refine(
+    ({ source }) => !source.includes('${'),
+    'a path with ${...} in it, for several files, is not supported yet; name one file',
+  )
+}
 
 const settings = z
   .strictObject({
-    path: filePath()
-      .refine(
-        ({ source }) => !source.includes('${'),
-        'a path with ${...} in it, for several files, is not supported yet; name one file',
-      )
-      .describe('The file; folders on the way to it are made.'),
+    path: outputPath().describe('The file; folders on the way to it are made.'),
     format: z
       .enum(['ndjson', 'csv'])
       .optional()
@@ -60,15 +57,24 @@ const settings = z
     }
   })
 
+const config = z
+  .union([outputPath(), settings])
+  .transform((setting) =>
+    setting instanceof FilePath
+      ? { ...settings.parse({ path: setting.source }), path: setting }
+      : setting,
+  )
+  .describe('A path, or the settings.')
+
 type FileSinkConfig = z.output<typeof settings>
 
 export const fileSink = defineSink({
   type: 'file',
   summary:
     'Writes one file, each record exactly once: after a crash it goes on at the committed length.',
-  config: settings.describe('A file that is written.'),
+  config,
   examples: [
-    { title: 'A line of JSON per record', config: { path: './out/totals.ndjson' } },
+    { title: 'A line of JSON per record', config: './out/totals.ndjson' },
     {
       title: 'A csv file with chosen columns, written anew',
       config: { path: './out/totals.csv', mode: 'overwrite', columns: ['country', 'revenue'] },
@@ -76,7 +82,7 @@ export const fileSink = defineSink({
   ],
   delivery: 'exactly_once',
   singleTask: () => true,
-  files: ({ path }) => [path.absolute, startNotePath(path.absolute)],
+  files: ({ path }) => [path.absolute],
   create: (setting, _environment, memory) => new FileSink(setting, memory),
 })
 
@@ -97,7 +103,6 @@ class FileSink implements Sink {
   readonly #isCsv: boolean
   #file: OutputFile | null = null
   #csv: CsvEncoder | null = null
-  #hasWritten = false
 
   constructor(setting: FileSinkConfig, memory: SinkMemory) {
     const extension = extname(setting.path.source).toLowerCase()
@@ -110,19 +115,26 @@ class FileSink implements Sink {
     this.#memory = memory === null ? null : decodeMemory(memory, setting.path.absolute)
   }
 
+  async begin(): Promise<SinkMemory> {
+    this.#file = await this.#open()
+    return this.#remember(this.#file)
+  }
+
   async write(batch: RecordBatch): Promise<SinkReceipt> {
-    this.#file ??= await this.#open()
-    const { bytes, failures } = this.#encode(batch, this.#file)
-    const length = bytes.length === 0 ? this.#file.length : await this.#file.append(bytes)
-    this.#hasWritten = true
-    return { memory: { length, header: headerOf(this.#csv) }, failures }
+    const file = this.#file
+    invariant(file !== null, 'a sink begins before it writes')
+    const { bytes, failures } = this.#encode(batch, file)
+    if (bytes.length > 0) await file.append(bytes)
+    return { memory: this.#remember(file), failures }
   }
 
   async close(): Promise<void> {
     await this.#file?.close()
     this.#file = null
-    // The stage commits what was written before it closes the sink.
-    if (this.#hasWritten) await forgetStart(this.#path.absolute)
+  }
+
+  #remember(file: OutputFile): SinkMemory {
+    return { length: file.length, header: headerOf(this.#csv) }
   }
 
   #encode(batch: RecordBatch, file: OutputFile): EncodedRecords {

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import { z } from 'zod'
-import { defineSink, type Sink, type SinkReceipt } from '../../core/endpoints.ts'
+import { defineSink, type Sink, type SinkMemory,
+  type SinkReceipt } from '../../core/endpoints.ts'
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import { decodeJson, type JsonValue } from '../../core/json.ts'
 import type { RecordBatch } from '../../core/record-batch.ts'
@@ -61,6 +62,10 @@ class StdoutSink implements Sink {
     const isTable = setting.format === 'table'
     this.#limit = setting.limit ?? (isTable ? defaultTableRows : Number.POSITIVE_INFINITY)
     this.#output = new Output(stdout)
+  }
+
+  begin(): Promise<SinkMemory> {
+    return Promise.resolve(null)
   }
 
   async write(batch: RecordBatch, signal: AbortSignal): Promise<SinkReceipt> {

@@ -143,7 +143,9 @@ export class FileSource implements Source {
       collector.startPart(path)
       const outcome = await collectRecords(collector, cutter, stream)
       this.#notePosition(collector)
-      if (outcome === 'end') await this.close()
+      // A slice can be as good as full: the next record would not fit.
+      if (outcome === 'pause') return
+      await this.close()
     }
   }
 

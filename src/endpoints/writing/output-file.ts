@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
-import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import { errnoOf, openError } from '../file-error.ts'
 import { newlineByte } from '../formats/splitter.ts'
@@ -8,14 +8,6 @@ import { kindOf } from '../reading/input-files.ts'
 
 /** What is used of an open file. */
 export type OutputHandle = Pick<FileHandle, 'write' | 'datasync' | 'truncate' | 'close'>
-
-/**
- * Beside a file that a pipeline begins to append to: how long it was before. It counts until the
- * length is committed for the first time, and is removed then.
- */
-export function startNotePath(path: string): string {
-  return join(dirname(path), `.${basename(path)}.start`)
-}
 
 /**
  * Opens a file to go on behind its recorded length; what a killed run wrote behind it is cut off.
@@ -32,10 +24,10 @@ export async function openOutputFile(
     await requireWritableKind(path)
     handle = await open(path, constants.O_RDWR | constants.O_CREAT)
     const { size } = await handle.stat()
-    const length = await startLength(path, size, from)
+    const length = startLength(path, size, from)
     if (length < size) await handle.truncate(length)
     await syncFolder(dirname(path))
-    const prefix = length > 0 && from.recorded === null ? await missingNewline(handle, length) : ''
+    const prefix = length > 0 ? await missingNewline(handle, length) : ''
     return new OutputFile(handle, path, { length, prefix })
   } catch (thrown) {
     await handle?.close()
@@ -108,54 +100,22 @@ export class OutputFile {
 }
 
 /** The length from which on this pipeline writes. */
-async function startLength(
+function startLength(
   path: string,
   size: number,
   from: { recorded: number | null; mode: 'append' | 'overwrite' },
-): Promise<number> {
+): number {
   const { recorded, mode } = from
-  if (recorded !== null) {
-    await forgetStart(path)
-    if (size >= recorded) return recorded
-    const message = `writing ${path}: it has ${size} bytes, but the pipeline wrote it up to ${recorded}; put the file back, or run with --fresh to write it again`
-    throw new PipelineError('FILE_FAILED', message)
-  }
-  if (mode === 'overwrite') return 0
-  const noted = await readStart(path)
-  if (noted !== null && noted <= size) return noted
-  await noteStart(path, size)
-  return size
+  if (recorded === null) return mode === 'overwrite' ? 0 : size
+  if (size >= recorded) return recorded
+  const message = `writing ${path}: it has ${size} bytes, but the pipeline wrote it up to ${recorded}; put the file back, or run with --fresh to write it again`
+  throw new PipelineError('FILE_FAILED', message)
 }
 
 /** What another program wrote may end without a newline: our first line must not go on its last one. */
 async function missingNewline(handle: FileHandle, length: number): Promise<string> {
   const { bytesRead, buffer } = await handle.read(Buffer.alloc(1), 0, 1, length - 1)
   return bytesRead === 1 && buffer[0] !== newlineByte ? '\n' : ''
-}
-
-async function readStart(path: string): Promise<number | null> {
-  try {
-    const text = await readFile(startNotePath(path), 'utf8')
-    return /^\d{1,15}\n$/.test(text) ? Number(text) : null
-  } catch (thrown) {
-    if (errnoOf(thrown) === 'ENOENT') return null
-    throw thrown
-  }
-}
-
-async function noteStart(path: string, length: number): Promise<void> {
-  const handle = await open(startNotePath(path), 'w')
-  try {
-    await handle.writeFile(`${length}\n`)
-    await handle.datasync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** The length of the file has been committed: from now on that counts. */
-export async function forgetStart(path: string): Promise<void> {
-  await rm(startNotePath(path), { force: true })
 }
 
 async function requireWritableKind(path: string): Promise<void> {

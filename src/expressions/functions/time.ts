@@ -1,7 +1,7 @@
+import { isoTimeMs } from '../../core/iso-time.ts'
 import type { JsonValue } from '../../core/json.ts'
 import { defineFunction, type FunctionDefinition } from '../function-definition.ts'
 import { formatTime, zoneOffsetMs } from '../time-format.ts'
-import { parseTime } from '../time-text.ts'
 import { describe, exactly, fail, failNumber, textIn } from '../values.ts'
 
 /** Furthest from 1970 that a JavaScript date reaches, epoch ms. */
@@ -17,7 +17,7 @@ function readTime(value: JsonValue, where: string): number | null | undefined {
       : typeof value === 'number'
         ? value
         : typeof value === 'string'
-          ? parseTime(textIn(value, where)!)
+          ? isoTimeMs(textIn(value, where)!)
           : Number.NaN
   return Math.abs(time) <= maxTimeMs ? time : undefined
 }

@@ -1,19 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { invariant, PipelineError } from '../../core/errors.ts'
-import type { StateChange } from '../../core/log.ts'
 import { RecordBatch } from '../../core/record-batch.ts'
 import { assertForward, fencedError } from '../log-rules.ts'
 import { newestTimestampMs } from '../stored-partition.ts'
 import type { ReachFailpoint } from './failpoint.ts'
-import {
-  batchChecksum,
-  batchId,
-  maxBatchBytes,
-  maxOffset,
-  rowChecksum,
-  toStoredText,
-} from './schema.ts'
+import { batchChecksum, batchId, maxBatchBytes, maxOffset } from './schema.ts'
 import type { PartitionRow, SmallTables } from './small-tables.ts'
+import { StateWriter } from './state-writer.ts'
 import type { StoredCommit } from './writer-protocol.ts'
 
 /** Writes single commits into a transaction that is open already. */
@@ -21,15 +14,18 @@ export class CommitWriter {
   readonly #tables: SmallTables
   readonly #reach: ReachFailpoint
   readonly #insertBatch: StatementSync
-  readonly #putState: StatementSync
-  readonly #deleteState: StatementSync
+  readonly #state: StateWriter
 
   constructor(db: DatabaseSync, tables: SmallTables, reach: ReachFailpoint) {
     this.#tables = tables
     this.#reach = reach
     this.#insertBatch = db.prepare('INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)')
-    this.#putState = db.prepare('INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)')
-    this.#deleteState = db.prepare('DELETE FROM state WHERE task = ? AND step = ? AND key = ?')
+    this.#state = new StateWriter(db)
+  }
+
+  /** To be called when a transaction was rolled back, or tasks were forgotten. */
+  reload(): void {
+    this.#state.load()
   }
 
   /**
@@ -49,7 +45,7 @@ export class CommitWriter {
       grown.add(partition)
     }
     this.#reach('after-outputs')
-    for (const change of commit.state) this.#change(commit.task, change)
+    this.#state.write(commit.task, commit.state)
     this.#reach('after-state')
     for (const { partitionId, offset } of commit.next) {
       this.#tables.savePosition(task.group, partitionId, offset)
@@ -78,17 +74,6 @@ export class CommitWriter {
     const id = batchId(partitionId, baseOffset)
     this.#insertBatch.run(id, count, maxTimestampMs, commitSeq, batchChecksum(row), data)
     partition.next = baseOffset + count
-  }
-
-  #change(task: number, { step, key, value, dueMs }: StateChange): void {
-    const storedKey = toStoredText(key)
-    if (value === null) {
-      this.#deleteState.run(task, step, storedKey)
-      return
-    }
-    const storedValue = toStoredText(value)
-    const crc = rowChecksum(task, step, storedKey, storedValue, dueMs)
-    this.#putState.run(task, step, storedKey, storedValue, dueMs, crc)
   }
 
   #partition(id: number): PartitionRow {

@@ -71,7 +71,10 @@ export class EmbeddedLog implements Log {
     }
     writer.attach({
       applied: (group) => this.#makeVisible(group),
-      broken: () => this.#waiters.wakeReady(),
+      broken: () => {
+        this.#closing.abort()
+        this.#waiters.wakeReady()
+      },
     })
     this.#refreshTopics()
   }
@@ -115,12 +118,18 @@ export class EmbeddedLog implements Log {
 
   async close(): Promise<void> {
     this.#closing.abort()
-    await Promise.all([...this.#tasks].map((task) => task.close()))
-    await this.#retaining
+    // Not awaited yet: they wait for their commits, and on a full disk it is the writer's close that
+    // ends those.
+    const tasks = [...this.#tasks].map((task) => task.close())
     // The writer's connection must be the last one: SQLite then removes the WAL.
     this.#parts.db.close()
-    await this.#writer.close(this.#visible.takeUnsaved())
-    this.#parts.lock.release()
+    try {
+      await this.#writer.close(this.#visible.takeUnsaved())
+      await Promise.all(tasks)
+      await this.#retaining
+    } finally {
+      this.#parts.lock.release()
+    }
   }
 
   #commit({ task, epoch }: OpenedTask, result: TaskCommit): Promise<number> {

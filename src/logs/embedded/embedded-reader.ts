@@ -4,9 +4,9 @@ import type { LogReader, SliceBatch, TopicDescription, TopicPartition } from '..
 import { readOnward } from '../stored-partition.ts'
 import type { BatchReader } from './batch-reader.ts'
 import { EmbeddedPartition } from './embedded-partition.ts'
+import { inReadTransaction } from './read-transaction.ts'
 import { rowChecksum } from './schema.ts'
 import { loadTopics } from './small-tables.ts'
-import { toPipelineError } from './sqlite-error.ts'
 
 /**
  * Looks into a log that this or another process writes. Each call is a transaction of its own, so that
@@ -22,7 +22,7 @@ export class EmbeddedReader implements LogReader {
   }
 
   async topics(): Promise<readonly TopicDescription[]> {
-    return this.#inTransaction('reading the topics', () =>
+    return inReadTransaction(this.#db, 'reading the topics', () =>
       [...loadTopics(this.#db).values()].map(({ name, retentionMs, partitions }) => ({
         name,
         partitions: partitions.length,
@@ -36,7 +36,7 @@ export class EmbeddedReader implements LogReader {
     { topic, partition, offset }: TopicPartition & { readonly offset: bigint },
     maxBytes: number,
   ): Promise<readonly SliceBatch[]> {
-    return this.#inTransaction(`reading topic ${topic}`, () => {
+    return inReadTransaction(this.#db, `reading topic ${topic}`, () => {
       const row = loadTopics(this.#db).get(topic)?.partitions[partition]
       if (row === undefined) throw noSuchPartition(topic, partition)
       return readOnward(new EmbeddedPartition(row, this.#batches), offset, maxBytes)
@@ -44,7 +44,7 @@ export class EmbeddedReader implements LogReader {
   }
 
   async loadManifest(pipeline: string): Promise<string | null> {
-    return this.#inTransaction(`reading the manifest of ${pipeline}`, () => {
+    return inReadTransaction(this.#db, `reading the manifest of ${pipeline}`, () => {
       const select = this.#db.prepare('SELECT manifest, crc FROM manifests WHERE pipeline = ?')
       const row = select.get(pipeline)
       if (row === undefined) return null
@@ -59,7 +59,7 @@ export class EmbeddedReader implements LogReader {
   }
 
   async manifests(): Promise<readonly string[]> {
-    return this.#inTransaction('reading the manifests', () => {
+    return inReadTransaction(this.#db, 'reading the manifests', () => {
       const rows = this.#db.prepare('SELECT pipeline FROM manifests ORDER BY pipeline').all()
       return rows.map((row) => String(row['pipeline']))
     })
@@ -67,19 +67,6 @@ export class EmbeddedReader implements LogReader {
 
   /** Nothing to do: the connection is the log's. */
   async close(): Promise<void> {}
-
-  #inTransaction<T>(doing: string, body: () => T): T {
-    try {
-      this.#db.exec('BEGIN')
-      try {
-        return body()
-      } finally {
-        this.#db.exec('COMMIT')
-      }
-    } catch (error) {
-      throw toPipelineError(error, doing)
-    }
-  }
 }
 
 export function noSuchPartition(topic: string, partition: number): PipelineError {

@@ -36,7 +36,7 @@ export function openFormat(db: DatabaseSync, notice: (message: string) => void):
   const wasClean = readMeta(db, 'clean') === '1'
   if (!wasClean) notice('log.db was not closed in order the last time; checking it')
   for (const table of smallTables) assertSound(db, `integrity_check(${table})`)
-  assertSound(db, 'quick_check(state)')
+  for (const table of ['state', 'state_batches']) assertSound(db, `quick_check(${table})`)
   if (!wasClean) assertSound(db, 'quick_check')
   writeMeta(db, 'clean', '0')
 }

@@ -58,6 +58,10 @@ export const tables = `
     task INTEGER NOT NULL, step TEXT NOT NULL, key ANY NOT NULL, value ANY NOT NULL, due_ms REAL,
     crc INTEGER NOT NULL, PRIMARY KEY (task, step, key)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE state_batches (
+    task INTEGER NOT NULL, number INTEGER NOT NULL, count INTEGER NOT NULL, changes TEXT NOT NULL,
+    crc INTEGER NOT NULL, PRIMARY KEY (task, number)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE manifests (
     pipeline TEXT PRIMARY KEY, manifest TEXT NOT NULL, crc INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;

@@ -199,6 +199,7 @@ export class SmallTables {
     this.positions.delete(group)
     for (const { id, number } of [...this.tasks.values()].filter((task) => task.group === group)) {
       this.#db.prepare('DELETE FROM state WHERE task = ?').run(number)
+      this.#db.prepare('DELETE FROM state_batches WHERE task = ?').run(number)
       this.#db.prepare('DELETE FROM tasks WHERE number = ?').run(number)
       this.tasks.delete(id)
       this.tasksByNumber.delete(number)

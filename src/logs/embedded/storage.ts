@@ -136,6 +136,7 @@ export class Storage implements StorageCalls {
         this.#tables.forgetTopic(topic)
       }
       for (const group of groups) this.#tables.forgetGroup(group)
+      this.#commits.reload()
     })
     this.checkpointIfDue()
   }
@@ -207,6 +208,7 @@ export class Storage implements StorageCalls {
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
       this.#tables.load()
+      this.#commits.reload()
       throw error
     }
     this.#assertInPlace()

@@ -151,13 +151,11 @@ export class WriterLoop {
   }
 
   #giveUp(): void {
-    this.#break(
-      new PipelineError(
-        'LOG_IO',
-        `${this.#options.directory}: the log was closed while the disk was full; this commit was not ` +
-          'kept, and the next run does its work again',
-      ),
-    )
+    const message =
+      `${this.#options.directory}: the log was closed while the disk was full; this commit was not ` +
+      'kept, and the next run does its work again'
+    this.#broken = { code: 'LOG_IO', message }
+    for (const request of this.#queue.splice(0)) this.#refuse(request, this.#broken)
   }
 
   #break(error: unknown): void {

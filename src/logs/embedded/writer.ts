@@ -148,6 +148,8 @@ export class Writer {
     for (const { reject } of this.#pending.values()) reject(error)
     this.#pending.clear()
     this.#listener?.broken()
+    // It would keep a process alive that has nothing left to do but end.
+    void this.#worker.terminate()
   }
 }
 

@@ -4,7 +4,10 @@ import { JsonArraySplitter } from '../../../src/endpoints/formats/json-array-spl
 import { cutAll } from '../reading/chunked-stream.ts'
 
 async function cut(text: string, maxRecord = 10_000_000, size = 3) {
-  return await cutAll(new JsonArraySplitter('start'), Buffer.from(text), { maxRecord, sizes: [size] })
+  return await cutAll(new JsonArraySplitter('start'), Buffer.from(text), {
+    maxRecord,
+    sizes: [size],
+  })
 }
 
 const latin = (text: string): string => Buffer.from(text).toString('latin1')
@@ -12,13 +15,19 @@ const latin = (text: string): string => Buffer.from(text).toString('latin1')
 describe('JsonArraySplitter', () => {
   it('gives the original bytes of each element of any JSON array', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.jsonValue()), fc.constantFrom(0, 1, 2), async (items, indent) => {
-        const records = await cut(JSON.stringify(items, null, indent))
-        expect(records.every(({ failure }) => failure === null)).toBe(true)
-        const texts = records.map(({ value }) => Buffer.from(value, 'latin1').toString())
-        expect(texts.map((text) => JSON.parse(text) as unknown)).toEqual(JSON.parse(JSON.stringify(items)))
-        if (indent === 0) expect(texts).toEqual(items.map((item) => JSON.stringify(item)))
-      }),
+      fc.asyncProperty(
+        fc.array(fc.jsonValue()),
+        fc.constantFrom(0, 1, 2),
+        async (items, indent) => {
+          const records = await cut(JSON.stringify(items, null, indent))
+          expect(records.every(({ failure }) => failure === null)).toBe(true)
+          const texts = records.map(({ value }) => Buffer.from(value, 'latin1').toString())
+          expect(texts.map((text) => JSON.parse(text) as unknown)).toEqual(
+            JSON.parse(JSON.stringify(items)),
+          )
+          if (indent === 0) expect(texts).toEqual(items.map((item) => JSON.stringify(item)))
+        },
+      ),
     )
   })
 
@@ -45,7 +54,9 @@ describe('JsonArraySplitter', () => {
     for (const size of [1, 4, 100]) {
       const records = await cut(text, 1_000, size)
       const failures = records.filter(({ failure }) => failure !== null)
-      expect(records.filter(({ failure }) => failure === null).map(({ value }) => value)).toEqual(values)
+      expect(records.filter(({ failure }) => failure === null).map(({ value }) => value)).toEqual(
+        values,
+      )
       expect(failures).toHaveLength(1)
       expect(failures[0]?.failure).toContain('RECORD_DECODE')
       expect(failures[0]?.failure).toContain(message)
@@ -56,7 +67,10 @@ describe('JsonArraySplitter', () => {
   it('hands a broken element to the stage as it is, and goes on', async () => {
     const records = await cut('[nul, {"a":1], 2, "\\u12"]')
     expect(records.map(({ value, failure }) => [value, failure])).toEqual([
-      ['nul', null], ['{"a":1]', null], ['2', null], ['"\\u12"', null],
+      ['nul', null],
+      ['{"a":1]', null],
+      ['2', null],
+      ['"\\u12"', null],
     ])
   })
 
@@ -69,7 +83,9 @@ describe('JsonArraySplitter', () => {
   it('reads on behind an element that is too long', async () => {
     const records = await cut(`[1, "${'x\\"'.repeat(5_000)}", {"b":[2]}]`, 100)
     expect(records.map(({ value }) => value.length)).toEqual([1, 100, 9])
-    expect(records[1]?.failure).toContain('RECORD_TOO_LARGE test, line 1, byte offset 4: it has 15002 bytes')
+    expect(records[1]?.failure).toContain(
+      'RECORD_TOO_LARGE test, line 1, byte offset 4: it has 15002 bytes',
+    )
   })
 
   it('keeps the code of a broken rest that is longer than max_record', async () => {

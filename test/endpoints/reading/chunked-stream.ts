@@ -1,5 +1,9 @@
 import { endOfStream, type ByteStream } from '../../../src/endpoints/reading/byte-stream.ts'
-import { RecordCutter, startPlace, type CutterPlace } from '../../../src/endpoints/reading/record-cutter.ts'
+import {
+  RecordCutter,
+  startPlace,
+  type CutterPlace,
+} from '../../../src/endpoints/reading/record-cutter.ts'
 import type { Splitter } from '../../../src/endpoints/formats/splitter.ts'
 
 /** Gives bytes in chunks of the given sizes, over and over. */

@@ -4,16 +4,52 @@ import { makeSplitter, type InputFormat } from '../../../src/endpoints/formats/i
 import type { Splitter } from '../../../src/endpoints/formats/splitter.ts'
 import { cutAll } from './chunked-stream.ts'
 
-const csv = { header: true, quote: '"', encoding: 'utf8', columns: undefined, delimiter: undefined } as const
+const csv = {
+  header: true,
+  quote: '"',
+  encoding: 'utf8',
+  columns: undefined,
+  delimiter: undefined,
+} as const
 
-function aSplitter(format: InputFormat, options: { maxRecord?: number; state?: string; header?: string[] } = {}): Splitter {
+function aSplitter(
+  format: InputFormat,
+  options: { maxRecord?: number; state?: string; header?: string[] } = {},
+): Splitter {
   const { maxRecord = 1_000_000, state = '', header = null } = options
   return makeSplitter({ format, csv, header, maxRecord, path: 'test', state })
 }
 
 /** Pieces that hit every branch of the splitters when put together at random. */
-const pieces = ['\n', '\r\n', '\r', '"', '""', ',', '[', ']', '{', '}', '\\', '\\"', ' ', 'a', '12', '{"a":1}', '"x,y"', '\t', 'é', '\u0000', 'a,b\n', '1,2\n', ',"', '",']
-const hostileText = fc.array(fc.constantFrom(...pieces), { maxLength: 60 }).map((parts) => parts.join(''))
+const pieces = [
+  '\n',
+  '\r\n',
+  '\r',
+  '"',
+  '""',
+  ',',
+  '[',
+  ']',
+  '{',
+  '}',
+  '\\',
+  '\\"',
+  ' ',
+  'a',
+  '12',
+  '{"a":1}',
+  '"x,y"',
+  '\t',
+  'é',
+  '\u0000',
+  'a,b\n',
+  '1,2\n',
+  ',"',
+  '",',
+]
+const hostileText = fc
+  .array(fc.constantFrom(...pieces), { maxLength: 60 })
+  .map((parts) => parts.join(''))
 const chunkSizes = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 })
 const formats = ['ndjson', 'text', 'csv', 'json_array', 'bytes'] as const
 
@@ -21,13 +57,24 @@ describe('RecordCutter', () => {
   for (const format of formats) {
     it(`finds the same records of ${format} in whatever chunks they come`, async () => {
       await fc.assert(
-        fc.asyncProperty(hostileText, chunkSizes, fc.integer({ min: 1, max: 30 }), async (text, sizes, maxRecord) => {
-          const bytes = Buffer.from(format === 'csv' ? `h1,h2\n${text}` : text)
-          const limited = Math.max(maxRecord, format === 'csv' ? 5 : 1)
-          const inChunks = await cutAll(aSplitter(format, { maxRecord: limited }), bytes, { sizes, maxRecord: limited })
-          const atOnce = await cutAll(aSplitter(format, { maxRecord: limited }), bytes, { sizes: [10_000], maxRecord: limited })
-          expect(inChunks).toEqual(atOnce)
-        }),
+        fc.asyncProperty(
+          hostileText,
+          chunkSizes,
+          fc.integer({ min: 1, max: 30 }),
+          async (text, sizes, maxRecord) => {
+            const bytes = Buffer.from(format === 'csv' ? `h1,h2\n${text}` : text)
+            const limited = Math.max(maxRecord, format === 'csv' ? 5 : 1)
+            const inChunks = await cutAll(aSplitter(format, { maxRecord: limited }), bytes, {
+              sizes,
+              maxRecord: limited,
+            })
+            const atOnce = await cutAll(aSplitter(format, { maxRecord: limited }), bytes, {
+              sizes: [10_000],
+              maxRecord: limited,
+            })
+            expect(inChunks).toEqual(atOnce)
+          },
+        ),
         { numRuns: 400 },
       )
     })
@@ -56,14 +103,19 @@ describe('RecordCutter', () => {
         const records = await cutAll(aSplitter('text'), bytes, { sizes })
         const lines = bytes.toString('latin1').split('\n')
         if (lines.at(-1) === '') lines.pop()
-        expect(records.map(({ value }) => value)).toEqual(lines.map((line) => line.replace(/\r$/, '')))
+        expect(records.map(({ value }) => value)).toEqual(
+          lines.map((line) => line.replace(/\r$/, '')),
+        )
       }),
     )
   })
 
   it('keeps the first KiB of a record that is too long, says where it is, and reads on', async () => {
     const text = `{"a":1}\n${'x'.repeat(5_000)}\n{"b":2}\n`
-    const records = await cutAll(aSplitter('ndjson', { maxRecord: 2_000 }), Buffer.from(text), { sizes: [333], maxRecord: 2_000 })
+    const records = await cutAll(aSplitter('ndjson', { maxRecord: 2_000 }), Buffer.from(text), {
+      sizes: [333],
+      maxRecord: 2_000,
+    })
     expect(records.map(({ value }) => value)).toEqual(['{"a":1}', 'x'.repeat(1_024), '{"b":2}'])
     expect(records[1]?.failure).toBe(
       'RECORD_TOO_LARGE test, line 2, byte offset 8: it has 5001 bytes, more than max_record (2000); its first 1024 bytes are kept',
@@ -75,7 +127,11 @@ describe('RecordCutter', () => {
     const line = 'y'.repeat(100)
     for (const end of ['\n', '\r\n', '']) {
       for (const size of [1, 50, 101, 102, 500]) {
-        const records = await cutAll(aSplitter('text', { maxRecord: 100 }), Buffer.from(line + end), { sizes: [size], maxRecord: 100 })
+        const records = await cutAll(
+          aSplitter('text', { maxRecord: 100 }),
+          Buffer.from(line + end),
+          { sizes: [size], maxRecord: 100 },
+        )
         expect(records.map(({ failure }) => failure)).toEqual([null])
       }
     }
@@ -113,16 +169,29 @@ describe('RecordCutter', () => {
     const grown = await cutAll(aSplitter('ndjson'), Buffer.from('{"a":1}\n{"b":22}\n'), { place })
     expect(grown.map(({ value }) => value)).toEqual(['{"b":22}'])
     for (const rest of ['\n', '\r\n']) {
-      const ended = await cutAll(aSplitter('ndjson'), Buffer.from(`{"a":1}\n{"b":2${rest}{"c":3}`), { place })
-      expect(ended.map(({ value, line }) => ({ value, line }))).toEqual([{ value: '{"c":3}', line: 3 }])
+      const ended = await cutAll(
+        aSplitter('ndjson'),
+        Buffer.from(`{"a":1}\n{"b":2${rest}{"c":3}`),
+        { place },
+      )
+      expect(ended.map(({ value, line }) => ({ value, line }))).toEqual([
+        { value: '{"c":3}', line: 3 },
+      ])
     }
   })
 
   it('reads the broken end of a JSON array again once the file has grown', async () => {
     const first = await cutAll(aSplitter('json_array'), Buffer.from('[1, {"a":'))
-    expect(first.map(({ value, failure }) => [value, failure?.split(' ')[0]])).toEqual([['1', undefined], ['{"a":', 'RECORD_DECODE']])
+    expect(first.map(({ value, failure }) => [value, failure?.split(' ')[0]])).toEqual([
+      ['1', undefined],
+      ['{"a":', 'RECORD_DECODE'],
+    ])
     const place = { ...first.at(-1)!.place, done: false }
-    const grown = await cutAll(aSplitter('json_array', { state: place.state }), Buffer.from('[1, {"a":5}, 7]'), { place })
+    const grown = await cutAll(
+      aSplitter('json_array', { state: place.state }),
+      Buffer.from('[1, {"a":5}, 7]'),
+      { place },
+    )
     expect(grown.map(({ value }) => value)).toEqual(['{"a":5}', '7'])
   })
 })

@@ -12,9 +12,15 @@ describe('the stdin source', () => {
   it('reads to the end, and says once that it cannot be replayed', async () => {
     const { source, stdin, environment } = aSource()
     stdin.end('{"a":1}\n\n{"a":2}')
-    expect(await readSlices(source)).toMatchObject({ values: ['{"a":1}', '{"a":2}'], lines: [1, 3] })
+    expect(await readSlices(source)).toMatchObject({
+      values: ['{"a":1}', '{"a":2}'],
+      lines: [1, 3],
+    })
     expect(environment.notices).toEqual([expect.stringContaining('cannot be replayed')])
-    expect([stdinSource.replayable, stdinSource.bounded(stdinSource.config.parse({}))]).toEqual([false, false])
+    expect([stdinSource.replayable, stdinSource.bounded(stdinSource.config.parse({}))]).toEqual([
+      false,
+      false,
+    ])
   })
 
   it.each([

@@ -28,7 +28,7 @@ export interface Copier {
 /** @param prefix a program to start it under, such as strace. */
 export function startCopier(options: CopierOptions, prefix: readonly string[] = []): Copier {
   const [command, ...args] = [...prefix, process.execPath, script, JSON.stringify(options)]
-  const child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines: string[] = []
   const listeners = new Set<() => void>()
   let rest = ''

@@ -166,7 +166,8 @@ describe('a damaged log', () => {
     restore(original, ['log.db'])
     const file = join(copy, 'log.db')
     const bytes = readFileSync(file)
-    bytes[bytes.indexOf('v100kv101')] = 'w'.charCodeAt(0)
+    // All of them: copies that moved to another page stay in the gaps of the old one.
+    for (let at = 0; (at = bytes.indexOf('v100kv101', at)) !== -1;) bytes[at] = 'w'.charCodeAt(0)
     writeFileSync(file, bytes)
     await expect(contentsOf(copy)).rejects.toMatchObject({
       code: 'LOG_CORRUPT',

@@ -1,0 +1,40 @@
+import { PipelineError } from '../core/errors.ts'
+import type { LogReader } from '../core/log.ts'
+import { topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
+import type { Topology } from '../topology/topology.ts'
+import type { CliEnvironment } from './cli-environment.ts'
+import { isError, loadTopologies, type KnownTopics, type PipelineFile } from './load-topologies.ts'
+
+/**
+ * Topics that other pipelines made, in other runs, keep their settings for those that only read them:
+ * where there are such topics, the files are compiled once more.
+ * @throws PipelineError when a file was changed in the meantime and is wrong now.
+ */
+export async function fitStoredTopics(
+  files: readonly PipelineFile[],
+  reader: LogReader,
+  environment: CliEnvironment,
+): Promise<readonly Topology[]> {
+  const topologies = files.map(({ topology }) => topology)
+  const nodes = topologies.flatMap((topology) => topology.nodes)
+  const written = new Set(nodes.flatMap(topicsWrittenBy))
+  const foreign = new Set(nodes.flatMap(topicsReadBy).filter((topic) => !written.has(topic)))
+  if (foreign.size === 0) return topologies
+  const stored = await storedSettings(reader, foreign)
+  if (stored.size === 0) return topologies
+  const paths = files.map(({ absolute }) => absolute)
+  const { files: fitted, diagnostics } = loadTopologies(paths, environment, stored)
+  const problem = diagnostics.find(isError)
+  if (problem === undefined) return fitted.map(({ topology }) => topology)
+  const { file, code, message } = problem
+  throw new PipelineError(code, `${file} changed while the run was starting: ${message}`)
+}
+
+async function storedSettings(reader: LogReader, names: ReadonlySet<string>): Promise<KnownTopics> {
+  const topics = (await reader.topics()).filter(({ name }) => names.has(name))
+  return new Map(
+    topics.flatMap(({ name, partitions, retentionMs }) =>
+      retentionMs === null ? [] : [[name, { partitions, retentionMs }] as const],
+    ),
+  )
+}

@@ -1,0 +1,118 @@
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { loadTopologies } from '../../src/cli/load-topologies.ts'
+import { resetPipelines } from '../../src/cli/reset-pipelines.ts'
+import type { Log } from '../../src/core/log.ts'
+import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
+import { emptyBytes } from '../../src/core/record-batch.ts'
+import { MemoryLog } from '../../src/logs/memory-log.ts'
+import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
+import { manifestOf } from '../../src/topology/manifest.ts'
+import type { Topology } from '../../src/topology/topology.ts'
+import { aCliEnvironment } from './cli-environment.ts'
+import { aFolder } from './temporary-folder.ts'
+
+const copy = `pipeline: copy
+namespace: ours
+stages:
+  - name: clean
+    from: in
+    to: clean
+  - name: write
+    from: clean
+    sink:
+      file:
+        path: ./out.ndjson
+`
+const reader = 'pipeline: reader\nstages:\n  - name: read\n    from: clean\n    sink: drop\n'
+
+function topologyOf(text: string, folder = aFolder()): Topology {
+  const path = aFolder({ 'a.yaml': text.replace('./out', `${folder}/out`) })
+  return loadTopologies(['a.yaml'], aCliEnvironment({ cwd: path })).files[0]!.topology
+}
+
+async function aLog(...topologies: readonly Topology[]): Promise<Log> {
+  const log = new MemoryLog({ clock: new VirtualClock(0) })
+  for (const topology of topologies) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await log.admin.ensureTopics(topology.topics)
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await log.admin.storeManifest(`${topology.prefix}${topology.pipeline}`, JSON.stringify(manifestOf(topology)))
+  }
+  return log
+}
+
+/** Writes a record to a topic, as a task of a group that then stands behind it. */
+async function fill(log: Log, topic: string, group: string): Promise<void> {
+  const task = await log.openTask({ id: `${group}/0`, group, inputs: [{ topic: 'in', partition: 0 }], start: 'earliest' })
+  const builder = new RecordBatchBuilder('')
+  const times = { timestampMs: 0, eventTimeMs: 0, ingestUs: 0, waitUs: 0, runUs: 0 }
+  builder.append({ key: null, value: '1', headers: emptyBytes, times })
+  const state = [{ step: 's', key: 'k', value: 'v', dueMs: null }]
+  await task.commit({ outputs: [{ topic, partition: 0, batch: builder.finish() }], state, next: [] })
+  await task.close()
+}
+
+async function lengthOf(log: Log, name: string): Promise<bigint | null> {
+  const topic = (await log.reader.topics()).find((each) => each.name === name)
+  return topic === undefined ? null : topic.ranges.reduce((sum, { start, end }) => sum + end - start, 0n)
+}
+
+describe('run --fresh', () => {
+  it('forgets topics, state and files that the pipeline wrote, and nothing that it only reads', async () => {
+    const folder = aFolder({ 'out.ndjson': 'old\n' })
+    const topology = topologyOf(copy, folder)
+    const log = await aLog(topology)
+    await fill(log, 'clean', 'ours.copy.clean')
+    await fill(log, 'in', 'somebody')
+    await resetPipelines([topology], log)
+    expect(await lengthOf(log, 'clean')).toBe(null)
+    expect(await lengthOf(log, 'in')).toBe(1n)
+    expect(existsSync(join(folder, 'out.ndjson'))).toBe(false)
+    const task = await log.openTask({ id: 'ours.copy.clean/0', group: 'ours.copy.clean', inputs: [], start: 'earliest' })
+    expect(await task.restore()).toEqual([])
+  })
+
+  it('forgets what stages wrote that the file no longer has, and keeps the new manifest', async () => {
+    const before = topologyOf(copy.replaceAll('clean', 'cleaned'))
+    const topology = topologyOf(copy)
+    const log = await aLog(before)
+    await fill(log, 'cleaned', 'ours.copy.cleaned')
+    await resetPipelines([topology], log)
+    expect(await lengthOf(log, 'cleaned')).toBe(null)
+    expect(await log.admin.loadManifest('ours.copy')).toBe(JSON.stringify(manifestOf(topology)))
+  })
+
+  it('changes nothing when another pipeline reads one of the topics', async () => {
+    const folder = aFolder({ 'out.ndjson': 'old\n' })
+    const topology = topologyOf(copy, folder)
+    const log = await aLog(topology, topologyOf(reader))
+    await fill(log, 'clean', 'ours.copy.clean')
+    await expect(resetPipelines([topology], log)).rejects.toMatchObject({
+      code: 'CONFIG_USAGE',
+      message: expect.stringContaining('"clean", which the pipeline "reader" reads too') as string,
+    })
+    expect(await lengthOf(log, 'clean')).toBe(1n)
+    expect(existsSync(join(folder, 'out.ndjson'))).toBe(true)
+  })
+
+  it('takes pipelines that are reset together for one', async () => {
+    const both = [topologyOf(copy), topologyOf(reader)]
+    await expect(resetPipelines(both, await aLog(...both))).resolves.toBeUndefined()
+  })
+
+  it('leaves a link in its place and empties the file that it leads to', async () => {
+    const folder = aFolder({ 'real.ndjson': 'old\n' })
+    symlinkSync(join(folder, 'real.ndjson'), join(folder, 'out.ndjson'))
+    const topology = topologyOf(copy, folder)
+    await resetPipelines([topology], await aLog(topology))
+    expect(readFileSync(join(folder, 'out.ndjson'), 'utf8')).toBe('')
+  })
+
+  it('removes no device', async () => {
+    const topology = topologyOf(copy.replace('./out.ndjson', '/dev/null'))
+    await resetPipelines([topology], await aLog(topology))
+    expect(existsSync('/dev/null')).toBe(true)
+  })
+})

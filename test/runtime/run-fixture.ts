@@ -1,0 +1,204 @@
+import { Readable, Writable } from 'node:stream'
+import { z } from 'zod'
+import type { Sink, SinkDefinition, SinkReceipt, Source, SourceDefinition } from '../../src/core/endpoints.ts'
+import type { HookEvent, ListenerDefinition } from '../../src/core/hook.ts'
+import type { JsonValue } from '../../src/core/json.ts'
+import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
+import { encodeHeaders, type RecordBatch } from '../../src/core/record-batch.ts'
+import { MemoryLog } from '../../src/logs/memory-log.ts'
+import { type Run, startRun } from '../../src/runtime/start-run.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
+import type { Topology } from '../../src/topology/topology.ts'
+import { compileText, definitions, messageOfProblem, recordsOf, type SeenRecord, startMs } from '../simulation/pipeline-fixture.ts'
+
+/** Every look at it takes some time, as if the work between two looks had. */
+export class WorkingClock extends VirtualClock {
+  #workedUs = 0
+
+  override monotonicUs(): number {
+    this.#workedUs += 3
+    return super.monotonicUs() + this.#workedUs
+  }
+}
+
+interface SourcePlan {
+  readonly values: readonly JsonValue[]
+  readonly sliceSize: number
+  readonly bounded?: boolean
+  /** Indexes of values that the source cannot read. */
+  readonly unreadable?: readonly number[]
+  /** Called before each slice; may wait or throw. */
+  readonly before?: (at: number) => Promise<void> | void
+}
+
+/** Reads its values in slices, and on from its position after a restart. */
+export function plannedSource(type: string, plan: SourcePlan, clock: VirtualClock): SourceDefinition {
+  const common = { summary: 'Values of a test.', config: z.unknown(), examples: [{ title: 'any', config: 1 }] as const }
+  return {
+    ...common,
+    examples: [common.examples[0]],
+    type,
+    replayable: true,
+    bounded: () => plan.bounded ?? true,
+    create: (_config, _environment, positions): Source => {
+      let at = Number(positions.get('values') ?? 0)
+      return {
+        async read({ signal }) {
+          await plan.before?.(at)
+          if (signal.aborted) return null
+          if (at >= plan.values.length) {
+            if (plan.bounded ?? true) return null
+            await clock.sleep(Number.POSITIVE_INFINITY, signal)
+            return null
+          }
+          const from = at
+          at = Math.min(at + plan.sliceSize, plan.values.length)
+          const builder = new RecordBatchBuilder('')
+          for (const value of plan.values.slice(from, at)) {
+            const times = { timestampMs: clock.wallMs(), eventTimeMs: Number.NaN, ingestUs: clock.monotonicUs(), waitUs: 0, runUs: 0 }
+            builder.append({ key: null, value: JSON.stringify(value), headers: encodeHeaders([]), times })
+          }
+          const failures = (plan.unreadable ?? [])
+            .filter((index) => index >= from && index < at)
+            .map((index) => ({ index: index - from, code: 'RECORD_PARSE' as const, message: `line ${index + 1} is broken` }))
+          return { batch: builder.finish(), failures, positions: new Map([['values', at]]), info: (index) => ({ line: from + index + 1 }) }
+        },
+        close: async () => {},
+      }
+    },
+  }
+}
+
+type Write = (batch: RecordBatch, attempt: number) => SinkReceipt['failures'] | Promise<SinkReceipt['failures']>
+
+/** Keeps what is written, unless `write` throws; refuses the records that it names. */
+export function plannedSink(type: string, write: Write) {
+  const written: RecordBatch[] = []
+  let attempts = 0
+  const definition: SinkDefinition = {
+    type,
+    summary: 'Keeps what is written.',
+    config: z.unknown(),
+    examples: [{ title: 'any', config: 1 }],
+    delivery: 'at_least_once',
+    singleTask: () => false,
+    files: () => [],
+    create: (): Sink => ({
+      begin: async () => null,
+      async write(batch) {
+        attempts += 1
+        const failures = await write(batch, attempts)
+        written.push(batch)
+        return { memory: attempts, failures }
+      },
+      close: async () => {},
+    }),
+  }
+  return { definition, values: () => recordsOf(written).map(({ value }) => value), attempts: () => attempts }
+}
+
+/** Keeps all events, after doing what the test says. */
+export function plannedListener(type: string, notify: (event: HookEvent, signal: AbortSignal) => Promise<void> | void = () => {}) {
+  const events: HookEvent[] = []
+  const definition: ListenerDefinition = {
+    type,
+    summary: 'Keeps all events.',
+    config: z.unknown(),
+    examples: [{ title: 'any', config: 1 }],
+    create: () => ({
+      notify: (event, signal) => {
+        events.push(event)
+        return notify(event, signal)
+      },
+    }),
+  }
+  return { definition, events }
+}
+
+/** The log of one data directory, and the runs over it. */
+export class RunBench {
+  readonly clock: VirtualClock
+  readonly log: MemoryLog
+  readonly notices: string[] = []
+  #stop = new AbortController()
+
+  constructor(clock: VirtualClock = new VirtualClock(startMs)) {
+    this.clock = clock
+    this.log = new MemoryLog({ clock })
+  }
+
+  topology(
+    text: string,
+    more: { sources?: readonly SourceDefinition[]; sinks?: readonly SinkDefinition[]; listeners?: readonly ListenerDefinition[]; partitions?: number },
+  ): Topology {
+    const { topology, problems } = compileText(text, {
+      ...(more.partitions === undefined ? {} : { partitions: more.partitions }),
+      definitions: {
+        operators: definitions.operators,
+        sources: [...definitions.sources, ...(more.sources ?? [])],
+        sinks: [...definitions.sinks, ...(more.sinks ?? [])],
+        listeners: [...definitions.listeners, ...(more.listeners ?? [])],
+      },
+    })
+    const errors = problems.filter(({ severity }) => severity === 'error')
+    if (errors.length > 0) throw new TypeError(errors.map(messageOfProblem).join('\n'))
+    return topology
+  }
+
+  start(topologies: readonly Topology[], options: { follow?: boolean } = {}): Promise<Run> {
+    const { clock, log } = this
+    const random = new SeededRandom(7)
+    const stdout = new Writable({ write: (_chunk, _encoding, done) => done() })
+    this.#stop = new AbortController()
+    const environment = {
+      log, clock, random,
+      notice: (message: string) => void this.notices.push(message),
+      follow: options.follow ?? false,
+      mask: (text: string) => text,
+      telemetry: { sliceCommitted: () => {} },
+      listeners: { log: () => {} },
+      endpoints: { clock, random, stdin: Readable.from([]), stdout, notice: () => {} },
+    }
+    return startRun(topologies, environment, this.#stop.signal)
+  }
+
+  stop(): void {
+    this.#stop.abort()
+  }
+
+  async records(topic: string): Promise<SeenRecord[]> {
+    const found = (await this.log.reader.topics()).find(({ name }) => name === topic)
+    const batches: RecordBatch[] = []
+    for (const [partition, { start }] of (found?.ranges ?? []).entries()) {
+      for (let offset = start; ; ) {
+        const read = await this.log.reader.read({ topic, partition, offset }, Number.MAX_SAFE_INTEGER)
+        if (read.length === 0) break
+        batches.push(...read.map(({ batch }) => batch))
+        offset = read.at(-1)!.next
+      }
+    }
+    return recordsOf(batches)
+  }
+}
+
+const maxTurns = 20_000
+
+/** Lets the event loop turn until it holds; no time passes. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < maxTurns; turn++) {
+    if (await holds()) return
+    await turnOfTheLoop()
+  }
+  throw new TypeError('it never came to hold')
+}
+
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await turnOfTheLoop()
+}
+
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
