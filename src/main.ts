@@ -73,11 +73,17 @@ function catchInterrupts(): Interrupts {
 
 /** At once after the last output: what a listener or a source left open must not keep the process. */
 function exit(code: ExitCode): void {
+  process.exitCode = code
+  // The error of a write comes a turn after its end.
+  stdout.write('', () => setImmediate(finish, code))
+}
+
+function finish(code: ExitCode): void {
   const lost: unknown = environment.interrupts.stdoutClosed.reason
   const isBroken = lost instanceof Error && !('code' in lost && lost.code === 'EPIPE')
-  process.exitCode =
-    isBroken && code === exitCodes.ok ? printError(environment, lostOutput(lost)) : code
-  stdout.write('', () => stderr.write('', () => process.exit()))
+  if (isBroken && code === exitCodes.ok)
+    process.exitCode = printError(environment, lostOutput(lost))
+  stderr.write('', () => process.exit())
 }
 
 /** A reader of stdout that has seen enough is no error; a full disk behind it is. */

@@ -13,7 +13,7 @@ import { messageOf, PipelineError } from '../core/errors.ts'
 import { assertDirectory } from '../logs/embedded/data-directory.ts'
 import { DirectoryLock } from '../logs/embedded/lock.ts'
 import type { CliEnvironment } from './cli-environment.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 import { lookIntoLog } from './open-log.ts'
 import { showBytes, showCount, showDuration } from './show-amount.ts'
 

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf } from '../core/errors.ts'
 import { minSqliteVersion } from '../logs/embedded/schema.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 import { showCount } from './show-amount.ts'
 
 const neededNode = '24.21.0'

@@ -2,13 +2,6 @@ import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment
 import { checkDataDirectory } from './check-data-directory.ts'
 import { checkMachine } from './check-machine.ts'
 
-/** One thing that was looked at. */
-export interface Finding {
-  readonly name: string
-  readonly status: 'ok' | 'warning' | 'wrong'
-  readonly text: string
-}
-
 export async function doctor(
   { dataDir, json = false }: { dataDir: string; json?: boolean },
   environment: CliEnvironment,

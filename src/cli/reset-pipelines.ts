@@ -55,7 +55,6 @@ async function assertNobodyElse(
 ): Promise<void> {
   const others = (await admin.manifests()).filter((name) => !own.has(name))
   for (const other of others) {
-    // oxlint-disable-next-line no-await-in-loop -- the first one that is found is told
     const { reads, writes } = parseManifest((await admin.loadManifest(other))!)
     const shared = topics.find((topic) => reads.includes(topic) || writes.includes(topic))
     if (shared === undefined) continue

@@ -26,7 +26,6 @@ export async function* readBatches(
 ): AsyncGenerator<SliceBatch> {
   let offset = from
   while (offset < to) {
-    // oxlint-disable-next-line no-await-in-loop -- each read begins where the one before ended
     const batches = await reader.read({ topic, partition, offset }, chunkBytes)
     if (batches.length === 0) return
     yield* batches

@@ -5,6 +5,11 @@ import type { WriteLog } from './create-logger.ts'
 import { Progress } from './progress.ts'
 import type { StatusArea } from './status-area.ts'
 
+/** What is looked at of a run. */
+export interface SupervisedRun extends Pick<Run, 'done' | 'report'> {
+  readonly runs: readonly { readonly error: PipelineError | null }[]
+}
+
 export interface SuperviseOptions {
   readonly environment: CliEnvironment
   readonly area: StatusArea
@@ -33,7 +38,7 @@ const redrawMs = 200
 const lineMs = 10_000
 
 /** Stays with a run until it has ended: shows how it goes, tells failures as they come, and stops it in time. */
-export async function superviseRun(run: Run, options: SuperviseOptions): Promise<Ending> {
+export async function superviseRun(run: SupervisedRun, options: SuperviseOptions): Promise<Ending> {
   const { environment, area, stopping } = options
   const { clock } = environment
   const ended = new AbortController()
@@ -73,11 +78,11 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 
 class RunWatcher {
   readonly failures: PipelineError[] = []
-  readonly #run: Run
+  readonly #run: SupervisedRun
   readonly #options: SuperviseOptions
   readonly #progress = new Progress()
 
-  constructor(run: Run, options: SuperviseOptions) {
+  constructor(run: SupervisedRun, options: SuperviseOptions) {
     this.#run = run
     this.#options = options
   }
@@ -87,14 +92,12 @@ class RunWatcher {
     const { clock } = environment
     let nextLineUs = clock.monotonicUs() + lineMs * 1_000
     while (!ended.aborted) {
-      // oxlint-disable-next-line no-await-in-loop -- a pause between two looks
       await clock.sleep(redrawMs, ended)
       this.tellFailures()
       this.#stopIfHopeless()
       if (quiet || ended.aborted) continue
       const isDue = clock.monotonicUs() >= nextLineUs
       if (!this.#options.area.hasBlock && !isDue) continue
-      // oxlint-disable-next-line no-await-in-loop -- see above
       await this.#show(ended)
       if (isDue) nextLineUs = clock.monotonicUs() + lineMs * 1_000
     }

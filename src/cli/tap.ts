@@ -58,16 +58,13 @@ async function follow(
   if (follows) say(environment, 'Waiting for records; Ctrl-C ends it.')
   let left = limit
   while (!stop.aborted) {
-    // oxlint-disable-next-line no-await-in-loop -- one look after the other
     for await (const record of reading.onward()) {
       if (left <= 0 || stop.aborted) break
       left -= 1
       reading.print(environment, [record])
     }
     if (left <= 0 || !follows) return exitCodes.ok
-    // oxlint-disable-next-line no-await-in-loop -- see above
     await clock.sleep(pollMs, stop)
-    // oxlint-disable-next-line no-await-in-loop -- see above
     await reading.refresh()
   }
   return stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
@@ -140,7 +137,6 @@ class TapReading {
     for (let back = BigInt(count); ; back *= 4n) {
       const from = end - back < start ? start : end - back
       const records: StoredRecord[] = []
-      // oxlint-disable-next-line no-await-in-loop -- nearly always the first look is enough
       for await (const record of this.#between(partition, from, end)) {
         if (this.#shows(record)) records.push(record)
       }

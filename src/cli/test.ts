@@ -30,7 +30,6 @@ export async function test(
   for (const file of files) {
     if (file.spec.tests.length === 0) say(environment, `${file.shown}: it has no "tests:"`)
     for (const spec of file.spec.tests) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other, to be told in order
       const outcome = mask.json(await runOne(spec, file))
       outcomes.push(outcome)
       if (!json) stdout.write(textOf(outcome))

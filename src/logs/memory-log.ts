@@ -24,7 +24,7 @@ interface MemoryTopic {
 }
 
 interface MemoryTask {
-  readonly group: string
+  group: string
   epoch: number
   /** By step, then by key. */
   readonly state: Map<string, Map<string, StateChange>>
@@ -79,6 +79,7 @@ export class MemoryLog implements Log {
     const task = this.#tasks.get(spec.id) ?? { group: spec.group, epoch: 0, state: new Map() }
     const partitions = spec.inputs.map((input) => this.#partition(input))
     task.epoch += 1
+    task.group = spec.group
     this.#tasks.set(spec.id, task)
     const positions = this.#positionsOf(spec.group)
     for (const partition of partitions) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
-import { invariant, messageOf, PipelineError, RecordFailure, type RecordErrorCode } from '../core/errors.ts'
-import { decodeJson } from '../core/json.ts'
+import { invariant, messageOf, RecordFailure } from '../core/errors.ts'
+import { decodeJson, type JsonValue } from '../core/json.ts'
 import type { StateChange, TaskCommit } from '../core/log.ts'
 import { dispositions, type Disposition } from '../core/operator.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
@@ -200,7 +200,7 @@ export class SliceStep {
     const text = record.valueText
     try {
       if (text !== null && !record.isAscii && text.includes('\uFFFD')) refuseInvalidUtf8(record)
-      record.value = text === null ? null : decodeJson(text)
+      record.value = text === null ? null : decodeWithoutStack(text)
     } catch (thrown) {
       record.value = null
       // Without steps the bytes go on as they are, only without a key.
@@ -255,6 +255,17 @@ export class SliceStep {
     this.#chain.fireDue()
     // What was due is done, whatever becomes of the record that moved the watermark.
     this.#chain.acceptState()
+  }
+}
+
+/** Taking the stack of each syntax error costs a fifth of the time that a file with 1.5 % broken lines takes to read. */
+function decodeWithoutStack(text: string): JsonValue {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return decodeJson(text)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
 }
 

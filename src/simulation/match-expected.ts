@@ -12,7 +12,32 @@ export function difference(expected: unknown, actual: unknown, path = ''): strin
     return matcher === null ? objectDifference(expected, actual, path) : matcherDifference(matcher, actual, path)
   }
   if (Array.isArray(expected)) return listDifference(expected, actual, path)
-  return isDeepStrictEqual(expected, actual) ? null : unlike(expected, actual, path)
+  // 0 and -0 are written alike.
+  return expected === actual || isDeepStrictEqual(expected, actual) ? null : unlike(expected, actual, path)
+}
+
+export interface Arrival {
+  readonly item: unknown
+  /** Items with the same are in their order; of others the order means nothing. */
+  readonly order: string
+}
+
+/** As `difference`, but a list has to match the order of items only among those that have one. */
+export function differenceOfArrivals(expected: unknown, arrivals: readonly Arrival[]): string | null {
+  const items = arrivals.map(({ item }) => item)
+  const inOrder = difference(expected, items)
+  if (inOrder === null || !Array.isArray(expected) || expected.length !== items.length) return inOrder
+  const left = [...arrivals]
+  for (const [index, each] of expected.entries()) {
+    const match = left.findIndex((arrival, place) => isNextOfItsOrder(left, place) && difference(each, arrival.item) === null)
+    if (match === -1) return difference(each, left[0]!.item, `[${index}]`)
+    left.splice(match, 1)
+  }
+  return null
+}
+
+function isNextOfItsOrder(left: readonly Arrival[], place: number): boolean {
+  return left.findIndex(({ order }) => order === left[place]!.order) === place
 }
 
 type Fields = Readonly<Record<string, unknown>>

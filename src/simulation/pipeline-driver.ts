@@ -5,9 +5,10 @@ import { encodeHeaders, type RecordBatch } from '../core/record-batch.ts'
 import { invariant, PipelineError } from '../core/errors.ts'
 import { z } from 'zod'
 import { MemoryLog } from '../logs/memory-log.ts'
+import { partitionOf } from '../runtime/partitioner.ts'
 import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
-import type { StageNode, Topology } from '../topology/topology.ts'
+import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { captureSink } from './capture-sink.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -29,6 +30,8 @@ export class PipelineDriver {
   readonly #log: MemoryLog
   readonly #sources = new Map<string, PushQueue>()
   readonly #sinks = new Map<string, RecordBatch[]>()
+  /** By topic: the partition of the next record without a key that is sent to it. */
+  readonly #roundRobin = new Map<string, number>()
   #run: Run | null = null
   #stop = new AbortController()
 
@@ -163,15 +166,35 @@ export class PipelineDriver {
     if (partitions === undefined) {
       throw new PipelineError('CONFIG_USAGE', `"${topic}" is neither a stage with a source nor a topic of the pipeline`)
     }
-    const task = await this.#log.openTask({ id: '$test/0', group: '$test', inputs: [], start: 'earliest' })
-    const builder = new RecordBatchBuilder('')
+    const builders = new Map<number, RecordBatchBuilder>()
     for (const { key, value, headers, timestampMs } of records) {
+      const partition = key === null ? this.#nextPartition(topic, partitions) : partitionOf(key, partitions)
+      const builder = builders.get(partition) ?? new RecordBatchBuilder(this.#writerOf(topic, partition))
+      builders.set(partition, builder)
       const nowUs = this.clock.monotonicUs()
       const times = { timestampMs: timestampMs ?? this.clock.wallMs(), eventTimeMs: Number.NaN, ingestUs: nowUs, waitUs: 0, runUs: 0 }
       builder.append({ key, value, headers: encodeHeaders(headers), times })
     }
-    await task.commit({ outputs: [{ topic, partition: 0, batch: builder.finish() }], state: [], next: [] })
+    const outputs = [...builders].map(([partition, builder]) => ({ topic, partition, batch: builder.finish() }))
+    const task = await this.#log.openTask({ id: '$test/0', group: '$test', inputs: [], start: 'earliest' })
+    await task.commit({ outputs, state: [], next: [] })
     await task.close()
+  }
+
+  #nextPartition(topic: string, partitions: number): number {
+    const next = this.#roundRobin.get(topic) ?? 0
+    this.#roundRobin.set(topic, (next + 1) % partitions)
+    return next
+  }
+
+  /** What is sent to a topic counts as written by its stage, so that it moves the watermark of readers. */
+  #writerOf(topic: string, partition: number): string {
+    for (const node of this.topology.nodes) {
+      const { output } = node
+      if (output?.kind !== 'topic' || output.topic !== topic) continue
+      return taskId(this.topology, node, output.samePartition && node.tasks > 1 ? partition : 0)
+    }
+    return ''
   }
 
   #isolate(node: StageNode): StageNode {

@@ -4,7 +4,7 @@ import type { RecordBatch } from '../core/record-batch.ts'
 import { hookEvents } from '../core/hook.ts'
 import type { TestSpec, TestStep } from '../spec/pipeline-spec.ts'
 import type { Topology } from '../topology/topology.ts'
-import { difference } from './match-expected.ts'
+import { difference, differenceOfArrivals, type Arrival } from './match-expected.ts'
 import { PipelineDriver } from './pipeline-driver.ts'
 import type { PushedRecord } from './push-source.ts'
 
@@ -58,7 +58,7 @@ async function runStep(step: TestStep, driver: PipelineDriver, seen: SeenSoFar):
   } else {
     const problems: string[] = []
     for (const [what, expected] of step.of) {
-      const found = difference(expected, await seen.since(what, expected))
+      const found = await seen.difference(what, expected)
       if (found !== null) problems.push(`${what}: ${found}`)
     }
     return problems
@@ -85,41 +85,50 @@ function toRecord(item: unknown): PushedRecord {
   }
 }
 
+/** What came in one place in which order is kept: a partition of a topic, a sink, an event. */
+type Arrivals = readonly Arrival[]
+
 /** What has come since the last `expect` of the same name. */
 class SeenSoFar {
   readonly #driver: PipelineDriver
-  readonly #counts = new Map<string, number>()
+  /** By name: how many have been seen in each place. */
+  readonly #counts = new Map<string, readonly number[]>()
 
   constructor(driver: PipelineDriver) {
     this.#driver = driver
   }
 
-  async since(what: string, expected: unknown): Promise<unknown> {
-    if (what === 'filtered') return this.#filtered(expected)
-    const all = await this.#all(what, wantsRecords(expected))
-    const before = this.#counts.get(what) ?? 0
-    this.#counts.set(what, all.length)
-    return all.slice(before)
+  /** How what came differs from what was expected, or null. */
+  async difference(what: string, expected: unknown): Promise<string | null> {
+    if (what === 'filtered') return difference(expected, await this.#filtered(expected))
+    const places = await this.#places(what, wantsRecords(expected))
+    const before = this.#counts.get(what) ?? []
+    this.#counts.set(what, places.map(({ length }) => length))
+    return differenceOfArrivals(expected, places.flatMap((place, index) => place.slice(before[index] ?? 0)))
   }
 
-  async #all(what: string, asRecords: boolean): Promise<unknown[]> {
+  async #places(what: string, asRecords: boolean): Promise<readonly Arrivals[]> {
     const { topology, events } = this.#driver
     const show = asRecords ? recordOf : valueOf
     if (what === 'dlq') return this.#aside('dead_letter', deadLetterOf)
     if (what === 'late') return this.#aside('late', show)
     if (what in hookEvents) {
-      return events.filter(({ event }) => event === what).map(({ stage, data, value }) => ({ ...data, stage, value }))
+      const named = events.filter(({ event }) => event === what)
+      return [named.map(({ stage, data, value }) => ({ item: { ...data, stage, value }, order: '' }))]
     }
-    if (this.#driver.isSinkStage(what)) return this.#driver.written(what).flatMap((batch) => recordsOf(batch, show))
-    const name = topology.topics.find((topic) => topic.name === what)?.name
-    if (name === undefined) throw new TypeError(`"${what}" is no topic, sink stage or event of the pipeline; dlq, late and filtered can be expected too`)
-    return (await this.#driver.stored(name)).flatMap((batch) => recordsOf(batch, show))
+    if (this.#driver.isSinkStage(what)) return [arrivalsOf(this.#driver.written(what), { show, place: what })]
+    if (!topology.topics.some(({ name }) => name === what)) throw new TypeError(`"${what}" is no topic, sink stage or event of the pipeline; dlq, late and filtered can be expected too`)
+    return this.#inTopic(what, show)
   }
 
-  async #aside(kind: 'dead_letter' | 'late', show: (batch: RecordBatch, index: number) => unknown): Promise<unknown[]> {
+  async #aside(kind: 'dead_letter' | 'late', show: Show): Promise<readonly Arrivals[]> {
     const topics = this.#driver.topology.topics.filter((topic) => topic.kind === kind)
-    const stored = await Promise.all(topics.map(({ name }) => this.#driver.stored(name)))
-    return stored.flat().flatMap((batch) => recordsOf(batch, show))
+    return (await Promise.all(topics.map(({ name }) => this.#inTopic(name, show)))).flat()
+  }
+
+  async #inTopic(topic: string, show: Show): Promise<readonly Arrivals[]> {
+    const partitions = await this.#driver.storedByPartition(topic)
+    return partitions.map((batches, partition) => arrivalsOf(batches, { show, place: `${topic}/${partition}` }))
   }
 
   /** A number is all records that were dropped so far; a map says how many by stage. */
@@ -135,10 +144,15 @@ function wantsRecords(expected: unknown): boolean {
   return Array.isArray(expected) && expected.some((item) => typeof item === 'object' && item !== null && '$record' in item)
 }
 
-function recordsOf(batch: RecordBatch, show: (batch: RecordBatch, index: number) => unknown): unknown[] {
-  return Array.from({ length: batch.count }, (_, index) => index)
-    .filter((index) => !batch.isMarker(index))
-    .map((index) => show(batch, index))
+type Show = (batch: RecordBatch, index: number) => unknown
+
+/** Records of one key keep their order; those without a key, that of their place. */
+function arrivalsOf(batches: readonly RecordBatch[], how: { show: Show; place: string }): Arrival[] {
+  return batches.flatMap((batch) =>
+    Array.from({ length: batch.count }, (_, index) => index)
+      .filter((index) => !batch.isMarker(index))
+      .map((index) => ({ item: how.show(batch, index), order: JSON.stringify([how.place, batch.keyText(index)]) })),
+  )
 }
 
 function valueOf(batch: RecordBatch, index: number): unknown {

@@ -61,13 +61,20 @@ function union(all: readonly FieldNames[]): FieldNames {
 
 function checkStage(stage: StageSpec, input: FieldNames, report: Report): void {
   let fields = input
-  checkExpressions(stage.eventTime, [...stage.path, 'event_time'], { fields, report })
-  for (const step of stage.steps) {
+  const timedAt = stage.steps.findIndex(({ definition }) => definition.kind === 'stateful')
+  for (const [index, step] of stage.steps.entries()) {
+    if (index === timedAt) checkEventTime(stage, { fields, report })
     checkExpressions(step.if, [...step.path.slice(0, -1), 'if'], { fields, report })
     checkExpressions(step.config, step.path, { fields, report })
     fields = afterStep(step, fields)
   }
+  if (timedAt === -1) checkEventTime(stage, { fields, report })
   checkExpressions(stage.key, [...stage.path, 'key'], { fields, report })
+}
+
+/** The event time is read before the first step that needs it, else behind all steps. */
+function checkEventTime(stage: StageSpec, against: { fields: FieldNames; report: Report }): void {
+  checkExpressions(stage.eventTime, [...stage.path, 'event_time'], against)
 }
 
 function checkExpressions(config: unknown, path: ConfigPath, against: { fields: FieldNames; report: Report }): void {

@@ -1,6 +1,6 @@
 import type { StatefulDefinition } from '../core/operator.ts'
 import { PipelineError } from '../core/errors.ts'
-import type { Expression } from '../core/expression.ts'
+import { Expression } from '../core/expression.ts'
 import { compileExpression } from '../expressions/compile.ts'
 import type { ConfigPath, HookSpec, PipelineSpec, StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
 import { bindConfig, type BindEnvironment } from './bind-config.ts'
@@ -44,7 +44,7 @@ export function compileTopology(
   const nodes = spec.stages.flatMap((stage) => cutStage(stage, { pipeline: spec.pipeline, prefix, topics }))
   const ordered = orderNodes(nodes, (stage, message) => report(pathOfStage(spec, stage), topologyError(message)))
   checkFields(spec, report)
-  problems.push(...warnings(spec))
+  problems.push(...warnings(spec, topics))
   return { topology: { pipeline: spec.pipeline, prefix, topics: topics.all(), nodes: ordered, hooks }, problems }
 }
 
@@ -108,7 +108,7 @@ function boundOrNull(expression: Expression): StageHook['when'] {
   }
 }
 
-function warnings(spec: PipelineSpec): CompileProblem[] {
+function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
   const written = new Set(spec.stages.flatMap((stage) => writtenTopics(spec, stage)))
   const unwritten = spec.stages.flatMap((stage) =>
     stage.from
@@ -117,15 +117,15 @@ function warnings(spec: PipelineSpec): CompileProblem[] {
   )
   const scoped = spec.stages.flatMap((stage) =>
     stage.steps
-      .filter((step) => isPartitionScoped(step, stage))
+      .filter((step) => isPartitionScoped(step, stage, { spec, topics }))
       .map((step) => warning(step.path, dedupeScopeMessage)),
   )
   return [...unwritten, ...scoped]
 }
 
 const dedupeScopeMessage =
-  'DEDUPE_SCOPE: duplicates are found within one partition only; `by: key`, or `key:` in the stage ' +
-  'that writes the topic, brings equal records into one partition'
+  'DEDUPE_SCOPE: duplicates are found within one partition only; `by: key`, or the same expression as ' +
+  '`key:` in the stage that the records come from, brings equal records into one partition'
 
 function warning(path: ConfigPath, message: string): CompileProblem {
   return { severity: 'warning', path, thrown: topologyError(message) }
@@ -137,8 +137,29 @@ function writtenTopics(spec: PipelineSpec, stage: StageSpec): string[] {
   return stage.to === null ? topics : [...topics, stage.to]
 }
 
-function isPartitionScoped(step: StepSpec, stage: StageSpec): boolean {
-  if (step.definition.kind !== 'stateful' || stage.from.length === 0) return false
+/** Whether equal records may lie in several partitions, as far as anyone can tell from the file. */
+function isPartitionScoped(step: StepSpec, stage: StageSpec, within: { spec: PipelineSpec; topics: TopicTable }): boolean {
+  if (step.definition.kind !== 'stateful') return false
   const definition: StatefulDefinition = step.definition
-  return definition.project === undefined && definition.keepsKey?.(step.config) !== true
+  if (definition.project !== undefined || definition.keepsKey?.(step.config) === true) return false
+  const { by } = step.config as { by?: unknown }
+  const source = by instanceof Expression ? by.source.trim() : null
+  if (source === 'key') return false
+  if (stage.source !== null) return stage.key === null || stage.key.source.trim() !== source
+  if (stage.from.every((topic) => within.topics.user(topic).partitions === 1)) return false
+  return !stage.from.every((topic) => isKeyedBy(source, topic, within.spec.stages))
+}
+
+/** Whether all stages that write the topic, or those that they have the key from, set this key. */
+function isKeyedBy(source: string | null, topic: string, stages: readonly StageSpec[]): boolean {
+  const writers = stages.filter(({ to }) => to === topic)
+  // A stage is left out further up, so that a circle comes to an end.
+  const others = stages.filter((stage) => !writers.includes(stage))
+  return (
+    writers.length > 0 &&
+    writers.every(({ key, from }) => {
+      if (key !== null) return key.source.trim() === source
+      return from.length > 0 && from.every((upstream) => isKeyedBy(source, upstream, others))
+    })
+  )
 }

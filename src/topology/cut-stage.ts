@@ -39,7 +39,9 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
   if (afterSteps !== null) {
     parts.push({ suffix: '.sink', role: 'sink', input: readingFrom([afterSteps]), steps: [], output: sinkOf(stage) })
   }
-  return parts.map((part) => nodeOf(part, stage, environment))
+  // Steps may prepare the event time, so that it is not judged before them.
+  const timed = parts.find(({ steps }) => steps.length > 0) ?? parts[0]
+  return parts.map((part) => nodeOf(part, stage, { ...environment, isTimed: part === timed }))
 }
 
 /** A stage of source and sink alone has two parts, and the second is its sink. */
@@ -122,11 +124,10 @@ function roleOf(stage: StageSpec, input: Part['input']): StageRole {
   return stage.sink !== null ? 'sink' : 'cleaning'
 }
 
-function nodeOf(part: Part, stage: StageSpec, environment: CutEnvironment): StageNode {
+function nodeOf(part: Part, stage: StageSpec, environment: CutEnvironment & { isTimed: boolean }): StageNode {
   const { input, steps, output } = part
-  const isFirst = input.kind === 'source' || stage.from.includes(input.topics[0]?.name ?? '')
   const isStateful = steps.some((step) => step.definition.kind === 'stateful' && step.part === 'whole')
-  const eventTime = isFirst ? (stage.eventTime?.evaluate ?? null) : null
+  const eventTime = environment.isTimed ? (stage.eventTime?.evaluate ?? null) : null
   const tasks = taskCount(part)
   const partitions = partitionsOf(input) ?? 1
   return {

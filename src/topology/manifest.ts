@@ -25,14 +25,16 @@ export function manifestOf(topology: Topology): Manifest {
     topics: Object.fromEntries(topology.topics.map(({ name, partitions }) => [name, partitions])),
     reads: [...new Set(topology.nodes.flatMap(topicsReadBy))],
     writes: [...new Set(topology.nodes.flatMap(topicsWrittenBy))],
-    nodes: Object.fromEntries(topology.nodes.map((node) => [node.id, fingerprint(node)])),
+    nodes: Object.fromEntries(topology.nodes.map((node) => [node.id, fingerprint(node, topology)])),
   }
 }
 
-function fingerprint(node: StageNode): NodeFingerprint {
+function fingerprint(node: StageNode, { nodes }: Topology): NodeFingerprint {
+  // What the first part reads: the topics between the parts of a stage say nothing about the data.
+  const { input } = nodes.find(({ stage }) => stage === node.stage) ?? node
   const stateful = node.steps.filter((step) => step.definition.kind === 'stateful' && step.part === 'whole')
   return {
-    input: node.input.kind === 'source' ? [sourceName(node.input)] : topicsReadBy(node),
+    input: input.kind === 'source' ? [sourceName(input)] : input.topics.map(({ name }) => name),
     tasks: node.tasks,
     state: Object.fromEntries(
       stateful.map(({ id, definition, config }) => [id, digest({ type: definition.type, config })]),
@@ -48,12 +50,25 @@ function digest(value: unknown): string {
   return hash('sha256', JSON.stringify(value), 'hex').slice(0, 16)
 }
 
+/** @throws PipelineError LOG_CORRUPT, LOG_VERSION */
 export function parseManifest(text: string): Manifest {
-  const manifest = JSON.parse(text) as Manifest
+  const manifest = parsedOrNull(text)
+  if (manifest === null) throw new PipelineError('LOG_CORRUPT', 'the stored manifest of the pipeline cannot be read')
   if (manifest.version !== 1) {
     throw new PipelineError('LOG_VERSION', `the manifest has version ${String(manifest.version)}; use the Millrace that wrote it, or a newer one`)
   }
   return manifest
+}
+
+function parsedOrNull(text: string): Manifest | null {
+  try {
+    const { version, topics, nodes } = JSON.parse(text) as Partial<Manifest>
+    const isWhole = version !== 1 || (typeof topics === 'object' && typeof nodes === 'object')
+    return isWhole ? (JSON.parse(text) as Manifest) : null
+  } catch {
+    // No JSON, or null.
+    return null
+  }
 }
 
 /**

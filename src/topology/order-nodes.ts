@@ -17,7 +17,7 @@ export function orderNodes(nodes: readonly StageNode[], report: (stage: string, 
   while (left.size > 0) {
     const next = [...left].find((node) => !topicsReadBy(node).some((topic) => isWrittenBy(left, topic)))
     if (next === undefined) {
-      const names = [...new Set([...left].map(({ stage }) => stage))]
+      const names = [...new Set(onCircles(left).map(({ stage }) => stage))]
       report(names[0]!, `the stages ${names.join(', ')} read, directly or through each other, what they write`)
       return [...ordered, ...left]
     }
@@ -25,6 +25,17 @@ export function orderNodes(nodes: readonly StageNode[], report: (stage: string, 
     left.delete(next)
   }
   return ordered
+}
+
+/** Of nodes that all wait for others, those that others wait for in turn. */
+function onCircles(waiting: ReadonlySet<StageNode>): StageNode[] {
+  const left = new Set(waiting)
+  for (;;) {
+    const read = new Set([...left].flatMap(topicsReadBy))
+    const last = [...left].find((node) => !topicsWrittenBy(node).some((topic) => read.has(topic)))
+    if (last === undefined) return [...left]
+    left.delete(last)
+  }
 }
 
 function isWrittenBy(left: ReadonlySet<StageNode>, topic: string): boolean {

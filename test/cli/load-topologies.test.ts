@@ -27,13 +27,19 @@ function load(files: Record<string, string>, paths = ['.']) {
 
 describe('loading pipelines', () => {
   it('takes the files of a folder by name, and none twice', () => {
-    const { files } = load({ 'b.yml': reader, 'a.yaml': writer, 'c.txt': 'x', 'sub/d.yaml': 'x' }, ['.', 'a.yaml', './b.yml'])
+    const { files } = load({ 'b.yml': reader, 'a.yaml': writer, 'c.txt': 'x', 'sub/d.yaml': 'x' }, [
+      '.',
+      'a.yaml',
+      './b.yml',
+    ])
     expect(files.map(({ shown }) => shown)).toEqual(['a.yaml', 'b.yml'])
   })
 
   it('gives a topic the settings of the file that declares it in all files', () => {
     const { files } = load({ 'a.yaml': writer, 'b.yaml': reader })
-    const partitions = files.map(({ topology }) => topology.topics.find(({ name }) => name === 'shared')?.partitions)
+    const partitions = files.map(
+      ({ topology }) => topology.topics.find(({ name }) => name === 'shared')?.partitions,
+    )
     expect(partitions).toEqual([7, 7])
   })
 
@@ -41,18 +47,28 @@ describe('loading pipelines', () => {
     const environment = aCliEnvironment({ cwd: aFolder({ 'b.yaml': reader }) })
     const stored = new Map([['shared', { partitions: 3, retentionMs: 5 }]])
     const [file] = loadTopologies(['b.yaml'], environment, stored).files
-    expect(file?.topology.topics[0]).toMatchObject({ name: 'shared', partitions: 3, retentionMs: 5 })
+    expect(file?.topology.topics[0]).toMatchObject({
+      name: 'shared',
+      partitions: 3,
+      retentionMs: 5,
+    })
   })
 
   it('tells what is wrong with all files at once, in their order, and gives those that are right', () => {
-    const { files, diagnostics } = load({ 'a.yaml': 'stages: []', 'b.yaml': reader, 'c.yaml': 'pipeline: [' }, ['.', 'gone.yaml'])
+    const { files, diagnostics } = load(
+      { 'a.yaml': 'stages: []', 'b.yaml': reader, 'c.yaml': 'pipeline: [' },
+      ['.', 'gone.yaml'],
+    )
     expect(files.map(({ shown }) => shown)).toEqual(['b.yaml'])
     const wrong = diagnostics.filter(({ severity }) => severity === 'error').map(({ file }) => file)
     expect([...new Set(wrong)]).toEqual(['gone.yaml', 'a.yaml', 'c.yaml'])
   })
 
   it('places an error of an expression at its character', () => {
-    const text = reader.replace('    sink: drop', '    steps:\n      - filter: value.a ++ 1\n    sink: drop')
+    const text = reader.replace(
+      '    sink: drop',
+      '    steps:\n      - filter: value.a ++ 1\n    sink: drop',
+    )
     const { diagnostics } = load({ 'b.yaml': text })
     expect(diagnostics.find(({ code }) => code === 'CONFIG_EXPRESSION')).toMatchObject({
       file: 'b.yaml',
@@ -62,7 +78,10 @@ describe('loading pipelines', () => {
   })
 
   it('names a file that a step needs and that is not there', () => {
-    const text = reader.replace('    sink', '    steps:\n      - validate:\n          schema: ./gone.json\n    sink')
+    const text = reader.replace(
+      '    sink',
+      '    steps:\n      - validate:\n          schema: ./gone.json\n    sink',
+    )
     const { diagnostics } = load({ 'b.yaml': text })
     const problem = diagnostics.find(({ code }) => code === 'CONFIG_FILE')
     expect(problem?.message).toContain('gone.json')
@@ -70,8 +89,14 @@ describe('loading pipelines', () => {
   })
 
   it('lets no two pipelines have one name, and no two declare one topic', () => {
-    const { diagnostics } = load({ 'a.yaml': writer, 'b.yaml': writer, 'c.yaml': writer.replace('writer', 'other') })
-    expect(diagnostics.filter(({ severity }) => severity === 'error').map(({ message }) => message)).toEqual([
+    const { diagnostics } = load({
+      'a.yaml': writer,
+      'b.yaml': writer,
+      'c.yaml': writer.replace('writer', 'other'),
+    })
+    expect(
+      diagnostics.filter(({ severity }) => severity === 'error').map(({ message }) => message),
+    ).toEqual([
       'the pipeline "writer" is declared by a.yaml already',
       'the topic "shared" is declared by a.yaml already',
       'the topic "shared" is declared by a.yaml already',

@@ -1,7 +1,15 @@
 import type { PipelineReport, RunReport, StageReport } from '../../src/runtime/run-report.ts'
 
 const nothing = { mean: 0, p50: 0, p95: 0, p99: 0, max: 0 }
-const noDispositions = { dead_lettered: 0, emitted: 0, absorbed: 0, late: 0, deduplicated: 0, filtered: 0, skipped: 0 }
+const noDispositions = {
+  dead_lettered: 0,
+  emitted: 0,
+  absorbed: 0,
+  late: 0,
+  deduplicated: 0,
+  filtered: 0,
+  skipped: 0,
+}
 
 export function aStageReport(changes: Partial<StageReport> = {}): StageReport {
   return {
@@ -27,7 +35,10 @@ export function aStageReport(changes: Partial<StageReport> = {}): StageReport {
   }
 }
 
-export function aRunReport(stages: readonly StageReport[], changes: Partial<PipelineReport> = {}): RunReport {
+export function aRunReport(
+  stages: readonly StageReport[],
+  changes: Partial<PipelineReport> = {},
+): RunReport {
   const pipeline: PipelineReport = {
     pipeline: 'orders',
     outcome: 'completed',

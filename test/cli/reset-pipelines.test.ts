@@ -35,28 +35,40 @@ function topologyOf(text: string, folder = aFolder()): Topology {
 async function aLog(...topologies: readonly Topology[]): Promise<Log> {
   const log = new MemoryLog({ clock: new VirtualClock(0) })
   for (const topology of topologies) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     await log.admin.ensureTopics(topology.topics)
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
-    await log.admin.storeManifest(`${topology.prefix}${topology.pipeline}`, JSON.stringify(manifestOf(topology)))
+    await log.admin.storeManifest(
+      `${topology.prefix}${topology.pipeline}`,
+      JSON.stringify(manifestOf(topology)),
+    )
   }
   return log
 }
 
 /** Writes a record to a topic, as a task of a group that then stands behind it. */
 async function fill(log: Log, topic: string, group: string): Promise<void> {
-  const task = await log.openTask({ id: `${group}/0`, group, inputs: [{ topic: 'in', partition: 0 }], start: 'earliest' })
+  const task = await log.openTask({
+    id: `${group}/0`,
+    group,
+    inputs: [{ topic: 'in', partition: 0 }],
+    start: 'earliest',
+  })
   const builder = new RecordBatchBuilder('')
   const times = { timestampMs: 0, eventTimeMs: 0, ingestUs: 0, waitUs: 0, runUs: 0 }
   builder.append({ key: null, value: '1', headers: emptyBytes, times })
   const state = [{ step: 's', key: 'k', value: 'v', dueMs: null }]
-  await task.commit({ outputs: [{ topic, partition: 0, batch: builder.finish() }], state, next: [] })
+  await task.commit({
+    outputs: [{ topic, partition: 0, batch: builder.finish() }],
+    state,
+    next: [],
+  })
   await task.close()
 }
 
 async function lengthOf(log: Log, name: string): Promise<bigint | null> {
   const topic = (await log.reader.topics()).find((each) => each.name === name)
-  return topic === undefined ? null : topic.ranges.reduce((sum, { start, end }) => sum + end - start, 0n)
+  return topic === undefined
+    ? null
+    : topic.ranges.reduce((sum, { start, end }) => sum + end - start, 0n)
 }
 
 describe('run --fresh', () => {
@@ -70,7 +82,12 @@ describe('run --fresh', () => {
     expect(await lengthOf(log, 'clean')).toBe(null)
     expect(await lengthOf(log, 'in')).toBe(1n)
     expect(existsSync(join(folder, 'out.ndjson'))).toBe(false)
-    const task = await log.openTask({ id: 'ours.copy.clean/0', group: 'ours.copy.clean', inputs: [], start: 'earliest' })
+    const task = await log.openTask({
+      id: 'ours.copy.clean/0',
+      group: 'ours.copy.clean',
+      inputs: [],
+      start: 'earliest',
+    })
     expect(await task.restore()).toEqual([])
   })
 

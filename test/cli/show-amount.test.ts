@@ -26,7 +26,18 @@ describe('amounts for people', () => {
   })
 
   it('shortens rates and sizes', () => {
-    expect([0.25, 12, 9_999, 182_400, 1_350_000].map(showRate)).toEqual(['0.25/s', '12/s', '9,999/s', '182k/s', '1.35M/s'])
-    expect([0, 512, 1_500, 81e9].map(showBytes)).toEqual(['0 bytes', '512 bytes', '1.5 kB', '81 GB'])
+    expect([0.25, 12, 9_999, 182_400, 1_350_000].map(showRate)).toEqual([
+      '0.25/s',
+      '12/s',
+      '9,999/s',
+      '182k/s',
+      '1.35M/s',
+    ])
+    expect([0, 512, 1_500, 81e9].map(showBytes)).toEqual([
+      '0 bytes',
+      '512 bytes',
+      '1.5 kB',
+      '81 GB',
+    ])
   })
 })

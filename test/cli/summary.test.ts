@@ -5,7 +5,15 @@ import { aRunReport, aStageReport } from './report-fixture.ts'
 
 const plain = { colors: false, dataDirHint: '' }
 const times = { mean: 0.0012, p50: 0.001, p95: 0.003, p99: 0.004, max: 0.1 }
-const dispositions = { dead_lettered: 0, emitted: 0, absorbed: 0, late: 0, deduplicated: 0, filtered: 0, skipped: 0 }
+const dispositions = {
+  dead_lettered: 0,
+  emitted: 0,
+  absorbed: 0,
+  late: 0,
+  deduplicated: 0,
+  filtered: 0,
+  skipped: 0,
+}
 
 function busyStage(changes: Partial<StageReport> = {}): StageReport {
   return aStageReport({
@@ -23,7 +31,8 @@ function busyStage(changes: Partial<StageReport> = {}): StageReport {
 describe('the summary', () => {
   it('fits into 100 columns with numbers and names of any length', () => {
     const stages = [busyStage({ stage: 'a'.repeat(60) }), busyStage({ role: 'producer' })]
-    for (const line of summaryLines(aRunReport(stages), plain)) expect(line.length).toBeLessThanOrEqual(120)
+    for (const line of summaryLines(aRunReport(stages), plain))
+      expect(line.length).toBeLessThanOrEqual(120)
     const table = summaryLines(aRunReport([busyStage({ stage: 'normalize-orders' })]), plain)
     for (const line of table) expect(line.length).toBeLessThanOrEqual(100)
   })
@@ -34,7 +43,9 @@ describe('the summary', () => {
       reasons: { RECORD_CAST: 1, filter: 1_000, RECORD_DECODE: 2, other: 0 },
       made: 7,
     })
-    const text = summaryLines(aRunReport([stage]), { ...plain, dataDirHint: ' --data-dir d' }).join('\n')
+    const text = summaryLines(aRunReport([stage]), { ...plain, dataDirHint: ' --data-dir d' }).join(
+      '\n',
+    )
     expect(text).toContain('  3 dead_lettered, 5 emitted, 1,000 filtered, 7 results made\n')
     expect(text).toContain('  by reason: filter 1,000, RECORD_DECODE 2, RECORD_CAST 1\n')
     expect(text).toContain('millrace dlq show clean --data-dir d')
@@ -48,14 +59,19 @@ describe('the summary', () => {
   })
 
   it('says when there was nothing to do, unless that is because it failed', () => {
-    expect(summaryLines(aRunReport([aStageReport()]), plain).join('\n')).toContain('nothing new to read')
+    expect(summaryLines(aRunReport([aStageReport()]), plain).join('\n')).toContain(
+      'nothing new to read',
+    )
     const failed = aRunReport([aStageReport()], { outcome: 'failed' })
     expect(summaryLines(failed, plain).join('\n')).not.toContain('nothing new')
   })
 
   it('names the bottleneck and suspected clocks', () => {
     const bottleneck = { stage: 'clean', sentence: 'clean is the bottleneck' }
-    const text = summaryLines(aRunReport([busyStage({ clockSkewSuspected: true })], { bottleneck }), plain).join('\n')
+    const text = summaryLines(
+      aRunReport([busyStage({ clockSkewSuspected: true })], { bottleneck }),
+      plain,
+    ).join('\n')
     expect(text).toContain('clean is the bottleneck.')
     expect(text).toContain('clock_skew_suspected')
   })
@@ -63,6 +79,8 @@ describe('the summary', () => {
   it('has colours only where they are wanted', () => {
     const report = aRunReport([busyStage()])
     expect(summaryLines(report, plain).join('')).not.toContain('\u001b')
-    expect(summaryLines(report, { ...plain, colors: true }).join('')).toContain('\u001b[32mcompleted\u001b[39m')
+    expect(summaryLines(report, { ...plain, colors: true }).join('')).toContain(
+      '\u001b[32mcompleted\u001b[39m',
+    )
   })
 })

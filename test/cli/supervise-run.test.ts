@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { StatusArea } from '../../src/cli/status-area.ts'
-import { shutdownTimeoutMs, superviseRun } from '../../src/cli/supervise-run.ts'
+import { shutdownTimeoutMs, superviseRun, type SupervisedRun } from '../../src/cli/supervise-run.ts'
 import { PipelineError } from '../../src/core/errors.ts'
-import type { PipelineRun } from '../../src/runtime/pipeline-run.ts'
-import type { Run } from '../../src/runtime/start-run.ts'
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
 import { aCliEnvironment } from './cli-environment.ts'
 import { aRunReport, aStageReport } from './report-fixture.ts'
@@ -12,16 +10,19 @@ import { aRunReport, aStageReport } from './report-fixture.ts'
 function aRun(pipelines: number) {
   const end = Promise.withResolvers<void>()
   const states = Array.from({ length: pipelines }, () => ({ error: null as PipelineError | null }))
-  const report = { ...aRunReport([aStageReport({ n: 7 })], { outcome: 'running' }), durationMs: 1_000 }
-  const run: Run = {
-    runs: states as unknown as readonly PipelineRun[],
+  const report = {
+    ...aRunReport([aStageReport({ n: 7 })], { outcome: 'running' }),
+    durationMs: 1_000,
+  }
+  const run: SupervisedRun = {
+    runs: states,
     done: end.promise,
     report: async () => report,
   }
   return { run, end, fail: (index: number, error: PipelineError) => (states[index]!.error = error) }
 }
 
-function supervise(run: Run) {
+function supervise(run: SupervisedRun) {
   const clock = new VirtualClock(0)
   const environment = aCliEnvironment({ clock })
   const lines: string[] = []

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { CliProcess, millrace, Workspace, type CliResult } from './cli-process.ts'
 
@@ -106,7 +106,6 @@ describe('a pipeline file that cannot be read', () => {
   it.each(cases)('%s', async (_name, files, path, message) => {
     const { folder } = workspace(files)
     for (const verb of ['run', 'validate']) {
-      // oxlint-disable-next-line no-await-in-loop -- two commands
       const result = await millrace([verb, path], { cwd: folder })
       expect(result.code).toBe(2)
       expectClean(result)
@@ -182,7 +181,6 @@ describe('a data directory that cannot be used', () => {
       ['dlq', 'show', 'a'],
       ['tap', 'a'],
     ]) {
-      // oxlint-disable-next-line no-await-in-loop -- three commands
       const result = await millrace(args, { cwd: made.folder })
       expect(result.code).toBe(2)
       expectClean(result)
@@ -300,6 +298,15 @@ describe('a command line', () => {
     expect(result.code).toBe(2)
     expectClean(result)
     expect(result.stderr).toMatch(message)
+  })
+
+  it.skipIf(!existsSync('/dev/full'))('that cannot write its output says so', async () => {
+    const full = openSync('/dev/full', 'w')
+    const { folder } = workspace()
+    const { code, stderr } = await new CliProcess(['schema'], { cwd: folder, stdout: full }).ended
+    closeSync(full)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^millrace: writing to stdout: ENOSPC.* \(FILE_FAILED\)$/m)
   })
 
   it('names the topics and stages that there are when one is misspelt', async () => {

@@ -17,6 +17,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>
   /** What comes on stdin; nothing when left out. */
   readonly input?: string | Buffer
+  /** An open file that takes stdout. */
+  readonly stdout?: number
 }
 
 /** By working directory, so that a test which fails leaves no process behind. */
@@ -30,10 +32,14 @@ export class CliProcess {
   stderr = ''
   readonly #waiting = new Set<() => void>()
 
-  constructor(args: readonly string[], { cwd, env = {}, input }: CliOptions) {
+  constructor(args: readonly string[], { cwd, env = {}, input, stdout }: CliOptions) {
     const { PATH = '', HOME = '' } = process.env
-    this.child = spawn(process.execPath, [main, ...args], { cwd, env: { PATH, HOME, ...env } })
-    this.child.stdout!.setEncoding('utf8').on('data', (text: string) => this.#add('stdout', text))
+    this.child = spawn(process.execPath, [main, ...args], {
+      cwd,
+      env: { PATH, HOME, ...env },
+      stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
+    })
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#add('stdout', text))
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => this.#add('stderr', text))
     running.set(cwd, (running.get(cwd) ?? new Set()).add(this.child))
     this.child.stdin!.on('error', () => {})
@@ -53,7 +59,6 @@ export class CliProcess {
       if (this.child.exitCode !== null || this.child.signalCode !== null) {
         throw new Error(`the process ended too early: ${this.stderr}`)
       }
-      // oxlint-disable-next-line no-await-in-loop -- waiting for more output
       await new Promise<void>((resolve) => this.#waiting.add(resolve))
     }
   }
@@ -63,7 +68,6 @@ export class CliProcess {
     while (!existsSync(path) || !condition(readFileSync(path, 'utf8'))) {
       if (this.child.exitCode !== null)
         throw new Error(`the process ended too early: ${this.stderr}`)
-      // oxlint-disable-next-line no-await-in-loop -- looking again and again
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }

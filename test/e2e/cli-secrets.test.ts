@@ -108,7 +108,6 @@ describe('a secret', () => {
       ['test'],
     ]) {
       const [verb = '', ...options] = args
-      // oxlint-disable-next-line no-await-in-loop -- one command after the other
       const result = await millrace([verb, 'guarded.yaml', ...options], {
         cwd: made.folder,
         env: secrets,
@@ -150,7 +149,6 @@ stages:
     const withName = { ...secrets, NAME: 'canaryName' }
     for (const args of [['run'], ['validate', '--json']]) {
       const [verb = '', ...options] = args
-      // oxlint-disable-next-line no-await-in-loop -- one command after the other
       const result = await millrace([verb, 'wrong.yaml', ...options], {
         cwd: made.folder,
         env: withName,

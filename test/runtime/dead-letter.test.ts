@@ -4,7 +4,14 @@ import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
 import type { Header } from '../../src/core/record-batch.ts'
 import { deadLetterHeaders, lateHeaders } from '../../src/runtime/dead-letter.ts'
 
-const origin = { stage: 'clean', topic: 'orders.raw', partition: 2, offset: 41, attempts: 1, mask: (text: string) => text }
+const origin = {
+  stage: 'clean',
+  topic: 'orders.raw',
+  partition: 2,
+  offset: 41,
+  attempts: 1,
+  mask: (text: string) => text,
+}
 
 function decoded(headers: Uint8Array): Header[] {
   const builder = new RecordBatchBuilder('')
@@ -17,7 +24,10 @@ function texts(headers: Uint8Array): string[] {
   return decoded(headers).map(([name, value]) => `${name}=${Buffer.from(value).toString()}`)
 }
 
-function failure(message = 'amount: "n/a" is no number', step: string | null = 'cast'): RecordFailure {
+function failure(
+  message = 'amount: "n/a" is no number',
+  step: string | null = 'cast',
+): RecordFailure {
   const made = new RecordFailure('RECORD_CAST', message)
   made.step = step
   return made
@@ -25,7 +35,9 @@ function failure(message = 'amount: "n/a" is no number', step: string | null = '
 
 describe('dead-letter headers', () => {
   it('say where, why and of what origin, behind the original headers', () => {
-    expect(texts(deadLetterHeaders([['traceparent', Buffer.from('00-1')]], failure(), origin))).toEqual([
+    expect(
+      texts(deadLetterHeaders([['traceparent', Buffer.from('00-1')]], failure(), origin)),
+    ).toEqual([
       'traceparent=00-1',
       'millrace-dlq-stage=clean',
       'millrace-dlq-step=cast',
@@ -48,13 +60,20 @@ describe('dead-letter headers', () => {
       ['ключ 🔑', Buffer.from([0xc3, 0x28])],
     ]
     const kept = decoded(deadLetterHeaders(odd, failure(), origin)).slice(0, odd.length)
-    expect(kept.map(([name, value]) => [name, [...value]])).toEqual(odd.map(([name, value]) => [name, [...value]]))
+    expect(kept.map(([name, value]) => [name, [...value]])).toEqual(
+      odd.map(([name, value]) => [name, [...value]]),
+    )
   })
 
   it('leave out what is not known: no step at a decode failure, no origin outside of topics', () => {
-    const facts = texts(deadLetterHeaders([], failure('x', null), { ...origin, topic: null, offset: null }))
+    const facts = texts(
+      deadLetterHeaders([], failure('x', null), { ...origin, topic: null, offset: null }),
+    )
     expect(facts.map((fact) => fact.split('=')[0])).toEqual([
-      'millrace-dlq-stage', 'millrace-dlq-code', 'millrace-dlq-message', 'millrace-dlq-attempts',
+      'millrace-dlq-stage',
+      'millrace-dlq-code',
+      'millrace-dlq-message',
+      'millrace-dlq-attempts',
     ])
   })
 

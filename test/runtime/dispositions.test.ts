@@ -52,7 +52,14 @@ const order = fc.record({
 })
 const input = fc.oneof(
   { weight: 8, arbitrary: order.map((value) => json(value)) },
-  fc.constantFrom(raw('{broken'), raw(''), raw(null), json({ id: 'x', amount: 1 }), json([1]), json('text')),
+  fc.constantFrom(
+    raw('{broken'),
+    raw(''),
+    raw(null),
+    json({ id: 'x', amount: 1 }),
+    json([1]),
+    json('text'),
+  ),
 )
 
 function sumOf({ dispositions: counts }: StageReport): number {
@@ -64,35 +71,50 @@ describe('dispositions', () => {
     ['dlq', 1],
     ['dlq', 4],
     ['skip', 4],
-  ] as const)('sum to the input, in numbers and in topics (on_error: %s, %d partitions)', async (onError, partitions) => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(input, { maxLength: 12 }), { maxLength: 4 }), async (sends) => {
-        const driver = await drive(file(onError), { partitions })
-        for (const records of sends) await driver.send('ingest', records)
-        await driver.end()
-        const [ingest, clean, totals, show] = await Promise.all(
-          ['ingest', 'clean', 'totals', 'show'].map((name) => stageOf(driver, name)),
-        )
-        for (const stage of [ingest, clean, totals, show]) expect(sumOf(stage!)).toBe(stage!.n)
-        expect(ingest!.n).toBe(sends.flat().length)
-        expect(ingest!.dispositions.emitted).toBe((await inTopic(driver, 'orders.raw')).length)
-        expect(clean!.n).toBe(ingest!.dispositions.emitted)
-        expect(clean!.dispositions.emitted).toBe((await inTopic(driver, 'orders.clean')).length)
-        expect(clean!.dispositions.dead_lettered).toBe((await inTopic(driver, 'orders.clean.dlq')).length)
-        expect(clean!.dispositions[onError === 'dlq' ? 'skipped' : 'dead_lettered']).toBe(0)
-        expect(totals!.n).toBe(clean!.dispositions.emitted)
-        expect(totals!.dispositions.late).toBe((await inTopic(driver, 'orders.totals.late')).length)
-        expect(totals!.dispositions.dead_lettered).toBe((await inTopic(driver, 'orders.totals.dlq')).length)
-        const results = await inTopic(driver, 'orders.totals')
-        expect(totals!.made).toBe(results.length)
-        const counted = results.reduce((sum, { value }) => sum + Number((value as { orders: number }).orders), 0)
-        expect(counted).toBe(totals!.dispositions.absorbed)
-        expect(show!.dispositions.emitted).toBe(inSink(driver, 'show').length)
-        await driver.close()
-      }),
-      { numRuns: 25 },
-    )
-  })
+  ] as const)(
+    'sum to the input, in numbers and in topics (on_error: %s, %d partitions)',
+    async (onError, partitions) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.array(input, { maxLength: 12 }), { maxLength: 4 }),
+          async (sends) => {
+            const driver = await drive(file(onError), { partitions })
+            for (const records of sends) await driver.send('ingest', records)
+            await driver.end()
+            const [ingest, clean, totals, show] = await Promise.all(
+              ['ingest', 'clean', 'totals', 'show'].map((name) => stageOf(driver, name)),
+            )
+            for (const stage of [ingest, clean, totals, show]) expect(sumOf(stage!)).toBe(stage!.n)
+            expect(ingest!.n).toBe(sends.flat().length)
+            expect(ingest!.dispositions.emitted).toBe((await inTopic(driver, 'orders.raw')).length)
+            expect(clean!.n).toBe(ingest!.dispositions.emitted)
+            expect(clean!.dispositions.emitted).toBe((await inTopic(driver, 'orders.clean')).length)
+            expect(clean!.dispositions.dead_lettered).toBe(
+              (await inTopic(driver, 'orders.clean.dlq')).length,
+            )
+            expect(clean!.dispositions[onError === 'dlq' ? 'skipped' : 'dead_lettered']).toBe(0)
+            expect(totals!.n).toBe(clean!.dispositions.emitted)
+            expect(totals!.dispositions.late).toBe(
+              (await inTopic(driver, 'orders.totals.late')).length,
+            )
+            expect(totals!.dispositions.dead_lettered).toBe(
+              (await inTopic(driver, 'orders.totals.dlq')).length,
+            )
+            const results = await inTopic(driver, 'orders.totals')
+            expect(totals!.made).toBe(results.length)
+            const counted = results.reduce(
+              (sum, { value }) => sum + (value as { orders: number }).orders,
+              0,
+            )
+            expect(counted).toBe(totals!.dispositions.absorbed)
+            expect(show!.dispositions.emitted).toBe(inSink(driver, 'show').length)
+            await driver.close()
+          },
+        ),
+        { numRuns: 25 },
+      )
+    },
+  )
 
   it('sum to the input of a stage that makes results and writes them to a sink of its own', async () => {
     const driver = await drive(`
@@ -108,15 +130,23 @@ stages:
     sink: { drain: 1 }
 `)
     await driver.send('orders.clean', [
-      json({ country: 'nl', amount: 1 }), json({ country: 'nl', amount: 1 }),
-      json({ country: 'be', amount: 1 }), json({ country: 'be', amount: 0 }), raw('{'),
+      json({ country: 'nl', amount: 1 }),
+      json({ country: 'nl', amount: 1 }),
+      json({ country: 'be', amount: 1 }),
+      json({ country: 'be', amount: 0 }),
+      raw('{'),
     ])
     await driver.advance(10_000)
     const totals = await stageOf(driver, 'totals')
     expect(inSink(driver, 'totals')).toHaveLength(2)
     expect(totals.n).toBe(5)
     expect(totals.made).toBe(2)
-    expect(totals.dispositions).toMatchObject({ absorbed: 3, filtered: 1, dead_lettered: 1, emitted: 0 })
+    expect(totals.dispositions).toMatchObject({
+      absorbed: 3,
+      filtered: 1,
+      dead_lettered: 1,
+      emitted: 0,
+    })
     await driver.close()
   })
 
@@ -132,9 +162,17 @@ stages:
       - require: value != 9
     to: lines
 `)
-    await driver.send('orders', [json([1, 2, 3]), json([0, 4]), json([0, 0]), json([]), json([1, 9, 0])])
+    await driver.send('orders', [
+      json([1, 2, 3]),
+      json([0, 4]),
+      json([0, 0]),
+      json([]),
+      json([1, 9, 0]),
+    ])
     expect((await stageOf(driver, 'lines')).dispositions).toMatchObject({
-      emitted: 2, filtered: 2, dead_lettered: 1,
+      emitted: 2,
+      filtered: 2,
+      dead_lettered: 1,
     })
     expect((await inTopic(driver, 'lines')).map(({ text }) => text)).toEqual(['1', '2', '3', '4'])
     await driver.close()
@@ -159,7 +197,10 @@ stages:
     expect(skus.n).toBe(2)
     expect(skus.dispositions).toMatchObject({ absorbed: 2, emitted: 0 })
     expect((await inTopic(driver, 'skus')).map(({ value }) => value)).toEqual(
-      expect.arrayContaining([{ sku: 'a', sold: 2 }, { sku: 'b', sold: 1 }]),
+      expect.arrayContaining([
+        { sku: 'a', sold: 2 },
+        { sku: 'b', sold: 1 },
+      ]),
     )
     await driver.close()
   })
@@ -168,15 +209,24 @@ stages:
     const driver = await drive(file('dlq'), { partitions: 1 })
     const good = { id: 'a', country: 'nl', amount: '1', ts: at(0) }
     const records: PushedRecord[] = [
-      json(good), json(good), json({ ...good, id: 'b', amount: '-1' }),
-      json({ ...good, id: 'c', amount: 'n/a' }), raw('{'), json({ ...good, id: 'd', ts: 'soon' }),
+      json(good),
+      json(good),
+      json({ ...good, id: 'b', amount: '-1' }),
+      json({ ...good, id: 'c', amount: 'n/a' }),
+      raw('{'),
+      json({ ...good, id: 'd', ts: 'soon' }),
       json({ ...good, id: 'e', amount: '13' }),
     ]
     await driver.send('ingest', records)
     await driver.end()
     const clean = await stageOf(driver, 'clean')
     expect(clean.reasons).toEqual({
-      dedupe: 1, filter: 1, RECORD_CAST: 1, RECORD_DECODE: 1, RECORD_EVENT_TIME: 1, RECORD_REQUIRED: 1,
+      dedupe: 1,
+      filter: 1,
+      RECORD_CAST: 1,
+      RECORD_DECODE: 1,
+      RECORD_EVENT_TIME: 1,
+      RECORD_REQUIRED: 1,
     })
   })
 })

@@ -26,7 +26,9 @@ describe('due queue', () => {
   })
 
   it('keeps that order when pushes and pops alternate', () => {
-    const steps = fc.array(fc.option(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.string({ maxLength: 1 }))))
+    const steps = fc.array(
+      fc.option(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.string({ maxLength: 1 }))),
+    )
     fc.assert(
       fc.property(steps, (all) => {
         const queue = new DueQueue()

@@ -45,9 +45,26 @@ describe('event time', () => {
   })
 
   const noTimes: readonly JsonValue[] = [
-    null, true, '', 'soon', '31-01-2026', '2026-01-31T12', 'Jan 31 2026', '2026', '1767225600000',
-    '2026-02-30', '2026-02-30T10:00:00Z', '2026-13-01', '2026-01-31T25:00:00Z', '2026-01-31T12:00:00+99:00',
-    {}, [], ['2026-01-31'], new Date(Number.NaN), decodeJson('12345678901234567890'), decodeJson('1e400'),
+    null,
+    true,
+    '',
+    'soon',
+    '31-01-2026',
+    '2026-01-31T12',
+    'Jan 31 2026',
+    '2026',
+    '1767225600000',
+    '2026-02-30',
+    '2026-02-30T10:00:00Z',
+    '2026-13-01',
+    '2026-01-31T25:00:00Z',
+    '2026-01-31T12:00:00+99:00',
+    {},
+    [],
+    ['2026-01-31'],
+    new Date(Number.NaN),
+    decodeJson('12345678901234567890'),
+    decodeJson('1e400'),
   ]
   it.each(noTimes.map((value) => [value]))('refuses %j', (value) => {
     expect(failureOf(value).code).toBe('RECORD_EVENT_TIME')

@@ -47,26 +47,34 @@ describe('idle time', () => {
       await driver.advance(1_000)
     }
     expect(valuesOf(await inTopic(driver, 'totals'))).toMatchObject([
-      { window_start: at(0), n: 11 }, { window_start: at(10), n: 10 }, { window_start: at(20), n: 10 },
+      { window_start: at(0), n: 11 },
+      { window_start: at(10), n: 10 },
+      { window_start: at(20), n: 10 },
     ])
     await driver.close()
   })
 
   it('does so for one of several producers of a topic, while the others go on', async () => {
-    const driver = await drive(totals('both', producer('one', 'both'), producer('two', 'both')), { partitions: 1 })
+    const driver = await drive(totals('both', producer('one', 'both'), producer('two', 'both')), {
+      partitions: 1,
+    })
     await driver.send('two', [reading(1)])
     for (let second = 0; second < 40; second++) {
       await driver.send('one', [reading(second)])
       await driver.advance(1_000)
     }
     expect(valuesOf(await inTopic(driver, 'totals'))).toMatchObject([
-      { window_start: at(0), n: 11 }, { window_start: at(10), n: 10 }, { window_start: at(20), n: 10 },
+      { window_start: at(0), n: 11 },
+      { window_start: at(10), n: 10 },
+      { window_start: at(20), n: 10 },
     ])
     await driver.close()
   })
 
   it('counts a producer that has ended as silent at once', async () => {
-    const driver = await drive(totals('both', producer('one', 'both'), producer('two', 'both')), { partitions: 1 })
+    const driver = await drive(totals('both', producer('one', 'both'), producer('two', 'both')), {
+      partitions: 1,
+    })
     await driver.send('one', [reading(1), reading(12)])
     await driver.send('two', [reading(1)])
     expect(await inTopic(driver, 'totals')).toEqual([])
@@ -75,17 +83,23 @@ describe('idle time', () => {
     await driver.close()
   })
 
-  it.each([1, 4])('closes nothing by itself: with all writers silent the time stands still (%d partitions)', async (partitions) => {
-    const driver = await drive(totals('both', producer('one', 'both')), { partitions })
-    await driver.send('one', [reading(1)])
-    await driver.advance(3_600_000)
-    expect(await inTopic(driver, 'totals')).toEqual([])
-    await driver.close()
-  })
+  it.each([1, 4])(
+    'closes nothing by itself: with all writers silent the time stands still (%d partitions)',
+    async (partitions) => {
+      const driver = await drive(totals('both', producer('one', 'both')), { partitions })
+      await driver.send('one', [reading(1)])
+      await driver.advance(3_600_000)
+      expect(await inTopic(driver, 'totals')).toEqual([])
+      await driver.close()
+    },
+  )
 
   it('lets partitions that no record reaches no longer hold windows open', async () => {
     const driver = await drive(
-      totals('keyed', '  - name: one\n    source: { feed: 1 }\n    key: "\'same\'"\n    event_time: value.ts\n    to: keyed'),
+      totals(
+        'keyed',
+        '  - name: one\n    source: { feed: 1 }\n    key: "\'same\'"\n    event_time: value.ts\n    to: keyed',
+      ),
       { partitions: 4 },
     )
     await driver.send('one', [reading(1), reading(25)])

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { expectsOnlySilent, silentWriters, untilNextIdleMs } from '../../src/runtime/idle-writers.ts'
+import {
+  expectsOnlySilent,
+  silentWriters,
+  untilNextIdleMs,
+} from '../../src/runtime/idle-writers.ts'
 import { ProgressBoard } from '../../src/runtime/progress-board.ts'
 import { type ExpectedWriter, WatermarkTracker } from '../../src/runtime/watermark.ts'
 
@@ -74,7 +78,11 @@ describe('idle writers', () => {
   })
 
   it('are looked for again when the next one may be idle, and no more when none is left', () => {
-    const { board, note, untilNext } = expecting({ id: 'a' }, { id: 'b' }, { id: 'c', sendsMarkers: true })
+    const { board, note, untilNext } = expecting(
+      { id: 'a' },
+      { id: 'b' },
+      { id: 'c', sendsMarkers: true },
+    )
     expect(untilNext(0)).toBe(idleMs)
     board.setQuiet('a', 0)
     expect(untilNext(10_000_000)).toBe(20_000)

@@ -18,13 +18,20 @@ function exactQuantile(values: readonly number[], fraction: number): number {
 
 describe('latency histogram', () => {
   it('gives quantiles within 1.6 % of the exact ones', () => {
-    const value = fc.oneof(fc.integer({ min: 1, max: 5_000 }), fc.double({ min: 1, max: 1e12, noNaN: true }))
+    const value = fc.oneof(
+      fc.integer({ min: 1, max: 5_000 }),
+      fc.double({ min: 1, max: 1e12, noNaN: true }),
+    )
     fc.assert(
-      fc.property(fc.array(value, { minLength: 1 }), fc.constantFrom(0, 0.5, 0.95, 0.99, 1), (values, fraction) => {
-        const exact = exactQuantile(values, fraction)
-        const found = filled(values).quantileUs(fraction)
-        expect(Math.abs(found - exact)).toBeLessThanOrEqual(tolerance * exact)
-      }),
+      fc.property(
+        fc.array(value, { minLength: 1 }),
+        fc.constantFrom(0, 0.5, 0.95, 0.99, 1),
+        (values, fraction) => {
+          const exact = exactQuantile(values, fraction)
+          const found = filled(values).quantileUs(fraction)
+          expect(Math.abs(found - exact)).toBeLessThanOrEqual(tolerance * exact)
+        },
+      ),
     )
   })
 

@@ -25,12 +25,16 @@ describe('partitioner', () => {
 
   it('gives text and its bytes the same partition, one of those that there are', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 1, max: 64 }), (text, partitions) => {
-        const partition = partitionOf(text, partitions)
-        expect(partitionOf(Buffer.from(text), partitions)).toBe(partition)
-        expect(partition).toBeGreaterThanOrEqual(0)
-        expect(partition).toBeLessThan(partitions)
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.integer({ min: 1, max: 64 }),
+        (text, partitions) => {
+          const partition = partitionOf(text, partitions)
+          expect(partitionOf(Buffer.from(text), partitions)).toBe(partition)
+          expect(partition).toBeGreaterThanOrEqual(0)
+          expect(partition).toBeLessThan(partitions)
+        },
+      ),
     )
   })
 

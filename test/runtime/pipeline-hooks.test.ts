@@ -24,11 +24,18 @@ describe('events of a pipeline', () => {
   it('say of each record what became of it, with its place and value', async () => {
     const driver = await drive(orders, { partitions: 1 })
     await driver.send('raw', [
-      json({ id: 1, amount: 1, ts: at(0) }), json({ id: 1, amount: 1, ts: at(1) }),
-      json({ id: 2, amount: 0, ts: at(1) }), json({ id: 3, amount: 100, ts: at(1) }), raw('{'),
+      json({ id: 1, amount: 1, ts: at(0) }),
+      json({ id: 1, amount: 1, ts: at(1) }),
+      json({ id: 2, amount: 0, ts: at(1) }),
+      json({ id: 3, amount: 100, ts: at(1) }),
+      raw('{'),
     ])
-    const told = driver.events.filter(({ stage, event }) => stage === 'clean' && event.startsWith('record_'))
-    expect(told.map(({ event, data }) => [event, data['offset'], data['disposition'] ?? data['code']])).toEqual([
+    const told = driver.events.filter(
+      ({ stage, event }) => stage === 'clean' && event.startsWith('record_'),
+    )
+    expect(
+      told.map(({ event, data }) => [event, data['offset'], data['disposition'] ?? data['code']]),
+    ).toEqual([
       ['record_processed', 0, 'emitted'],
       ['record_filtered', 1, 'deduplicated'],
       ['record_filtered', 2, 'filtered'],
@@ -44,7 +51,9 @@ describe('events of a pipeline', () => {
   it('have the value of a record also where the stage hands it on unread', async () => {
     const driver = await drive(orders, { partitions: 1 })
     await driver.send('raw', [json({ id: 1, amount: 1, ts: at(0) })])
-    const told = driver.events.filter(({ stage, event }) => stage === 'show' && event === 'record_processed')
+    const told = driver.events.filter(
+      ({ stage, event }) => stage === 'show' && event === 'record_processed',
+    )
     expect(told).toMatchObject([{ value: { id: 1, amount: 1 } }])
     await driver.close()
   })
@@ -54,15 +63,26 @@ describe('events of a pipeline', () => {
     await driver.send('raw', [json({ id: 1, amount: 1, ts: at(0) })])
     await driver.close()
     const named = (name: string) => driver.events.filter(({ event }) => event === name)
-    expect(named('stage_started').map(({ stage, data }) => [stage, data])).toEqual([['clean', { tasks: 2 }], ['show', { tasks: 2 }]])
-    expect(named('batch_processed').map(({ stage, data }) => [stage, data])).toEqual([
-      ['clean', { records: 1, task: 'p.clean/0' }], ['show', { records: 1, task: 'p.show/0' }],
+    expect(named('stage_started').map(({ stage, data }) => [stage, data])).toEqual([
+      ['clean', { tasks: 2 }],
+      ['show', { tasks: 2 }],
     ])
-    expect(named('stage_stopped').map(({ stage }) => stage).toSorted()).toEqual(['clean', 'show'])
+    expect(named('batch_processed').map(({ stage, data }) => [stage, data])).toEqual([
+      ['clean', { records: 1, task: 'p.clean/0' }],
+      ['show', { records: 1, task: 'p.show/0' }],
+    ])
+    expect(
+      named('stage_stopped')
+        .map(({ stage }) => stage)
+        .toSorted(),
+    ).toEqual(['clean', 'show'])
   })
 
   it('tell once that a limit is passed, and again only after it was kept', async () => {
-    const driver = await drive(orders.replace('from: raw', 'from: raw\n    limits: { lag: 10, delay: 5s }'), { partitions: 1 })
+    const driver = await drive(
+      orders.replace('from: raw', 'from: raw\n    limits: { lag: 10, delay: 5s }'),
+      { partitions: 1 },
+    )
     for (const waitMs of [6_000, 7_000, 1_000, 6_000]) {
       await driver.close()
       await driver.append('raw', [json({ id: waitMs, amount: 1, ts: at(0) })])

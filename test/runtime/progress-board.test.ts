@@ -32,7 +32,9 @@ describe('progress board', () => {
     const board = new ProgressBoard()
     const { signal } = new AbortController()
     expect(await board.untilChange(signal, () => Promise.resolve(7))).toBe(7)
-    await expect(board.untilChange(signal, () => Promise.reject(new TypeError('x')))).rejects.toThrow('x')
+    await expect(
+      board.untilChange(signal, () => Promise.reject(new TypeError('x'))),
+    ).rejects.toThrow('x')
     board.end('p.s/0')
   })
 

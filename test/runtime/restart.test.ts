@@ -41,10 +41,24 @@ stages:
           fields: { n: count(), highest: max(value.v) }
     to: orders.running
 `
-const topics = ['orders.raw', 'orders.clean', 'orders.totals', 'orders.clean.dlq', 'orders.totals.late']
+const topics = [
+  'orders.raw',
+  'orders.clean',
+  'orders.totals',
+  'orders.clean.dlq',
+  'orders.totals.late',
+]
 
 const record = fc.oneof(
-  { weight: 9, arbitrary: fc.record({ id: fc.nat(12), c: fc.constantFrom('a', 'b'), v: fc.nat(4), second: fc.nat(60) }) },
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      id: fc.nat(12),
+      c: fc.constantFrom('a', 'b'),
+      v: fc.nat(4),
+      second: fc.nat(60),
+    }),
+  },
   fc.constant(null),
 )
 type Sent = { id: number; c: string; v: number; second: number } | null
@@ -54,15 +68,22 @@ function pushed(all: readonly Sent[]) {
   return all.map((each) => (each === null ? raw('{') : json({ ...each, ts: at(each.second) })))
 }
 
-async function outcome(all: readonly (readonly Sent[])[], options: { partitions: number; restarts: ReadonlySet<number> }) {
+async function outcome(
+  all: readonly (readonly Sent[])[],
+  options: { partitions: number; restarts: ReadonlySet<number> },
+) {
   const driver = await drive(orders, options)
   for (const [index, send] of all.entries()) {
     await driver.send('ingest', pushed(send))
     if (options.restarts.has(index)) await driver.restart()
   }
   await driver.end()
-  const found = await Promise.all(topics.map(async (topic) => [topic, sorted(await inTopic(driver, topic))] as const))
-  const totals = (await inTopic(driver, 'orders.running')).map(({ key, text }) => [key, text] as const)
+  const found = await Promise.all(
+    topics.map(async (topic) => [topic, sorted(await inTopic(driver, topic))] as const),
+  )
+  const totals = (await inTopic(driver, 'orders.running')).map(
+    ({ key, text }) => [key, text] as const,
+  )
   await driver.close()
   // Of running totals the last one of each group counts; when they come out is up to the clock.
   return { ...Object.fromEntries(found), running: new Map(totals) }
@@ -81,13 +102,18 @@ describe('a restart', () => {
 
   it('changes no result of records that are in the order of their time, over several partitions', async () => {
     const ordered = fc
-      .array(record.filter((each) => each !== null), { maxLength: 30 })
-      .map((all) => all.toSorted((a, b) => a!.second - b!.second))
+      .array(
+        record.filter((each) => each !== null),
+        { maxLength: 30 },
+      )
+      .map((all) => all.toSorted((a, b) => a.second - b.second))
     await fc.assert(
       fc.asyncProperty(ordered, fc.array(fc.nat(3)), async (all, restarts) => {
         // One send is one moment: within it partitions go at their own pace.
         const without = await outcome([all], { partitions: 4, restarts: new Set() })
-        expect(await outcome([all], { partitions: 4, restarts: new Set(restarts) })).toEqual(without)
+        expect(await outcome([all], { partitions: 4, restarts: new Set(restarts) })).toEqual(
+          without,
+        )
       }),
       { numRuns: 15 },
     )
@@ -105,7 +131,10 @@ describe('a restart', () => {
 
   it('keeps the watermark: a record that was late is late again', async () => {
     const driver = await drive(orders, { partitions: 1 })
-    await driver.send('ingest', [json({ id: 1, c: 'a', v: 1, ts: at(1) }), json({ id: 2, c: 'a', v: 1, ts: at(40) })])
+    await driver.send('ingest', [
+      json({ id: 1, c: 'a', v: 1, ts: at(1) }),
+      json({ id: 2, c: 'a', v: 1, ts: at(40) }),
+    ])
     await driver.restart()
     await driver.send('ingest', [json({ id: 3, c: 'a', v: 1, ts: at(2) })])
     expect(await inTopic(driver, 'orders.totals.late')).toHaveLength(1)

@@ -49,16 +49,19 @@ describe('retry', () => {
     expect(told).toEqual([])
   })
 
-  it.each(['PEER_UNAVAILABLE', 'DISK_FULL'] as const)('goes on as long as it takes after %s, and tells of it once', async (code) => {
-    const { clock, result, told, atMs } = attempting(40, code)
-    await clock.advance(3_600_000)
-    expect(await result).toBe('done')
-    expect(told).toEqual(['blocked: no answer 1', 'unblocked'])
-    expect(atMs).toHaveLength(41)
-    const pauses = atMs.slice(1).map((at, index) => at - atMs[index]!)
-    expect(Math.max(...pauses)).toBeLessThanOrEqual(10_000)
-    expect(pauses[0]).toBeLessThanOrEqual(100)
-  })
+  it.each(['PEER_UNAVAILABLE', 'DISK_FULL'] as const)(
+    'goes on as long as it takes after %s, and tells of it once',
+    async (code) => {
+      const { clock, result, told, atMs } = attempting(40, code)
+      await clock.advance(3_600_000)
+      expect(await result).toBe('done')
+      expect(told).toEqual(['blocked: no answer 1', 'unblocked'])
+      expect(atMs).toHaveLength(41)
+      const pauses = atMs.slice(1).map((at, index) => at - atMs[index]!)
+      expect(Math.max(...pauses)).toBeLessThanOrEqual(10_000)
+      expect(pauses[0]).toBeLessThanOrEqual(100)
+    },
+  )
 
   it('throws on what will not pass', async () => {
     const { result, told } = attempting(1, 'FILE_FAILED')

@@ -1,6 +1,12 @@
 import { Readable, Writable } from 'node:stream'
 import { z } from 'zod'
-import type { Sink, SinkDefinition, SinkReceipt, Source, SourceDefinition } from '../../src/core/endpoints.ts'
+import type {
+  Sink,
+  SinkDefinition,
+  SinkReceipt,
+  Source,
+  SourceDefinition,
+} from '../../src/core/endpoints.ts'
 import type { HookEvent, ListenerDefinition } from '../../src/core/hook.ts'
 import type { JsonValue } from '../../src/core/json.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
@@ -10,7 +16,14 @@ import { type Run, startRun } from '../../src/runtime/start-run.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
 import type { Topology } from '../../src/topology/topology.ts'
-import { compileText, definitions, messageOfProblem, recordsOf, type SeenRecord, startMs } from '../simulation/pipeline-fixture.ts'
+import {
+  compileText,
+  definitions,
+  messageOfProblem,
+  recordsOf,
+  type SeenRecord,
+  startMs,
+} from '../simulation/pipeline-fixture.ts'
 
 /** Every look at it takes some time, as if the work between two looks had. */
 export class WorkingClock extends VirtualClock {
@@ -33,8 +46,16 @@ interface SourcePlan {
 }
 
 /** Reads its values in slices, and on from its position after a restart. */
-export function plannedSource(type: string, plan: SourcePlan, clock: VirtualClock): SourceDefinition {
-  const common = { summary: 'Values of a test.', config: z.unknown(), examples: [{ title: 'any', config: 1 }] as const }
+export function plannedSource(
+  type: string,
+  plan: SourcePlan,
+  clock: VirtualClock,
+): SourceDefinition {
+  const common = {
+    summary: 'Values of a test.',
+    config: z.unknown(),
+    examples: [{ title: 'any', config: 1 }] as const,
+  }
   return {
     ...common,
     examples: [common.examples[0]],
@@ -56,13 +77,33 @@ export function plannedSource(type: string, plan: SourcePlan, clock: VirtualCloc
           at = Math.min(at + plan.sliceSize, plan.values.length)
           const builder = new RecordBatchBuilder('')
           for (const value of plan.values.slice(from, at)) {
-            const times = { timestampMs: clock.wallMs(), eventTimeMs: Number.NaN, ingestUs: clock.monotonicUs(), waitUs: 0, runUs: 0 }
-            builder.append({ key: null, value: JSON.stringify(value), headers: encodeHeaders([]), times })
+            const times = {
+              timestampMs: clock.wallMs(),
+              eventTimeMs: Number.NaN,
+              ingestUs: clock.monotonicUs(),
+              waitUs: 0,
+              runUs: 0,
+            }
+            builder.append({
+              key: null,
+              value: JSON.stringify(value),
+              headers: encodeHeaders([]),
+              times,
+            })
           }
           const failures = (plan.unreadable ?? [])
             .filter((index) => index >= from && index < at)
-            .map((index) => ({ index: index - from, code: 'RECORD_PARSE' as const, message: `line ${index + 1} is broken` }))
-          return { batch: builder.finish(), failures, positions: new Map([['values', at]]), info: (index) => ({ line: from + index + 1 }) }
+            .map((index) => ({
+              index: index - from,
+              code: 'RECORD_PARSE' as const,
+              message: `line ${index + 1} is broken`,
+            }))
+          return {
+            batch: builder.finish(),
+            failures,
+            positions: new Map([['values', at]]),
+            info: (index) => ({ line: from + index + 1 }),
+          }
         },
         close: async () => {},
       }
@@ -70,7 +111,10 @@ export function plannedSource(type: string, plan: SourcePlan, clock: VirtualCloc
   }
 }
 
-type Write = (batch: RecordBatch, attempt: number) => SinkReceipt['failures'] | Promise<SinkReceipt['failures']>
+type Write = (
+  batch: RecordBatch,
+  attempt: number,
+) => SinkReceipt['failures'] | Promise<SinkReceipt['failures']>
 
 /** Keeps what is written, unless `write` throws; refuses the records that it names. */
 export function plannedSink(type: string, write: Write) {
@@ -95,11 +139,18 @@ export function plannedSink(type: string, write: Write) {
       close: async () => {},
     }),
   }
-  return { definition, values: () => recordsOf(written).map(({ value }) => value), attempts: () => attempts }
+  return {
+    definition,
+    values: () => recordsOf(written).map(({ value }) => value),
+    attempts: () => attempts,
+  }
 }
 
 /** Keeps all events, after doing what the test says. */
-export function plannedListener(type: string, notify: (event: HookEvent, signal: AbortSignal) => Promise<void> | void = () => {}) {
+export function plannedListener(
+  type: string,
+  notify: (event: HookEvent, signal: AbortSignal) => Promise<void> | void = () => {},
+) {
   const events: HookEvent[] = []
   const definition: ListenerDefinition = {
     type,
@@ -130,7 +181,12 @@ export class RunBench {
 
   topology(
     text: string,
-    more: { sources?: readonly SourceDefinition[]; sinks?: readonly SinkDefinition[]; listeners?: readonly ListenerDefinition[]; partitions?: number },
+    more: {
+      sources?: readonly SourceDefinition[]
+      sinks?: readonly SinkDefinition[]
+      listeners?: readonly ListenerDefinition[]
+      partitions?: number
+    },
   ): Topology {
     const { topology, problems } = compileText(text, {
       ...(more.partitions === undefined ? {} : { partitions: more.partitions }),
@@ -152,7 +208,9 @@ export class RunBench {
     const stdout = new Writable({ write: (_chunk, _encoding, done) => done() })
     this.#stop = new AbortController()
     const environment = {
-      log, clock, random,
+      log,
+      clock,
+      random,
       notice: (message: string) => void this.notices.push(message),
       follow: options.follow ?? false,
       mask: (text: string) => text,
@@ -171,8 +229,11 @@ export class RunBench {
     const found = (await this.log.reader.topics()).find(({ name }) => name === topic)
     const batches: RecordBatch[] = []
     for (const [partition, { start }] of (found?.ranges ?? []).entries()) {
-      for (let offset = start; ; ) {
-        const read = await this.log.reader.read({ topic, partition, offset }, Number.MAX_SAFE_INTEGER)
+      for (let offset = start; ;) {
+        const read = await this.log.reader.read(
+          { topic, partition, offset },
+          Number.MAX_SAFE_INTEGER,
+        )
         if (read.length === 0) break
         batches.push(...read.map(({ batch }) => batch))
         offset = read.at(-1)!.next

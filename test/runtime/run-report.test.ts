@@ -50,7 +50,15 @@ describe('stage report', () => {
 
   it('is all zeros for a stage that had nothing to do', () => {
     const report = stageReport('s', [part(new StageMeter())], 1_000)
-    expect(report).toMatchObject({ n: 0, T: 0, D: 0, rate: 0, serviceRate: 0, utilisation: 0, made: 0 })
+    expect(report).toMatchObject({
+      n: 0,
+      T: 0,
+      D: 0,
+      rate: 0,
+      serviceRate: 0,
+      utilisation: 0,
+      made: 0,
+    })
     expect(report.t).toEqual({ mean: 0, p50: 0, p95: 0, p99: 0, max: 0 })
     expect(bottleneckOf([report])).toBeNull()
     expect(bottleneckOf([])).toBeNull()
@@ -72,9 +80,21 @@ describe('stage report', () => {
   it('adds the parts of a stage up: their time, once each record', () => {
     const first = meterOf({ emitted: 8, filtered: 2 })
     const second = meterOf({ absorbed: 6, late: 2 })
-    addSlice(first, Array.from({ length: 10 }, () => ({ waitUs: 100, runUs: 10 })), 110)
-    addSlice(second, Array.from({ length: 8 }, () => ({ waitUs: 50, runUs: 20 })), 70)
-    const report = stageReport('s', [part(first, { lag: 3 }), part(second, { role: 'analysis', lag: 4, phase: 'waiting' })], 10)
+    addSlice(
+      first,
+      Array.from({ length: 10 }, () => ({ waitUs: 100, runUs: 10 })),
+      110,
+    )
+    addSlice(
+      second,
+      Array.from({ length: 8 }, () => ({ waitUs: 50, runUs: 20 })),
+      70,
+    )
+    const report = stageReport(
+      's',
+      [part(first, { lag: 3 }), part(second, { role: 'analysis', lag: 4, phase: 'waiting' })],
+      10,
+    )
     expect(report).toMatchObject({ n: 10, role: 'analysis', phase: 'waiting', lag: 7 })
     expect(report.T).toBeCloseTo(0.26, 9)
     expect(report.D).toBeCloseTo(1.4, 9)
@@ -82,22 +102,43 @@ describe('stage report', () => {
   })
 
   it('does not count results that a later part wrote as inputs', () => {
-    const report = stageReport('s', [part(meterOf({ absorbed: 5 })), part(meterOf({ emitted: 2, dead_lettered: 1 }))], 10)
+    const report = stageReport(
+      's',
+      [part(meterOf({ absorbed: 5 })), part(meterOf({ emitted: 2, dead_lettered: 1 }))],
+      10,
+    )
     expect(report.dispositions).toMatchObject({ absorbed: 5, emitted: 0, dead_lettered: 0 })
   })
 
   it('counts a record that was split between two parts once, as the strongest of what became of it', () => {
-    const report = stageReport('s', [part(meterOf({ emitted: 1, skipped: 1 })), part(meterOf({ absorbed: 2, late: 1 }))], 10)
+    const report = stageReport(
+      's',
+      [part(meterOf({ emitted: 1, skipped: 1 })), part(meterOf({ absorbed: 2, late: 1 }))],
+      10,
+    )
     expect(report.dispositions).toMatchObject({ absorbed: 1, late: 0, skipped: 1, emitted: 0 })
   })
 
   it('names the stage with the most work as the bottleneck, with its share', () => {
     const quick = new StageMeter()
     const slow = new StageMeter()
-    addSlice(quick, Array.from({ length: 10 }, () => ({ waitUs: 0, runUs: 1_000 })), 1_000)
-    addSlice(slow, Array.from({ length: 10 }, () => ({ waitUs: 0, runUs: 3_000 })), 3_000)
-    const stages = [stageReport('quick', [part(quick)], 100), stageReport('slow', [part(slow)], 100)]
+    addSlice(
+      quick,
+      Array.from({ length: 10 }, () => ({ waitUs: 0, runUs: 1_000 })),
+      1_000,
+    )
+    addSlice(
+      slow,
+      Array.from({ length: 10 }, () => ({ waitUs: 0, runUs: 3_000 })),
+      3_000,
+    )
+    const stages = [
+      stageReport('quick', [part(quick)], 100),
+      stageReport('slow', [part(slow)], 100),
+    ]
     expect(bottleneckOf(stages)).toMatchObject({ stage: 'slow' })
-    expect(bottleneckOf(stages)!.sentence).toMatch(/30 % of the run, 75 % of all processing time; it can do 333 records\/s/)
+    expect(bottleneckOf(stages)!.sentence).toMatch(
+      /30 % of the run, 75 % of all processing time; it can do 333 records\/s/,
+    )
   })
 })

@@ -77,12 +77,20 @@ describe('task state', () => {
             if (each.do === 'commit') apply(stored, state.takeChanges())
           }
           expect(state.size).toBe(current.size)
-          expect(contents(state)).toEqual(new Map([...current].map(([name, { value }]) => [name, value])))
+          expect(contents(state)).toEqual(
+            new Map([...current].map(([name, { value }]) => [name, value])),
+          )
         }
         state.accept()
         apply(stored, state.takeChanges())
-        const expected = [...current].map(([name, { value, dueMs }]) => [name, { value: String(value), dueMs: Number.isNaN(dueMs) ? null : dueMs }])
-        const found = [...stored.values()].map(({ key: name, value, dueMs }) => [name, { value, dueMs }])
+        const expected = [...current].map(([name, { value, dueMs }]) => [
+          name,
+          { value: String(value), dueMs: Number.isNaN(dueMs) ? null : dueMs },
+        ])
+        const found = [...stored.values()].map(({ key: name, value, dueMs }) => [
+          name,
+          { value, dueMs },
+        ])
         expect(new Map(found as never)).toEqual(new Map(expected as never))
       }),
     )

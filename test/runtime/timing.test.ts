@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { plannedSource, RunBench, WorkingClock } from './run-fixture.ts'
 import { drive, inSink, inTopic, json, startMs } from '../simulation/pipeline-fixture.ts'
 
 const chain = `
@@ -26,12 +27,21 @@ stages:
 describe('timing', () => {
   it('of a record never lies ahead of the clock, and holds its way so far', async () => {
     const driver = await drive(chain)
-    await driver.send('ingest', Array.from({ length: 10 }, (_, k) => json({ k })))
+    await driver.send(
+      'ingest',
+      Array.from({ length: 10 }, (_, k) => json({ k })),
+    )
     await driver.advance(50)
-    await driver.send('ingest', Array.from({ length: 10 }, (_, k) => json({ k })))
+    await driver.send(
+      'ingest',
+      Array.from({ length: 10 }, (_, k) => json({ k })),
+    )
     const records = [
-      ...(await inTopic(driver, 'one')), ...(await inTopic(driver, 'two')), ...(await inTopic(driver, 'three')),
-      ...(await inTopic(driver, 'p.bad.dlq')), ...inSink(driver, 'show'),
+      ...(await inTopic(driver, 'one')),
+      ...(await inTopic(driver, 'two')),
+      ...(await inTopic(driver, 'three')),
+      ...(await inTopic(driver, 'p.bad.dlq')),
+      ...inSink(driver, 'show'),
     ]
     for (const { ingestUs, waitUs, runUs } of records) {
       expect(ingestUs).toBeGreaterThanOrEqual(1_000 * startMs)
@@ -52,5 +62,53 @@ describe('timing', () => {
     await driver.end()
     const { stages } = (await driver.report()).pipelines[0]!
     expect(stages.every(({ D }) => D < 1_000)).toBe(true)
+  })
+})
+
+describe('the time of a run', () => {
+  it("is accounted for: the stages' waiting and running add up to the way of the records, within 1 %", async () => {
+    const bench = new RunBench(new WorkingClock(Date.UTC(2026, 0, 1)))
+    let ingestUs = 0
+    let writtenUs = 0
+    const source = plannedSource(
+      'numbers',
+      { values: Array.from({ length: 5_000 }, (_, n) => ({ n })), sliceSize: 500 },
+      bench.clock,
+    )
+    const text = `
+pipeline: p
+stages:
+  - name: ingest
+    source: { numbers: 1 }
+    to: one
+  - name: clean
+    from: one
+    steps:
+      - set: { seen: true }
+    to: two
+  - name: last
+    from: two
+    to: three
+`
+    const run = await bench.start([bench.topology(text, { sources: [source], partitions: 2 })])
+    await run.done
+    for (const record of await bench.records('three')) {
+      ingestUs += record.ingestUs
+      // What the header cannot know is the last commit, which the last stage's report has.
+      writtenUs += record.ingestUs + record.waitUs + record.runUs
+      expect(record.ingestUs + record.waitUs + record.runUs).toBeLessThanOrEqual(
+        bench.clock.monotonicUs(),
+      )
+    }
+    const { stages } = (await run.report()).pipelines[0]!
+    const accountedMs = stages.reduce((sum, { T, D }) => sum + T + D, 0)
+    const wayMs = (writtenUs - ingestUs) / 1_000 + stages.at(-1)!.waiting.commit
+    expect(wayMs).toBeGreaterThan(1_000)
+    expect(Math.abs(accountedMs - wayMs) / wayMs).toBeLessThan(0.01)
+    for (const { n, t, T, s, D } of stages) {
+      expect(n).toBe(5_000)
+      expect(n * t.mean).toBeCloseTo(T, 6)
+      expect(n * s.mean).toBeCloseTo(D, 6)
+    }
   })
 })

@@ -29,8 +29,13 @@ describe('watermark', () => {
   })
 
   it('is, when all writers are silent, the highest that one came to, whichever fell silent last', () => {
-    for (const order of [['a', 'b'], ['b', 'a']]) {
-      const tracker = new WatermarkTracker([[writer('a'), writer('b'), writer('c', { holds: true })]])
+    for (const order of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ]) {
+      const tracker = new WatermarkTracker([
+        [writer('a'), writer('b'), writer('c', { holds: true })],
+      ])
       tracker.observe(tracker.progressOf(0, 'a'), 50)
       tracker.observe(tracker.progressOf(0, 'b'), 20)
       tracker.observe(tracker.progressOf(0, 'c'), 900)
@@ -125,7 +130,9 @@ describe('watermark', () => {
             if (id !== 'unexpected') highest.set(id, Math.max(eventTimeMs, highest.get(id) ?? 0))
           }
           expect(tracker.watermarkMs).toBeGreaterThanOrEqual(before)
-          expect(tracker.watermarkMs).toBeLessThanOrEqual(Math.max(Number.NEGATIVE_INFINITY, ...highest.values()))
+          expect(tracker.watermarkMs).toBeLessThanOrEqual(
+            Math.max(Number.NEGATIVE_INFINITY, ...highest.values()),
+          )
           before = tracker.watermarkMs
         }
       }),

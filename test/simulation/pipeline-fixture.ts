@@ -1,6 +1,11 @@
 import { z } from 'zod'
 import type { Definitions } from '../../src/core/definitions.ts'
-import { defineSink, defineSource, type SinkDefinition, type SourceDefinition } from '../../src/core/endpoints.ts'
+import {
+  defineSink,
+  defineSource,
+  type SinkDefinition,
+  type SourceDefinition,
+} from '../../src/core/endpoints.ts'
 import { defineListener } from '../../src/core/hook.ts'
 import { decodeJson, type JsonValue } from '../../src/core/json.ts'
 import type { Header, RecordBatch } from '../../src/core/record-batch.ts'
@@ -26,7 +31,11 @@ export const fixtureSource = defineSource({
   bounded: () => false,
   create: () => ({ read: () => Promise.resolve(null), close: () => Promise.resolve() }),
 })
-export const boundedSource: SourceDefinition = { ...fixtureSource, type: 'bounded_feed', bounded: () => true }
+export const boundedSource: SourceDefinition = {
+  ...fixtureSource,
+  type: 'bounded_feed',
+  bounded: () => true,
+}
 export const fixtureSink = defineSink({
   type: 'drain',
   summary: 'A sink that a test stands in for.',
@@ -41,7 +50,11 @@ export const fixtureSink = defineSink({
     close: () => Promise.resolve(),
   }),
 })
-export const oneFileSink: SinkDefinition = { ...fixtureSink, type: 'one_file', singleTask: () => true }
+export const oneFileSink: SinkDefinition = {
+  ...fixtureSink,
+  type: 'one_file',
+  singleTask: () => true,
+}
 const listener = defineListener({
   type: 'tell',
   summary: 'A listener that a test stands in for.',
@@ -142,7 +155,9 @@ function seen(batch: RecordBatch, index: number): SeenRecord {
     text,
     value: decodedOrNull(text),
     headers,
-    facts: Object.fromEntries(headers.map(([name, value]) => [name, Buffer.from(value).toString()])),
+    facts: Object.fromEntries(
+      headers.map(([name, value]) => [name, Buffer.from(value).toString()]),
+    ),
     eventTimeMs: batch.eventTimeMs[index]!,
     ingestUs: batch.ingestUs[index]!,
     waitUs: batch.waitUs[index]!,

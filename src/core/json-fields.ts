@@ -1,0 +1,237 @@
+import { isUtf8 } from 'node:buffer'
+import { decodeJson, type JsonObject, type JsonValue } from './json.ts'
+
+const maxDepth = 64
+const maxPlainNumberLength = 15
+
+const quote = 34
+const backslash = 92
+const openBrace = 123
+const closeBrace = 125
+const openBracket = 91
+const closeBracket = 93
+const comma = 44
+const colon = 58
+const firstPrintable = 32
+const firstNonAscii = 128
+
+/** Thrown for text that is no JSON, or that is left to the full decoder; a single value, for speed. */
+const unsure = Symbol('unsure')
+
+/**
+ * Reads a few fields of a JSON object and checks the rest without making anything of it: where a
+ * stage needs two fields of twenty, this takes a quarter of the time that decoding all of them does.
+ * It accepts what JSON.parse accepts, and gives what that would give for the fields.
+ */
+export class JsonFields {
+  readonly #names: readonly string[]
+  readonly #encoded: readonly Buffer[]
+  #bytes: Buffer = Buffer.alloc(0)
+  #at = 0
+  #end = 0
+  #hasNonAscii = false
+
+  /** @param names of fields at the top level. */
+  constructor(names: readonly string[]) {
+    this.#names = names
+    this.#encoded = names.map((name) => Buffer.from(name))
+  }
+
+  /**
+   * The fields that are there; null when the text is no JSON object in valid UTF-8, or nests deep: the
+   * full decoder then says what is wrong with it, if anything.
+   */
+  read(bytes: Buffer, start: number, end: number): JsonObject | null {
+    this.#bytes = bytes
+    this.#at = start
+    this.#end = end
+    this.#hasNonAscii = false
+    try {
+      const object = this.#readObject()
+      this.#skipSpace()
+      if (this.#at !== end) return null
+      return this.#hasNonAscii && !isUtf8(bytes.subarray(start, end)) ? null : object
+    } catch (thrown) {
+      if (thrown === unsure) return null
+      throw thrown
+    }
+  }
+
+  #readObject(): JsonObject {
+    const object: JsonObject = {}
+    this.#skipSpace()
+    this.#expect(openBrace)
+    this.#skipSpace()
+    if (this.#take(closeBrace)) return object
+    for (;;) {
+      const field = this.#readName()
+      this.#skipSpace()
+      this.#expect(colon)
+      this.#skipSpace()
+      const start = this.#at
+      this.#skipValue(1)
+      if (field !== -1) object[this.#names[field]!] = this.#valueOf(start)
+      this.#skipSpace()
+      if (this.#take(closeBrace)) return object
+      this.#expect(comma)
+      this.#skipSpace()
+    }
+  }
+
+  /** Skips a name and returns which of the fields it is, or -1. */
+  #readName(): number {
+    const start = this.#at + 1
+    const isPlain = this.#skipString()
+    const length = this.#at - 1 - start
+    // A name with escapes may be one of the fields all the same.
+    if (!isPlain) throw unsure
+    for (let field = 0; field < this.#encoded.length; field++) {
+      const name = this.#encoded[field]!
+      if (name.length === length && this.#isAt(start, name)) return field
+    }
+    return -1
+  }
+
+  #isAt(start: number, name: Buffer): boolean {
+    const bytes = this.#bytes
+    for (let index = 0; index < name.length; index++) {
+      if (bytes[start + index] !== name[index]) return false
+    }
+    return true
+  }
+
+  #valueOf(start: number): JsonValue {
+    const bytes = this.#bytes
+    const first = bytes[start]
+    const end = this.#at
+    if (first === quote) {
+      const text = this.#hasNonAscii
+        ? bytes.toString('utf8', start, end)
+        : bytes.toString('latin1', start, end)
+      return text.includes('\\') ? decodeJson(text) : text.slice(1, -1)
+    }
+    const text = bytes.toString('utf8', start, end)
+    const isNumber = first !== openBrace && first !== openBracket && first! < 58
+    // A short number without an exponent is exact as a double, or as near as it can be.
+    return isNumber && text.length <= maxPlainNumberLength && !/[eE]/.test(text) ? Number(text) : decodeJson(text)
+  }
+
+  #skipValue(depth: number): void {
+    const first = this.#bytes[this.#at]
+    if (this.#at >= this.#end) throw unsure
+    if (first === quote) this.#skipString()
+    else if (first === openBrace) this.#skipNested(closeBrace, depth)
+    else if (first === openBracket) this.#skipNested(closeBracket, depth)
+    else if (first === 116) this.#skipWord('true')
+    else if (first === 102) this.#skipWord('false')
+    else if (first === 110) this.#skipWord('null')
+    else this.#skipNumber()
+  }
+
+  #skipNested(close: number, depth: number): void {
+    if (depth >= maxDepth) throw unsure
+    this.#at += 1
+    this.#skipSpace()
+    if (this.#take(close)) return
+    for (;;) {
+      if (close === closeBrace) {
+        this.#skipString()
+        this.#skipSpace()
+        this.#expect(colon)
+        this.#skipSpace()
+      }
+      this.#skipValue(depth + 1)
+      this.#skipSpace()
+      if (this.#take(close)) return
+      this.#expect(comma)
+      this.#skipSpace()
+    }
+  }
+
+  /** Returns whether the string has no escapes. */
+  #skipString(): boolean {
+    const bytes = this.#bytes
+    const end = this.#end
+    if (bytes[this.#at] !== quote) throw unsure
+    let at = this.#at + 1
+    let isPlain = true
+    for (; at < end; at++) {
+      const byte = bytes[at]!
+      if (byte === quote) {
+        this.#at = at + 1
+        return isPlain
+      }
+      if (byte === backslash) {
+        isPlain = false
+        at += escapeLength(bytes, at, end)
+      } else if (byte < firstPrintable) throw unsure
+      else if (byte >= firstNonAscii) this.#hasNonAscii = true
+    }
+    throw unsure
+  }
+
+  #skipNumber(): void {
+    const bytes = this.#bytes
+    let at = this.#at
+    if (bytes[at] === 45) at += 1
+    if (bytes[at] === 48) at += 1
+    else at = skipDigits(bytes, at, this.#end)
+    if (bytes[at] === 46 && at < this.#end) at = skipDigits(bytes, at + 1, this.#end)
+    if ((bytes[at] === 101 || bytes[at] === 69) && at < this.#end) {
+      const sign = bytes[at + 1]
+      at = skipDigits(bytes, at + (sign === 43 || sign === 45 ? 2 : 1), this.#end)
+    }
+    if (at > this.#end) throw unsure
+    this.#at = at
+  }
+
+  #skipWord(word: string): void {
+    for (let index = 0; index < word.length; index++) {
+      if (this.#bytes[this.#at + index] !== word.charCodeAt(index)) throw unsure
+    }
+    this.#at += word.length
+    if (this.#at > this.#end) throw unsure
+  }
+
+  #skipSpace(): void {
+    const bytes = this.#bytes
+    for (let at = this.#at; ; at++) {
+      const byte = bytes[at]
+      if (at < this.#end && (byte === 32 || byte === 10 || byte === 13 || byte === 9)) continue
+      this.#at = at
+      return
+    }
+  }
+
+  #expect(byte: number): void {
+    if (!this.#take(byte)) throw unsure
+  }
+
+  #take(byte: number): boolean {
+    if (this.#at >= this.#end || this.#bytes[this.#at] !== byte) return false
+    this.#at += 1
+    return true
+  }
+}
+
+/** Bytes of an escape behind its backslash. */
+function escapeLength(bytes: Buffer, at: number, end: number): number {
+  const kind = bytes[at + 1]
+  if (at + 1 >= end || kind === undefined) throw unsure
+  if (kind !== 117) {
+    if (!'"\\/bfnrt'.includes(String.fromCharCode(kind))) throw unsure
+    return 1
+  }
+  for (let index = at + 2; index < at + 6; index++) {
+    if (index >= end || !/[0-9a-fA-F]/.test(String.fromCharCode(bytes[index]!))) throw unsure
+  }
+  return 5
+}
+
+/** Behind at least one digit. */
+function skipDigits(bytes: Buffer, from: number, end: number): number {
+  let at = from
+  while (at < end && bytes[at]! >= 48 && bytes[at]! <= 57) at += 1
+  if (at === from) throw unsure
+  return at
+}

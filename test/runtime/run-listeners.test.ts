@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest'
+import { PipelineError } from '../../src/core/errors.ts'
+import { plannedListener, plannedSink, plannedSource, RunBench, until } from './run-fixture.ts'
+
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => ({ n, c: n % 3 }))
+const byN = (values: readonly unknown[]) =>
+  values.map((value) => (value as { n: number }).n).toSorted((a, b) => a - b)
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
+
+const copy = `
+pipeline: p
+stages:
+  - name: ingest
+    source: { numbers: 1 }
+    to: one
+  - name: show
+    from: one
+    retry:
+      backoff: { initial: 100ms, max: 10s }
+    sink: { kept: 1 }
+    hooks:
+      - on: [stage_blocked, stage_unblocked, record_dead_lettered]
+        do:
+          told: 1
+`
+
+function unavailable(): PipelineError {
+  return new PipelineError('PEER_UNAVAILABLE', 'no answer')
+}
+
+describe('listeners', () => {
+  it('that hang or throw neither slow nor change the run', async () => {
+    const results = async (notify: () => Promise<void> | void) => {
+      const bench = new RunBench()
+      const sink = plannedSink('kept', () => [])
+      const told = plannedListener('told', notify)
+      const source = plannedSource(
+        'numbers',
+        { values: numbers(2_000), sliceSize: 100 },
+        bench.clock,
+      )
+      const text = copy.replace(
+        'on: [stage_blocked, stage_unblocked, record_dead_lettered]',
+        'on: [record_processed, batch_processed]',
+      )
+      const run = await bench.start([
+        bench.topology(text, {
+          sources: [source],
+          sinks: [sink.definition],
+          listeners: [told.definition],
+        }),
+      ])
+      await until(() => sink.values().length === 2_000)
+      const atMs = bench.clock.wallMs()
+      await bench.clock.advance(60_000)
+      await run.done
+      return {
+        values: byN(sink.values()),
+        atMs,
+        outcome: (await run.report()).pipelines[0]!.outcome,
+      }
+    }
+    const calm = await results(() => {})
+    expect(calm.values).toEqual(upTo(2_000))
+    expect(await results(() => new Promise(() => {}))).toEqual(calm)
+    expect(
+      await results(() => {
+        throw new TypeError('bad listener')
+      }),
+    ).toEqual(calm)
+  })
+
+  it('hear of a record only when it is committed', async () => {
+    const bench = new RunBench()
+    let isAway = true
+    const sink = plannedSink('kept', () => {
+      if (isAway) throw unavailable()
+      return []
+    })
+    const told = plannedListener('told')
+    const source = plannedSource('numbers', { values: numbers(3), sliceSize: 3 }, bench.clock)
+    const text = copy.replace('record_dead_lettered]', 'record_processed]')
+    const run = await bench.start([
+      bench.topology(text, {
+        sources: [source],
+        sinks: [sink.definition],
+        listeners: [told.definition],
+        partitions: 1,
+      }),
+    ])
+    await until(() => sink.attempts() > 0)
+    await bench.clock.advance(1_000)
+    expect(told.events.map(({ event }) => event)).toEqual(['stage_blocked'])
+    isAway = false
+    await bench.clock.advance(60_000)
+    await run.done
+    expect(told.events.map(({ event }) => event)).toEqual([
+      'stage_blocked',
+      'stage_unblocked',
+      'record_processed',
+      'record_processed',
+      'record_processed',
+    ])
+  })
+})
