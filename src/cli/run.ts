@@ -9,6 +9,7 @@ import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment
 import { createLogger, type WriteLog } from './create-logger.ts'
 import { fitStoredTopics } from './fit-stored-topics.ts'
 import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
+import { limitYoungGeneration } from './limit-young-generation.ts'
 import { openLogForWriting } from './open-log.ts'
 import { printDiagnostics } from './print-diagnostics.ts'
 import { printError } from './print-error.ts'
@@ -70,6 +71,8 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
   )
   let closing: Promise<void> | null = null
   const close = () => (closing ??= log.close())
+  const over = new AbortController()
+  const limiting = limitYoungGeneration(environment.clock, over.signal)
   try {
     const topologies = files.map(({ topology }) => topology)
     if (options.fresh === true) await resetPipelines(topologies, log)
@@ -93,6 +96,9 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
   } catch (thrown) {
     await close()
     throw thrown
+  } finally {
+    over.abort()
+    await limiting
   }
 }
 

@@ -101,6 +101,11 @@ interface DefinitionBase<Type extends string, Config extends z.ZodType> {
   /** The schema of the setting: from it come the type, the validation, the JSON Schema and the page. */
   readonly config: Config
   readonly examples: readonly [OperatorExample, ...OperatorExample[]]
+  /**
+   * Whether the step touches the value through the expressions of its setting alone: where the value
+   * goes no further, only the fields that these name are decoded.
+   */
+  readonly readsByExpression?: boolean
   /** The fields after this step, given those before; an operator without it leaves them as they were. */
   fieldsAfter?(before: FieldNames, config: z.output<Config>): FieldNames
 }

@@ -1,5 +1,7 @@
 import { isAscii } from 'node:buffer'
 import { PipelineError } from './errors.ts'
+import type { JsonFields } from './json-fields.ts'
+import type { JsonObject } from './json.ts'
 
 export type Header = readonly [name: string, value: Uint8Array]
 
@@ -134,6 +136,12 @@ export class RecordBatch {
     if ((this.#flags[index]! & flag.nullValue) !== 0) return null
     const encoding = this.isAscii ? 'latin1' : 'utf8'
     return this.#data.toString(encoding, this.#keyEnd[index], this.#valueEnd[index])
+  }
+
+  /** Some fields of a value that is a JSON object; null where only the full decoder can tell. */
+  fields(index: number, fields: JsonFields): JsonObject | null {
+    if ((this.#flags[index]! & flag.nullValue) !== 0) return null
+    return fields.read(this.#data, this.#keyEnd[index]!, this.#valueEnd[index]!)
   }
 
   /** The encoded headers, to hand on unread; empty when there are none. */

@@ -1,3 +1,4 @@
+import type { JsonFields } from './json-fields.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import { emptyBytes, RecordBatch } from './record-batch.ts'
 
@@ -65,6 +66,11 @@ export class StepRecord {
 
   get valueText(): string | null {
     return this.#batch?.valueText(this.#index) ?? null
+  }
+
+  /** Some fields of a value that is a JSON object; null where only the full decoder can tell. */
+  fields(fields: JsonFields): JsonObject | null {
+    return this.#batch?.fields(this.#index, fields) ?? null
   }
 
   /** Whether the bytes cannot hold invalid UTF-8, because their whole batch is ASCII. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { invariant, messageOf, RecordFailure } from '../core/errors.ts'
+import { JsonFields } from '../core/json-fields.ts'
 import { decodeJson, type JsonValue } from '../core/json.ts'
 import type { StateChange, TaskCommit } from '../core/log.ts'
 import { dispositions, type Disposition } from '../core/operator.ts'
@@ -28,6 +29,7 @@ export class SliceStep {
   readonly #chain: StepChain
   readonly #output: StageOutput
   readonly #record = new StepRecord()
+  readonly #fields: JsonFields | null
   #progress: WriterProgress | null = null
   #timestampMs = 0
   #stats = new SliceStats(0)
@@ -39,6 +41,7 @@ export class SliceStep {
     this.#clock = clock
     this.#tracker = tracker
     this.#events = environment.events
+    this.#fields = node.fields === null ? null : new JsonFields(node.fields)
     this.#output = new StageOutput(environment)
     this.#chain = new StepChain(node, this.#output, (record) => this.#determineEventTime(record))
   }
@@ -195,6 +198,11 @@ export class SliceStep {
     this.#chain.currentStep = null
     if (this.#node.decode !== 'json') {
       record.value = null
+      return
+    }
+    const some = this.#fields === null ? null : record.fields(this.#fields)
+    if (some !== null) {
+      record.value = some
       return
     }
     const text = record.valueText

@@ -1,7 +1,7 @@
 import { PipelineError } from '../core/errors.ts'
 import { Aggregation, Expression } from '../core/expression.ts'
 import type { FieldNames } from '../core/operator.ts'
-import { staticFields } from '../expressions/compile.ts'
+import { staticFields } from '../expressions/fields-read.ts'
 import type { ConfigPath, PipelineSpec, StageSpec } from '../spec/pipeline-spec.ts'
 
 type Report = (path: ConfigPath, thrown: unknown) => void

@@ -1,5 +1,6 @@
 import { invariant } from '../core/errors.ts'
 import type { StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
+import { fieldsNeeded } from './fields-needed.ts'
 import type { TopicTable } from './topic-table.ts'
 import type { NodeStep, SourceInput, StageNode, StageRole, TopicInput, TopologyTopic } from './topology.ts'
 
@@ -137,6 +138,7 @@ function nodeOf(part: Part, stage: StageSpec, environment: CutEnvironment & { is
     group: `${environment.prefix}${environment.pipeline}.${stage.name}${part.suffix}`,
     input,
     decode: decodeOf(part, eventTime),
+    fields: decodeOf(part, eventTime) === 'json' ? fieldsNeeded(steps, stage, { eventTime: eventTime !== null, key: hasKey(part) }) : null,
     steps,
     eventTime,
     needsEventTime: eventTime !== null || isStateful || (output?.kind === 'topic' && output.markers),
@@ -159,8 +161,12 @@ export function readsRawRecord(step: Pick<NodeStep, 'definition' | 'config'>): b
 function decodeOf(part: Part, eventTime: StageNode['eventTime']): StageNode['decode'] {
   const first = part.steps[0]
   if (first !== undefined && readsRawRecord(first)) return 'raw'
-  const readsValue = part.steps.length > 0 || eventTime !== null || (part.output?.kind === 'topic' && part.output.key !== null)
+  const readsValue = part.steps.length > 0 || eventTime !== null || hasKey(part)
   return readsValue ? 'json' : 'none'
+}
+
+function hasKey({ output }: Part): boolean {
+  return output?.kind === 'topic' && output.key !== null
 }
 
 function taskCount(part: Part): number {

@@ -29,6 +29,8 @@ export interface StageNode {
   readonly input: SourceInput | TopicInput
   /** `none` hands the bytes on unread; `raw` leaves decoding to a first step `parse`. */
   readonly decode: 'json' | 'raw' | 'none'
+  /** The fields that are decoded, where the node needs no others of the value; null for all. */
+  readonly fields: readonly string[] | null
   readonly steps: readonly NodeStep[]
   readonly eventTime: Evaluate | null
   /** Whether the node needs each record's event time: it keeps state or writes markers. */

@@ -49,7 +49,7 @@ try {
   const [cpu] = cpus()
   process.stdout.write(
     `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ` +
-      `Node ${process.versions.node}, SQLite ${process.versions.sqlite}\n`,
+      `Node ${process.versions.node}, SQLite ${process.versions['sqlite']}\n`,
   )
   const path = join(folder, 'orders.ndjson')
   const { good, bytes } = await writeOrders(path)

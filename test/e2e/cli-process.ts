@@ -100,8 +100,17 @@ export class Workspace {
     writeFileSync(join(this.folder, path), content)
   }
 
+  /** The lines of a file that ends with a newline. */
+  lines(path: string): string[] {
+    return readFileSync(this.path(path), 'utf8').split('\n').slice(0, -1)
+  }
+
   path(...parts: readonly string[]): string {
     return join(this.folder, ...parts)
+  }
+
+  [Symbol.dispose](): void {
+    this.remove()
   }
 
   remove(): void {

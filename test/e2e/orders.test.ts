@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { millrace, Workspace } from './millrace-process.ts'
+import { millrace } from './cli-process.ts'
+import { exampleWorkspace } from './examples.ts'
 
 interface Tapped {
   readonly value: unknown
@@ -29,7 +30,7 @@ async function tap(topic: string, cwd: string): Promise<unknown[]> {
 }
 
 it('cleans generated orders and totals them as a recomputation from the raw topic does', async () => {
-  using workspace = new Workspace()
+  using workspace = exampleWorkspace()
   const cwd = workspace.folder
   const { code, stdout, stderr } = await millrace(['run', 'pipelines/orders.yaml'], { cwd, env: { ORDERS: '20000' } })
   expect({ code, stderr }).toMatchObject({ code: 0 })

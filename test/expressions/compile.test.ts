@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decodeJson, encodeJson } from '../../src/core/json.ts'
 import { StepRecord } from '../../src/core/step-record.ts'
-import { compileExpression, isIdentifier, staticFields } from '../../src/expressions/compile.ts'
+import { compileExpression } from '../../src/expressions/compile.ts'
 import { ExpressionError } from '../../src/expressions/expression-error.ts'
 import { evaluateSource, failureOf } from './evaluate-source.ts'
 
@@ -274,7 +274,7 @@ describe('errors', () => {
   })
 })
 
-describe('other scopes and facts about sources', () => {
+describe('other scopes', () => {
   it('compile for hooks over event and value', () => {
     const argument = { event: { code: 'RECORD_CAST' }, value: { a: 1 } }
     const evaluate = compileExpression("event.code == 'RECORD_CAST' && value.a > 0", {
@@ -283,21 +283,5 @@ describe('other scopes and facts about sources', () => {
     expect(evaluate(argument as never)).toBe(true)
     expect(() => compileExpression('topic', { scope: ['event', 'value'] })).toThrow('unknown name')
     expect(() => compileExpression('event.code')).toThrow('unknown name')
-  })
-
-  it('tell the top-level fields that a source reads', () => {
-    const names = (source: string) =>
-      staticFields(source).map(({ name, offset }) => `${name}@${offset}`)
-    expect(names('value.a + value["b"].c')).toEqual(['a@6', 'b@16'])
-    expect(names('percentile(value.delay, 95) / count()')).toEqual(['delay@17'])
-    expect(names('map(value.list, value => value.x)')).toEqual(['list@10'])
-    expect(names('value?.maybe || value[key]')).toEqual([])
-    expect(names('this is nothing')).toEqual([])
-  })
-
-  it('tell whether a source is one name', () => {
-    expect(isIdentifier(' (key) ', 'key')).toBe(true)
-    expect(isIdentifier('key.x', 'key')).toBe(false)
-    expect(isIdentifier('key +', 'key')).toBe(false)
   })
 })
