@@ -1,9 +1,11 @@
+import { relative } from 'node:path'
 import { PipelineError } from '../core/errors.ts'
 import type { LogLevel } from '../core/hook.ts'
 import type { Log } from '../core/log.ts'
 import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
+import type { SinkOutput } from '../topology/topology.ts'
 import { assertEmbeddedLog } from './choose-log.ts'
 import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { createLogger, type WriteLog } from './create-logger.ts'
@@ -174,8 +176,34 @@ async function report(
   if (options.quiet === true || environment.interrupts.stdoutClosed.aborted) return
   if (options.logFormat === 'json') return logOutcomes(result, log)
   const dataDirHint = options.dataDir === defaultDataDir ? '' : ` --data-dir ${options.dataDir}`
-  const lines = summaryLines(result, { colors: environment.screen.colors, dataDirHint })
+  const lines = summaryLines(result, {
+    colors: environment.screen.colors,
+    dataDirHint,
+    files: writtenFiles(started, environment.cwd),
+  })
   for (const line of lines) area.line(line)
+}
+
+function writtenFiles({ runs }: Run, cwd: string): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    runs.flatMap(({ topology: { pipeline, nodes } }) =>
+      nodes.flatMap(({ stage, output }) =>
+        output?.kind === 'sink'
+          ? [[`${pipeline}.${stage}`, filesOf(output).map((path) => shortPath(path, cwd))] as const]
+          : [],
+      ),
+    ),
+  )
+}
+
+function filesOf({ definition, config }: SinkOutput): readonly string[] {
+  return definition.files(config)
+}
+
+/** Relative where that is the shorter way to say it. */
+function shortPath(path: string, cwd: string): string {
+  const fromHere = relative(cwd, path)
+  return fromHere.length < path.length ? fromHere : path
 }
 
 /** Lines for machines stay lines for machines: the same numbers come with `--json`. */

@@ -7,6 +7,8 @@ export interface SummaryOptions {
   readonly colors: boolean
   /** Appended to the commands that the summary proposes, such as ` --data-dir DIR`. */
   readonly dataDirHint: string
+  /** Files that a stage writes, by `<pipeline>.<stage>`. */
+  readonly files: ReadonlyMap<string, readonly string[]>
 }
 
 const maxNameLength = 24
@@ -22,8 +24,10 @@ const columns: readonly Column[] = [
   { title: 'D=s*n', align: 'right' },
   { title: 'rate', align: 'right' },
 ]
-const legend =
-  't: processing time of a record, s: its waiting time; n records make T = n*t and D = s*n.'
+const legend = [
+  't: processing time of a record, s: its waiting time. T = n*t and D = s*n add them up over all',
+  'n records, many of which wait at the same time.',
+]
 
 /** What each pipeline did, as text of at most 100 columns. */
 export function summaryLines(report: RunReport, options: SummaryOptions): string[] {
@@ -45,9 +49,13 @@ function pipelineLines(
     title,
     '',
     style.dim(head),
-    ...pipeline.stages.flatMap((stage, index) => [rows[index]!, ...detailsOf(stage, style)]),
+    ...pipeline.stages.flatMap((stage, index) => [
+      rows[index]!,
+      ...detailsOf(stage, style),
+      ...filesOf(options.files.get(`${pipeline.pipeline}.${stage.stage}`)),
+    ]),
     '',
-    style.dim(legend),
+    ...legend.map(style.dim),
     ...(pipeline.bottleneck === null ? [] : [`${pipeline.bottleneck.sentence}.`]),
     ...hintsOf(pipeline, options),
   ]
@@ -100,6 +108,10 @@ function detailsOf(stage: StageReport, style: Style): string[] {
   if (stage.clockSkewSuspected)
     lines.push('clock_skew_suspected: some records were written by a clock that is ahead')
   return lines.filter((line) => line !== '').map((line) => `  ${line}`)
+}
+
+function filesOf(files: readonly string[] | undefined): string[] {
+  return files === undefined || files.length === 0 ? [] : [`  written to ${files.join(', ')}`]
 }
 
 function hintsOf({ stages }: PipelineReport, { dataDirHint }: SummaryOptions): string[] {

@@ -7,7 +7,14 @@ import { Aggregation, Expression, FilePath, RegularExpression, TextFile } from '
  * would live in a process-wide registry.
  */
 
-const durationUnitsMs = { us: 0.001, ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const durationUnitsMs = {
+  us: 0.001,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+} as const
 const durationPattern = /^(\d+(?:\.\d+)?)(us|ms|s|m|h|d)$/
 
 /** `250ms`, `10s`, `5m`, `12h`, `7d`; milliseconds in code. */
@@ -24,7 +31,15 @@ export function parseDuration(text: string): number {
   return Number(amount) * durationUnitsMs[unit as keyof typeof durationUnitsMs]
 }
 
-const sizeUnits = { B: 1, KB: 1_000, KiB: 1_024, MB: 1e6, MiB: 1_048_576, GB: 1e9, GiB: 1_073_741_824 } as const
+const sizeUnits = {
+  B: 1,
+  KB: 1_000,
+  KiB: 1_024,
+  MB: 1e6,
+  MiB: 1_048_576,
+  GB: 1e9,
+  GiB: 1_073_741_824,
+} as const
 const sizePattern = /^(\d+(?:\.\d+)?)\s*(B|KB|KiB|MB|MiB|GB|GiB)$/
 
 /** `512KiB`, `1MiB`; bytes in code. */
@@ -43,7 +58,7 @@ export function size() {
 export function expression() {
   return z
     .union([z.string().min(1), z.number(), z.boolean(), z.null()])
-    .meta({ format: 'expression', examples: ["value.amount > 0", "upper(value.country)"] })
+    .meta({ format: 'expression', examples: ['value.amount > 0', 'upper(value.country)'] })
     .transform((source) => new Expression(String(source)))
 }
 
@@ -92,6 +107,9 @@ export function fieldPath() {
   return z
     .string()
     .regex(fieldPattern, 'a field is a name, or names with points between: country, address.zip')
-    .refine((text) => !text.split('.').some((name) => refusedNames.has(name)), 'this name is not allowed')
+    .refine(
+      (text) => !text.split('.').some((name) => refusedNames.has(name)),
+      'this name is not allowed',
+    )
     .meta({ format: 'field', examples: ['country', 'address.zip'] })
 }

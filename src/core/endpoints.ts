@@ -26,7 +26,11 @@ export interface SourceSlice {
   /** Original bytes of the records; a csv row as a JSON object of strings. */
   readonly batch: RecordBatch
   /** Records of the batch that the source could not read; they are dead-lettered with their bytes. */
-  readonly failures: readonly { readonly index: number; readonly code: RecordErrorCode; readonly message: string }[]
+  readonly failures: readonly {
+    readonly index: number
+    readonly code: RecordErrorCode
+    readonly message: string
+  }[]
   /** By split: where the source stands after this slice. Committed with the records. */
   readonly positions: ReadonlyMap<string, JsonValue>
   /** What `source` is in expressions, for a record of the batch. */
@@ -48,7 +52,11 @@ export type SinkMemory = JsonValue
 export interface SinkReceipt {
   readonly memory: SinkMemory
   /** Records that the sink cannot take at all; the stage's `on_error` decides. */
-  readonly failures: readonly { readonly index: number; readonly code: RecordErrorCode; readonly message: string }[]
+  readonly failures: readonly {
+    readonly index: number
+    readonly code: RecordErrorCode
+    readonly message: string
+  }[]
 }
 
 export interface Sink {
@@ -73,11 +81,16 @@ interface EndpointBase<Type extends string, Config extends z.ZodType> {
   readonly summary: string
   readonly config: Config
   /** Settings as they stand in a pipeline file. */
-  readonly examples: readonly [{ readonly title: string; readonly config: unknown }, ...{ readonly title: string; readonly config: unknown }[]]
+  readonly examples: readonly [
+    { readonly title: string; readonly config: unknown },
+    ...{ readonly title: string; readonly config: unknown }[],
+  ]
 }
 
-export interface SourceDefinition<Type extends string = string, Config extends z.ZodType = z.ZodType>
-  extends EndpointBase<Type, Config> {
+export interface SourceDefinition<
+  Type extends string = string,
+  Config extends z.ZodType = z.ZodType,
+> extends EndpointBase<Type, Config> {
   /** A bounded source ends, and holds the watermark back until it does. */
   bounded(config: z.output<Config>): boolean
   /** Whether what was read but not committed can be read again. */
@@ -90,8 +103,10 @@ export interface SourceDefinition<Type extends string = string, Config extends z
   ): Source
 }
 
-export interface SinkDefinition<Type extends string = string, Config extends z.ZodType = z.ZodType>
-  extends EndpointBase<Type, Config> {
+export interface SinkDefinition<
+  Type extends string = string,
+  Config extends z.ZodType = z.ZodType,
+> extends EndpointBase<Type, Config> {
   /** The guarantee of a sink that is written again after a crash. */
   readonly delivery: 'exactly_once' | 'at_least_once'
   /** Whether one task must own all partitions of the stage, as for a single file. */

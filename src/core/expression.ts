@@ -30,7 +30,16 @@ export class Expression {
 
 export type AggregateFunction = (typeof aggregateFunctions)[number]
 export const aggregateFunctions = [
-  'count', 'sum', 'avg', 'min', 'max', 'distinct', 'percentile', 'first', 'last', 'top_k',
+  'count',
+  'sum',
+  'avg',
+  'min',
+  'max',
+  'distinct',
+  'percentile',
+  'first',
+  'last',
+  'top_k',
 ] as const
 
 /** One call of an aggregate function inside an aggregated field, such as `percentile(value.delay, 95)`. */

@@ -38,7 +38,11 @@ export function removeField(value: JsonValue, path: FieldPath): boolean {
   return true
 }
 
-function parentOf(value: JsonValue, path: FieldPath, options: { create: boolean }): JsonObject | undefined {
+function parentOf(
+  value: JsonValue,
+  path: FieldPath,
+  options: { create: boolean },
+): JsonObject | undefined {
   let at: JsonValue | undefined = value
   for (let depth = 0; depth < path.length - 1; depth++) {
     if (!isJsonObject(at)) return undefined

@@ -47,12 +47,18 @@ export interface Listener {
   notify(event: HookEvent, signal: AbortSignal): Promise<void> | void
 }
 
-export interface ListenerDefinition<Type extends string = string, Config extends z.ZodType = z.ZodType> {
+export interface ListenerDefinition<
+  Type extends string = string,
+  Config extends z.ZodType = z.ZodType,
+> {
   /** The word under `do:`, and the name of the definition's file. */
   readonly type: Type
   readonly summary: string
   readonly config: Config
-  readonly examples: readonly [{ readonly title: string; readonly config: unknown }, ...{ readonly title: string; readonly config: unknown }[]]
+  readonly examples: readonly [
+    { readonly title: string; readonly config: unknown },
+    ...{ readonly title: string; readonly config: unknown }[],
+  ]
   /** @throws PipelineError CONFIG_FILE when a module cannot be loaded. */
   create(config: z.output<Config>, environment: ListenerEnvironment): Promise<Listener> | Listener
 }

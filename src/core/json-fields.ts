@@ -113,7 +113,9 @@ export class JsonFields {
     const text = bytes.toString('utf8', start, end)
     const isNumber = first !== openBrace && first !== openBracket && first! < 58
     // A short number without an exponent is exact as a double, or as near as it can be.
-    return isNumber && text.length <= maxPlainNumberLength && !/[eE]/.test(text) ? Number(text) : decodeJson(text)
+    return isNumber && text.length <= maxPlainNumberLength && !/[eE]/.test(text)
+      ? Number(text)
+      : decodeJson(text)
   }
 
   #skipValue(depth: number): void {

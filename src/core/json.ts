@@ -10,13 +10,24 @@ export interface ExactNumber {
  * What a record's value is made of. A `Date` stands for a timestamp inside the stage that cast it; it
  * leaves the stage as ISO 8601 text.
  */
-export type JsonValue = null | boolean | number | string | Date | ExactNumber | JsonValue[] | JsonObject
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | Date
+  | ExactNumber
+  | JsonValue[]
+  | JsonObject
 export interface JsonObject {
   [name: string]: JsonValue
 }
 
 interface JsonWithSource {
-  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown
   rawJSON(text: string): ExactNumber
   isRawJSON(value: unknown): boolean
 }

@@ -90,7 +90,10 @@ export interface TaskLog {
 export interface LogReader {
   topics(): Promise<readonly TopicDescription[]>
   /** Whole stored batches from the one that holds `offset` on; empty at the end. */
-  read(from: TopicPartition & { readonly offset: bigint }, maxBytes: number): Promise<readonly SliceBatch[]>
+  read(
+    from: TopicPartition & { readonly offset: bigint },
+    maxBytes: number,
+  ): Promise<readonly SliceBatch[]>
   close(): Promise<void>
 }
 

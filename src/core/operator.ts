@@ -5,7 +5,13 @@ import type { StepRecord } from './step-record.ts'
 
 /** What became of an input record of a stage; of several results the earliest in this list counts. */
 export const dispositions = [
-  'dead_lettered', 'emitted', 'absorbed', 'late', 'deduplicated', 'filtered', 'skipped',
+  'dead_lettered',
+  'emitted',
+  'absorbed',
+  'late',
+  'deduplicated',
+  'filtered',
+  'skipped',
 ] as const
 export type Disposition = (typeof dispositions)[number]
 export type DropReason = 'filtered' | 'deduplicated' | 'skipped'
@@ -110,8 +116,10 @@ interface DefinitionBase<Type extends string, Config extends z.ZodType> {
   fieldsAfter?(before: FieldNames, config: z.output<Config>): FieldNames
 }
 
-export interface StatelessDefinition<Type extends string = string, Config extends z.ZodType = z.ZodType>
-  extends DefinitionBase<Type, Config> {
+export interface StatelessDefinition<
+  Type extends string = string,
+  Config extends z.ZodType = z.ZodType,
+> extends DefinitionBase<Type, Config> {
   readonly kind: 'stateless'
   /** Whether one record can become several. */
   readonly emitsMany?: boolean

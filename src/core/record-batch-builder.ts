@@ -1,5 +1,13 @@
 import { PipelineError, invariant } from './errors.ts'
-import { batchHeaderBytes, batchMagic, columnBytes, flag, RecordBatch, shapeColumns, timeColumns } from './record-batch.ts'
+import {
+  batchHeaderBytes,
+  batchMagic,
+  columnBytes,
+  flag,
+  RecordBatch,
+  shapeColumns,
+  timeColumns,
+} from './record-batch.ts'
 
 export interface RecordTimes {
   timestampMs: number
@@ -96,7 +104,10 @@ export class RecordBatchBuilder {
       bytes.fill(0, at + 4 * stored, at + columnBytes(stored, 4))
       at += columnBytes(stored, 4)
     }
-    invariant(at + this.#writer.length === layout.dataStart, 'the columns end where the layout says')
+    invariant(
+      at + this.#writer.length === layout.dataStart,
+      'the columns end where the layout says',
+    )
     this.#writer.copy(bytes, at)
     this.#data.copy(bytes, layout.dataStart, 0, this.#dataEnd)
     this.#reset()
@@ -132,7 +143,8 @@ export class RecordBatchBuilder {
   }
 
   #grow(needed: number): void {
-    if (needed > maxDataBytes) throw new PipelineError('LOG_IO', 'a record batch would be larger than 2 GiB')
+    if (needed > maxDataBytes)
+      throw new PipelineError('LOG_IO', 'a record batch would be larger than 2 GiB')
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#data.length))
     this.#data.copy(larger, 0, 0, this.#dataEnd)
     this.#data = larger

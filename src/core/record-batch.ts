@@ -87,7 +87,10 @@ export class RecordBatch {
     const writerBytes = view.getUint32(16, true)
     const dataBytes = view.getUint32(20, true)
     if (dataStart + dataBytes !== aligned.byteLength) {
-      throw new PipelineError('LOG_CORRUPT', `a record batch of ${dataStart + dataBytes} bytes has ${aligned.byteLength}`)
+      throw new PipelineError(
+        'LOG_CORRUPT',
+        `a record batch of ${dataStart + dataBytes} bytes has ${aligned.byteLength}`,
+      )
     }
     const reader = new ColumnReader(aligned, { count: this.count, full })
     this.timestampMs = reader.nextTimes()
@@ -150,7 +153,9 @@ export class RecordBatch {
   }
 
   headers(index: number): Header[] {
-    return this.#valueEnd[index] === this.#headersEnd[index] ? [] : decodeHeaders(this.headerBytes(index))
+    return this.#valueEnd[index] === this.#headersEnd[index]
+      ? []
+      : decodeHeaders(this.headerBytes(index))
   }
 
   /** Bytes of key, value and headers. */
@@ -224,7 +229,10 @@ export function columnBytes(stored: number, width: number): number {
 export function encodeHeaders(headers: readonly Header[]): Uint8Array {
   if (headers.length === 0) return emptyBytes
   const names = headers.map(([name]) => Buffer.from(name))
-  const size = headers.reduce((sum, [, value], index) => sum + 6 + names[index]!.length + value.length, 2)
+  const size = headers.reduce(
+    (sum, [, value], index) => sum + 6 + names[index]!.length + value.length,
+    2,
+  )
   const bytes = Buffer.allocUnsafe(size)
   let at = bytes.writeUInt16LE(headers.length, 0)
   for (const [index, [, value]] of headers.entries()) {

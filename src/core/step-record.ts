@@ -1,6 +1,6 @@
 import type { JsonFields } from './json-fields.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { emptyBytes, RecordBatch } from './record-batch.ts'
+import { emptyBytes, type RecordBatch } from './record-batch.ts'
 
 /** Where a record came into the pipeline; known in the producer stage only. */
 export interface SourceInfo {

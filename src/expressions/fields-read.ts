@@ -75,8 +75,7 @@ function collectUses(node: AnyNode, uses: ValueUse[]): void {
 }
 
 function useOf(node: Extract<AnyNode, { type: 'MemberExpression' }>): ValueUse {
-  const { property, computed, optional } = node
-  const isOptional = optional === true
+  const { property, computed, optional: isOptional } = node
   if (!computed && property.type === 'Identifier') {
     return { field: property.name, isOptional, offset: property.start }
   }

@@ -14,7 +14,11 @@ export interface DeadLetterOrigin {
 const maxMessageLength = 1_000
 
 /** The original headers and, behind them, why and where the record failed. */
-export function deadLetterHeaders(original: readonly Header[], failure: RecordFailure, origin: DeadLetterOrigin): Uint8Array {
+export function deadLetterHeaders(
+  original: readonly Header[],
+  failure: RecordFailure,
+  origin: DeadLetterOrigin,
+): Uint8Array {
   const facts: readonly (readonly [string, string | null])[] = [
     ['millrace-dlq-stage', origin.stage],
     ['millrace-dlq-step', failure.step],
@@ -27,14 +31,20 @@ export function deadLetterHeaders(original: readonly Header[], failure: RecordFa
 }
 
 /** The original headers and, behind them, where the late record came from. */
-export function lateHeaders(original: readonly Header[], origin: Omit<DeadLetterOrigin, 'attempts' | 'mask'>): Uint8Array {
+export function lateHeaders(
+  original: readonly Header[],
+  origin: Omit<DeadLetterOrigin, 'attempts' | 'mask'>,
+): Uint8Array {
   return encodeHeaders([
     ...original,
     ...present([['millrace-late-stage', origin.stage], ...originFacts('millrace-late', origin)]),
   ])
 }
 
-function originFacts(prefix: string, origin: Pick<DeadLetterOrigin, 'topic' | 'partition' | 'offset'>): (readonly [string, string | null])[] {
+function originFacts(
+  prefix: string,
+  origin: Pick<DeadLetterOrigin, 'topic' | 'partition' | 'offset'>,
+): (readonly [string, string | null])[] {
   if (origin.topic === null) return []
   return [
     [`${prefix}-topic`, origin.topic],
@@ -44,5 +54,7 @@ function originFacts(prefix: string, origin: Pick<DeadLetterOrigin, 'topic' | 'p
 }
 
 function present(facts: readonly (readonly [string, string | null])[]): Header[] {
-  return facts.flatMap(([name, value]) => (value === null ? [] : [[name, Buffer.from(value)] as const]))
+  return facts.flatMap(([name, value]) =>
+    value === null ? [] : [[name, Buffer.from(value)] as const],
+  )
 }

@@ -14,7 +14,10 @@ export function eventTimeOf(value: JsonValue): number {
   const timeMs = toEpochMs(value)
   if (Math.abs(timeMs) <= maxTimeMs) return timeMs
   const shown = value === null ? 'missing' : `no time: ${JSON.stringify(value).slice(0, 60)}`
-  throw new RecordFailure('RECORD_EVENT_TIME', `the event time is ${shown}; ISO 8601 or epoch milliseconds are`)
+  throw new RecordFailure(
+    'RECORD_EVENT_TIME',
+    `the event time is ${shown}; ISO 8601 or epoch milliseconds are`,
+  )
 }
 
 function toEpochMs(value: JsonValue): number {

@@ -24,9 +24,13 @@ export class OutputCollector {
   /** All batches since the last call. */
   take(): TaskCommit['outputs'] {
     return [...this.#topics].flatMap(([topic, builders]) =>
-      builders.all().flatMap((builder, partition) =>
-        builder === undefined || builder.count === 0 ? [] : [{ topic, partition, batch: builder.finish() }],
-      ),
+      builders
+        .all()
+        .flatMap((builder, partition) =>
+          builder === undefined || builder.count === 0
+            ? []
+            : [{ topic, partition, batch: builder.finish() }],
+        ),
     )
   }
 }
@@ -51,7 +55,10 @@ export class PartitionBuilders {
 
   /** Records without a key are spread evenly. */
   appendByKey(record: AppendedRecord): void {
-    this.append(record.key === null ? this.#nextPartition() : partitionOf(record.key, this.partitions), record)
+    this.append(
+      record.key === null ? this.#nextPartition() : partitionOf(record.key, this.partitions),
+      record,
+    )
   }
 
   all(): readonly (RecordBatchBuilder | undefined)[] {

@@ -5,10 +5,16 @@ import type { ListenerEnvironment } from '../core/hook.ts'
 import type { Log } from '../core/log.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { hookCondition } from './hook-condition.ts'
 import { HookRunner } from './hook-runner.ts'
-import { WriterLinks } from './link-topologies.ts'
-import { ProgressBoard } from './progress-board.ts'
-import { bottleneckOf, stageReport, type PipelineOutcome, type PipelineReport } from './run-report.ts'
+import type { WriterLinks } from './link-topologies.ts'
+import type { ProgressBoard } from './progress-board.ts'
+import {
+  bottleneckOf,
+  stageReport,
+  type PipelineOutcome,
+  type PipelineReport,
+} from './run-report.ts'
 import { SliceStep } from './slice-step.ts'
 import { StageMeter } from './stage-meter.ts'
 import { StageTask } from './stage-task.ts'
@@ -55,7 +61,11 @@ export class PipelineRun {
   }
 
   /** Runs until the input ends, `signal` aborts or something fails; never rejects. */
-  async run(shared: { board: ProgressBoard; links: WriterLinks; signal: AbortSignal }): Promise<PipelineOutcome> {
+  async run(shared: {
+    board: ProgressBoard
+    links: WriterLinks
+    signal: AbortSignal
+  }): Promise<PipelineOutcome> {
     const { clock } = this.#environment
     const stop = () => this.#stop.abort()
     this.#startedUs = clock.monotonicUs()
@@ -65,7 +75,8 @@ export class PipelineRun {
       await this.#openHooks()
       for (const node of this.topology.nodes) this.#nodes.push(this.#prepare(node, shared))
       await Promise.all(this.#nodes.flatMap(({ node, tasks }) => this.#runNode(node, tasks)))
-      this.#outcome = this.#error !== null ? 'failed' : this.#stop.signal.aborted ? 'stopped' : 'completed'
+      this.#outcome =
+        this.#error !== null ? 'failed' : this.#stop.signal.aborted ? 'stopped' : 'completed'
     } catch (thrown) {
       this.#fail(thrown)
     } finally {
@@ -94,8 +105,15 @@ export class PipelineRun {
       }),
     )
     const all = stages.flat()
-    const error = this.#error === null ? null : { code: this.#error.code, message: this.#error.message }
-    return { pipeline: this.topology.pipeline, outcome: this.#outcome, error, stages: all, bottleneck: bottleneckOf(all) }
+    const error =
+      this.#error === null ? null : { code: this.#error.code, message: this.#error.message }
+    return {
+      pipeline: this.topology.pipeline,
+      outcome: this.#outcome,
+      error,
+      stages: all,
+      bottleneck: bottleneckOf(all),
+    }
   }
 
   #durationMs(): number {
@@ -105,17 +123,27 @@ export class PipelineRun {
   async #metered({ node, meter, tasks }: RunningNode) {
     const lags = this.#endedUs === null ? await Promise.all(tasks.map((task) => task.lag())) : []
     const phases = new Set(tasks.map(({ phase }) => phase))
-    const phase = phases.has('blocked') ? 'blocked' : phases.has('working') ? 'working' : (tasks[0]?.phase ?? 'starting')
+    const phase = phases.has('blocked')
+      ? 'blocked'
+      : phases.has('working')
+        ? 'working'
+        : (tasks[0]?.phase ?? 'starting')
     return { phase, role: node.role, meter, lag: lags.reduce((sum, lag) => sum + lag, 0) }
   }
 
   #prepare(node: StageNode, shared: { board: ProgressBoard; links: WriterLinks }): RunningNode {
     const meter = new StageMeter()
-    const tasks = Array.from({ length: node.tasks }, (_, index) => this.#task(node, index, { ...shared, meter }))
+    const tasks = Array.from({ length: node.tasks }, (_, index) =>
+      this.#task(node, index, { ...shared, meter }),
+    )
     return { node, meter, tasks }
   }
 
-  #task(node: StageNode, index: number, shared: { board: ProgressBoard; links: WriterLinks; meter: StageMeter }): StageTask {
+  #task(
+    node: StageNode,
+    index: number,
+    shared: { board: ProgressBoard; links: WriterLinks; meter: StageMeter },
+  ): StageTask {
     const { clock, random, log, endpoints, notice, follow, mask, telemetry } = this.#environment
     const id = taskId(this.topology, node, index)
     const inputs = inputsOf(node, index)
@@ -124,17 +152,45 @@ export class PipelineRun {
         ? [[{ id: '', holds: shared.links.isBounded(node), sendsMarkers: false }]]
         : inputs.map(({ topic, partition }) => shared.links.expectedWriters(topic, partition)),
     )
-    const events = new TaskEvents({ runner: this.#hooks.get(node.stage)!, clock, pipeline: this.topology.pipeline, stage: node.stage })
+    const events = new TaskEvents({
+      runner: this.#hooks.get(node.stage)!,
+      clock,
+      pipeline: this.topology.pipeline,
+      stage: node.stage,
+    })
     const partitions = new Map(this.topology.topics.map((topic) => [topic.name, topic.partitions]))
     const step = new SliceStep({
-      node, clock, tracker, events, mask, taskId: id, taskIndex: index,
+      node,
+      clock,
+      tracker,
+      events,
+      mask,
+      taskId: id,
+      taskIndex: index,
       partitionsOf: (topic) => partitions.get(topic)!,
     })
-    const endingTasks = node.input.kind === 'source' ? null : allOrNull(node.input.topics.map(({ name }) => shared.links.endingTasks(name)))
+    const endingTasks =
+      node.input.kind === 'source'
+        ? null
+        : allOrNull(node.input.topics.map(({ name }) => shared.links.endingTasks(name)))
     return new StageTask({
-      id, node, inputs, endingTasks, follow, log, clock, random, tracker, step, events, notice, telemetry,
+      id,
+      node,
+      inputs,
+      endingTasks,
+      follow,
+      log,
+      clock,
+      random,
+      tracker,
+      step,
+      events,
+      notice,
+      telemetry,
       pipeline: this.topology.pipeline,
-      environment: endpoints, board: shared.board, meter: shared.meter,
+      environment: endpoints,
+      board: shared.board,
+      meter: shared.meter,
     })
   }
 
@@ -142,7 +198,12 @@ export class PipelineRun {
     const hooks = this.#hooks.get(node.stage)!
     const { clock } = this.#environment
     const about = { pipeline: this.topology.pipeline, stage: node.stage, value: null }
-    hooks.publish({ event: 'stage_started', timeMs: clock.wallMs(), data: { tasks: tasks.length }, ...about })
+    hooks.publish({
+      event: 'stage_started',
+      timeMs: clock.wallMs(),
+      data: { tasks: tasks.length },
+      ...about,
+    })
     let left = tasks.length
     return tasks.map(async (task) => {
       try {
@@ -152,13 +213,21 @@ export class PipelineRun {
       }
       left -= 1
       if (left > 0) return
-      hooks.publish({ event: 'stage_stopped', timeMs: clock.wallMs(), data: { phase: task.phase }, ...about })
+      hooks.publish({
+        event: 'stage_stopped',
+        timeMs: clock.wallMs(),
+        data: { phase: task.phase },
+        ...about,
+      })
     })
   }
 
   #fail(thrown: unknown): void {
     this.#outcome = 'failed'
-    this.#error ??= thrown instanceof PipelineError ? thrown : new PipelineError('INVARIANT', messageOf(thrown), { cause: thrown })
+    this.#error ??=
+      thrown instanceof PipelineError
+        ? thrown
+        : new PipelineError('INVARIANT', messageOf(thrown), { cause: thrown })
     this.#stop.abort()
   }
 
@@ -169,7 +238,7 @@ export class PipelineRun {
       const opened = await Promise.all(
         hooks.map(async ({ on, when, listener, config }) => ({
           on,
-          when: when as ((event: unknown) => never) | null,
+          when: when === null ? null : hookCondition(when),
           listener: await listener.create(config, listeners),
           name: listener.type,
         })),

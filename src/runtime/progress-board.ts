@@ -34,7 +34,10 @@ export class ProgressBoard {
   }
 
   /** Runs `wait` with a signal that also aborts when any task ends. */
-  async untilChange<Result>(outer: AbortSignal, wait: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  async untilChange<Result>(
+    outer: AbortSignal,
+    wait: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
     const changed = new AbortController()
     const abort = () => changed.abort()
     this.#waiting.add(changed)

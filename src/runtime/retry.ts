@@ -46,5 +46,7 @@ export async function retryWhileUnavailable<Result>(
 }
 
 function isPassing(thrown: unknown): thrown is PipelineError {
-  return thrown instanceof PipelineError && (thrown.kind === 'unavailable' || thrown.kind === 'full')
+  return (
+    thrown instanceof PipelineError && (thrown.kind === 'unavailable' || thrown.kind === 'full')
+  )
 }

@@ -35,7 +35,12 @@ export interface StageReport {
   /** D = s * n: total waiting time. */
   readonly D: number
   /** The parts of D. */
-  readonly waiting: { readonly queue: number; readonly batch: number; readonly backoff: number; readonly commit: number }
+  readonly waiting: {
+    readonly queue: number
+    readonly batch: number
+    readonly backoff: number
+    readonly commit: number
+  }
   /** Records per second of the stage's active time (first to last commit), and what it could do while busy. */
   readonly rate: number
   readonly serviceRate: number
@@ -67,7 +72,11 @@ export interface MeteredPart {
 }
 
 /** Merges the parts of one stage, upstream first, into what the user knows as the stage. */
-export function stageReport(stage: string, parts: readonly MeteredPart[], durationMs: number): StageReport {
+export function stageReport(
+  stage: string,
+  parts: readonly MeteredPart[],
+  durationMs: number,
+): StageReport {
   const [first] = parts
   const meters = parts.map(({ meter }) => meter)
   const run = merged(meters.map((meter) => meter.run))
@@ -170,7 +179,10 @@ function mergedDispositions(meters: readonly StageMeter[]): StageReport['disposi
     }
     return own
   }, [])
-  return Object.fromEntries(dispositions.map((name, index) => [name, totals[index]!])) as Record<Disposition, number>
+  return Object.fromEntries(dispositions.map((name, index) => [name, totals[index]!])) as Record<
+    Disposition,
+    number
+  >
 }
 
 const emittedIndex = dispositions.indexOf('emitted')

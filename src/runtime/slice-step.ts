@@ -107,14 +107,21 @@ export class SliceStep {
   }
 
   /** The records that a sink refused become dead letters, or whatever `on_error` says. */
-  refused(result: StepResult, parts: readonly InputPart[], failures: readonly { index: number; failure: RecordFailure }[]): TaskCommit['outputs'] {
+  refused(
+    result: StepResult,
+    parts: readonly InputPart[],
+    failures: readonly { index: number; failure: RecordFailure }[],
+  ): TaskCommit['outputs'] {
     this.#stats = result.stats
     const failed = new Set<string>()
     for (const { index, failure } of failures) {
       const part = parts[result.sinkBatch!.part[index]!]
       if (part === undefined) {
         const valueText = result.sinkBatch!.batch.valueText(index) ?? 'null'
-        this.#output.madeFailed({ key: result.sinkBatch!.batch.keyText(index), valueText, eventTimeMs: Number.NaN }, failure)
+        this.#output.madeFailed(
+          { key: result.sinkBatch!.batch.keyText(index), valueText, eventTimeMs: Number.NaN },
+          failure,
+        )
         continue
       }
       const inputIndex = result.sinkBatch!.index[index]!
@@ -212,13 +219,17 @@ export class SliceStep {
     } catch (thrown) {
       record.value = null
       // Without steps the bytes go on as they are, only without a key.
-      if (this.#node.steps.length > 0) throw new RecordFailure('RECORD_DECODE', `the value is no JSON${reasonOf(thrown)}`)
+      if (this.#node.steps.length > 0)
+        throw new RecordFailure('RECORD_DECODE', `the value is no JSON${reasonOf(thrown)}`)
     }
   }
 
   #accept(): void {
     const { outcome } = this.#chain
-    invariant(outcome !== 0, `a step of the stage "${this.#node.stage}" neither emitted nor dropped a record`)
+    invariant(
+      outcome !== 0,
+      `a step of the stage "${this.#node.stage}" neither emitted nor dropped a record`,
+    )
     this.#chain.acceptState()
     const disposition = dispositions[31 - Math.clz32(outcome & -outcome)]!
     this.#count(disposition, 1)
@@ -244,14 +255,21 @@ export class SliceStep {
     if (eventTime !== null) record.eventTimeMs = eventTimeOf(eventTime(record))
     else if (Number.isNaN(record.eventTimeMs)) record.eventTimeMs = this.#timestampMs
     if (record.eventTimeMs > this.#timestampMs + settings.maxFutureMs) {
-      throw new RecordFailure('RECORD_EVENT_TIME', `the event time ${new Date(record.eventTimeMs).toISOString()} lies more than \`max_future\` ahead of the record's ingest`)
+      throw new RecordFailure(
+        'RECORD_EVENT_TIME',
+        `the event time ${new Date(record.eventTimeMs).toISOString()} lies more than \`max_future\` ahead of the record's ingest`,
+      )
     }
     const progress = this.#progress!
-    if (!progress.writer.sendsMarkers && this.#tracker.observe(progress, record.eventTimeMs)) this.#watermarkRose()
+    if (!progress.writer.sendsMarkers && this.#tracker.observe(progress, record.eventTimeMs))
+      this.#watermarkRose()
   }
 
   #readMarker(batch: RecordBatch, index: number): void {
-    const marker = JSON.parse(batch.valueText(index)!) as { watermark: number | null; silent: boolean }
+    const marker = JSON.parse(batch.valueText(index)!) as {
+      watermark: number | null
+      silent: boolean
+    }
     const progress = this.#progress!
     const rose = this.#tracker.observe(progress, marker.watermark ?? Number.NEGATIVE_INFINITY)
     progress.isSilent = marker.silent
@@ -281,7 +299,9 @@ function decodeWithoutStack(text: string): JsonValue {
 function reasonOf(thrown: unknown): string {
   const place = /at position \d+/.exec(messageOf(thrown))
   if (place !== null) return ` ${place[0]}`
-  return thrown instanceof SyntaxError && !thrown.message.includes('JSON') ? `: ${thrown.message}` : ''
+  return thrown instanceof SyntaxError && !thrown.message.includes('JSON')
+    ? `: ${thrown.message}`
+    : ''
 }
 
 function refuseInvalidUtf8(record: StepRecord): void {

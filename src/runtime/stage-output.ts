@@ -51,7 +51,10 @@ export class StageOutput implements ChainEnd {
   /** What the next markers say: that this task has ended or is idle, and holds nobody back. */
   isSilent = false
   readonly #growing: Growing = {
-    key: null, value: null, headers: emptyBytes, marker: false,
+    key: null,
+    value: null,
+    headers: emptyBytes,
+    marker: false,
     times: { timestampMs: 0, eventTimeMs: Number.NaN, ingestUs: 0, waitUs: 0, runUs: 0 },
   }
 
@@ -60,7 +63,10 @@ export class StageOutput implements ChainEnd {
     this.#environment = environment
     this.#node = node
     this.#collector = new OutputCollector(taskId)
-    this.#main = node.output?.kind === 'topic' ? this.#collector.topic(node.output.topic, node.output.partitions) : null
+    this.#main =
+      node.output?.kind === 'topic'
+        ? this.#collector.topic(node.output.topic, node.output.partitions)
+        : null
     this.#sink = node.output?.kind === 'sink' ? new RecordBatchBuilder(taskId) : null
     this.#keepsBytes = node.steps.length === 0
     this.#ownPartition = this.#main === null ? 0 : environment.taskIndex % this.#main.partitions
@@ -143,13 +149,20 @@ export class StageOutput implements ChainEnd {
     growing.key = record.keyBytes
     growing.value = record.valueBytes
     growing.headers = deadLetterHeaders(batch.headers(this.#index), failure, {
-      stage: this.#node.stage, topic: origin.topic, partition: origin.partition, offset: record.offset, attempts: 1,
+      stage: this.#node.stage,
+      topic: origin.topic,
+      partition: origin.partition,
+      offset: record.offset,
+      attempts: 1,
       mask: this.#environment.mask,
     })
     this.#aside(this.#node.deadLetterTopic, origin.partition)
   }
 
-  madeFailed(made: { key: string | null; valueText: string; eventTimeMs: number }, failure: RecordFailure): void {
+  madeFailed(
+    made: { key: string | null; valueText: string; eventTimeMs: number },
+    failure: RecordFailure,
+  ): void {
     const { onError } = this.#node.settings
     if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
     this.#stats!.addFailure(failure.code)
@@ -160,7 +173,12 @@ export class StageOutput implements ChainEnd {
     this.#growing.key = made.key
     this.#growing.value = made.valueText
     this.#growing.headers = deadLetterHeaders([], failure, {
-      stage: this.#node.stage, topic: null, partition: 0, offset: null, attempts: 1, mask: this.#environment.mask,
+      stage: this.#node.stage,
+      topic: null,
+      partition: 0,
+      offset: null,
+      attempts: 1,
+      mask: this.#environment.mask,
     })
     this.#aside(this.#node.deadLetterTopic, 0)
   }
@@ -182,7 +200,8 @@ export class StageOutput implements ChainEnd {
     this.#growing.value = JSON.stringify({ watermark, silent: this.isSilent })
     this.#growing.headers = emptyBytes
     this.#growing.marker = true
-    for (let partition = 0; partition < output.partitions; partition++) this.#main!.append(partition, this.#growing)
+    for (let partition = 0; partition < output.partitions; partition++)
+      this.#main!.append(partition, this.#growing)
     this.#growing.marker = false
   }
 
@@ -210,7 +229,8 @@ export class StageOutput implements ChainEnd {
       this.#sinkParts.push(this.#part === null ? -1 : this.#partIndex)
       this.#sinkIndexes.push(this.#index)
     } else if (output?.kind === 'topic') {
-      if (output.samePartition && this.#part !== null) this.#main!.append(this.#part.origin.partition, growing)
+      if (output.samePartition && this.#part !== null)
+        this.#main!.append(this.#part.origin.partition, growing)
       else this.#main!.appendByKey(growing)
     }
   }
@@ -225,7 +245,8 @@ export class StageOutput implements ChainEnd {
     const part = this.#part
     this.#part = null
     // Results without a key are one group: in one partition they keep their order.
-    if (this.#growing.key === null && this.#main !== null) this.#main.append(this.#ownPartition, this.#growing)
+    if (this.#growing.key === null && this.#main !== null)
+      this.#main.append(this.#ownPartition, this.#growing)
     else this.#append()
     this.#part = part
   }
@@ -235,9 +256,13 @@ export class StageOutput implements ChainEnd {
     const growing = this.#growing
     growing.key = batch.key(this.#index)
     growing.value = batch.value(this.#index)
-    const offset = origin.topic === null ? null : Number(origin.baseOffset) + batch.offsetDelta[this.#index]!
+    const offset =
+      origin.topic === null ? null : Number(origin.baseOffset) + batch.offsetDelta[this.#index]!
     growing.headers = lateHeaders(batch.headers(this.#index), {
-      stage: this.#node.stage, topic: origin.topic, partition: origin.partition, offset,
+      stage: this.#node.stage,
+      topic: origin.topic,
+      partition: origin.partition,
+      offset,
     })
     this.#isLate = false
     this.#aside(this.#node.lateTopic, origin.partition)
@@ -265,13 +290,20 @@ export class StageOutput implements ChainEnd {
 
   #encode(value: JsonValue): string {
     const text = encodeJson(value)
-    if (text.length > maxOutputBytes) throw new RecordFailure('RECORD_TOO_LARGE', `the result has ${text.length} characters; a record takes ${maxOutputBytes} bytes`)
+    if (text.length > maxOutputBytes)
+      throw new RecordFailure(
+        'RECORD_TOO_LARGE',
+        `the result has ${text.length} characters; a record takes ${maxOutputBytes} bytes`,
+      )
     return text
   }
 }
 
 export function stoppedBy({ code, message }: RecordFailure, stage: string): PipelineError {
-  return new PipelineError('STAGE_STOPPED', `the stage "${stage}" stops at a failed record (on_error: stop): ${message} (${code})`)
+  return new PipelineError(
+    'STAGE_STOPPED',
+    `the stage "${stage}" stops at a failed record (on_error: stop): ${message} (${code})`,
+  )
 }
 
 /** A key as text: text as it is, anything else as JSON. */

@@ -12,7 +12,13 @@ import type { StepResult } from './slice.ts'
 import type { SliceStep } from './slice-step.ts'
 import type { StageMeter } from './stage-meter.ts'
 import type { TaskEvents } from './task-events.ts'
-import { LogInput, SourceInput, sourcePositions, type InputSlice, type TaskInput } from './task-input.ts'
+import {
+  LogInput,
+  SourceInput,
+  sourcePositions,
+  type InputSlice,
+  type TaskInput,
+} from './task-input.ts'
 import { LimitsWatch } from './limits-watch.ts'
 import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
 import type { WatermarkTracker, WriterProgress } from './watermark.ts'
@@ -91,7 +97,11 @@ export class StageTask {
       this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
     } else this.#input = new LogInput(this.#log, inputs)
     if (node.output?.kind === 'sink') {
-      this.#sink = node.output.definition.create(node.output.config, environment, sinkMemory(stored))
+      this.#sink = node.output.definition.create(
+        node.output.config,
+        environment,
+        sinkMemory(stored),
+      )
       await this.#beginSink(this.#sink, sinkMemory(stored), signal)
     }
     this.#options.tracker.begin(this.#nowUs())
@@ -146,14 +156,23 @@ export class StageTask {
   }
 
   async #pull(waitMs: number, signal: AbortSignal): Promise<InputSlice | null | 'end'> {
-    const { board } = this.#options
-    const isSource = this.node.input.kind === 'source'
-    if (isSource) this.#beQuiet()
-    const next = () =>
-      waitMs === 0
-        ? this.#input!.next({ waitMs, signal })
-        : board.untilChange(signal, (changed) => this.#input!.next({ waitMs, signal: changed }))
-    return isSource ? this.#retry(() => this.#input!.next({ waitMs, signal }), signal) : next()
+    if (this.node.input.kind === 'source') return this.#readSource(signal)
+    const next = (wake: AbortSignal) => this.#input!.next({ waitMs, signal: wake })
+    return waitMs === 0 ? next(signal) : this.#options.board.untilChange(signal, next)
+  }
+
+  async #readSource(signal: AbortSignal): Promise<InputSlice | null | 'end'> {
+    let isReading = true
+    const beQuiet = () => {
+      if (isReading && this.phase !== 'blocked') this.#beQuiet()
+    }
+    // What is not yet committed, perhaps because the disk is full, is still to come for readers.
+    this.#inFlight.then(beQuiet, () => {})
+    try {
+      return await this.#retry(() => this.#input!.next({ waitMs: 0, signal }), signal)
+    } finally {
+      isReading = false
+    }
   }
 
   #upstreamHasEnded(): boolean {
@@ -180,19 +199,28 @@ export class StageTask {
     if (result.sinkBatch !== null) {
       const written = await this.#write(result, what.signal)
       if (written === null) return
-      const refused = written.failures.map(({ index, code, message }) => ({ index, failure: new RecordFailure(code, message) }))
+      const refused = written.failures.map(({ index, code, message }) => ({
+        index,
+        failure: new RecordFailure(code, message),
+      }))
       outputs = [...outputs, ...step.refused(result, what.slice?.parts ?? [], refused)]
       caused = [...caused, ...events.take()]
       state.push(sinkMemoryChange(written.memory))
     }
     if (outputs.length === 0 && state.length === 0 && what.slice === null) return
     await this.#inFlight
-    this.#inFlight = this.#settle({ outputs, state, next: what.slice?.next ?? [] }, { result, caused })
+    this.#inFlight = this.#settle(
+      { outputs, state, next: what.slice?.next ?? [] },
+      { result, caused },
+    )
     // The error surfaces where the promise is awaited next, before anything more is committed.
     this.#inFlight.catch(() => {})
   }
 
-  async #settle(commit: TaskCommit, of: { result: StepResult; caused: readonly HookEvent[] }): Promise<void> {
+  async #settle(
+    commit: TaskCommit,
+    of: { result: StepResult; caused: readonly HookEvent[] },
+  ): Promise<void> {
     const { meter, events, telemetry, pipeline, node } = this.#options
     const { stats } = of.result
     // From here on the records wait in their topic: taking another time would count some of it twice.
@@ -201,7 +229,16 @@ export class StageTask {
     events.publishAll(of.caused)
     const { records, waitUs, runUs, endUs } = stats
     if (records === 0) return
-    telemetry.sliceCommitted({ pipeline, stage: node.stage, task: this.id, records, waitUs, runUs, endUs, committedUs })
+    telemetry.sliceCommitted({
+      pipeline,
+      stage: node.stage,
+      task: this.id,
+      records,
+      waitUs,
+      runUs,
+      endUs,
+      committedUs,
+    })
     events.publish('batch_processed', { records, task: this.id })
     this.#limits.checkDelay(meter.slowestUs)
     await this.#limits.checkLag(this.#nowUs(), () => this.lag())
@@ -218,15 +255,23 @@ export class StageTask {
     return written
   }
 
-  async #retry<Result>(attempt: () => Promise<Result>, signal: AbortSignal): Promise<Result | null> {
+  async #retry<Result>(
+    attempt: () => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result | null> {
     const { clock, random, node, events, notice, board } = this.#options
     return retryWhileUnavailable(attempt, {
-      backoff: node.settings.retry.backoff, clock, random, signal,
+      backoff: node.settings.retry.backoff,
+      clock,
+      random,
+      signal,
       onBlocked: (error: PipelineError) => {
         this.phase = 'blocked'
         // What waits for the peer is still to come, so that readers have to wait for it too.
         board.setBusy(this.id)
-        notice(`the stage "${node.stage}" is blocked: ${error.message}; it tries again by itself (${error.code})`)
+        notice(
+          `the stage "${node.stage}" is blocked: ${error.message}; it tries again by itself (${error.code})`,
+        )
         events.publish('stage_blocked', { code: error.code, message: error.message })
       },
       onUnblocked: () => {
@@ -262,8 +307,13 @@ export class StageTask {
 
   #waitMs(): number {
     const { node, step, tracker } = this.#options
-    const untilFlushMs = step.flushEveryMs === null ? Number.POSITIVE_INFINITY : (this.#flushAtUs - this.#nowUs()) / 1_000
-    const untilIdleMs = node.needsEventTime ? untilNextIdleMs(tracker, this.#idleRule()) : Number.POSITIVE_INFINITY
+    const untilFlushMs =
+      step.flushEveryMs === null
+        ? Number.POSITIVE_INFINITY
+        : (this.#flushAtUs - this.#nowUs()) / 1_000
+    const untilIdleMs = node.needsEventTime
+      ? untilNextIdleMs(tracker, this.#idleRule())
+      : Number.POSITIVE_INFINITY
     return Math.max(1, Math.min(untilFlushMs, untilIdleMs))
   }
 

@@ -18,14 +18,22 @@ export interface Run {
  * Creates what is missing in the log and sets all pipelines to work.
  * @throws PipelineError CONFIG_INCOMPATIBLE before anything is consumed.
  */
-export async function startRun(topologies: readonly Topology[], environment: RunEnvironment, signal: AbortSignal): Promise<Run> {
+export async function startRun(
+  topologies: readonly Topology[],
+  environment: RunEnvironment,
+  signal: AbortSignal,
+): Promise<Run> {
+  // All are checked before the first changes anything.
+  for (const topology of topologies) await assertCompatible(topology, environment)
   for (const topology of topologies) await prepareLog(topology, environment)
   const { clock, follow } = environment
   const shared = { board: new ProgressBoard(), links: new WriterLinks(topologies), signal }
   const startedUs = clock.monotonicUs()
   const runs = topologies.map((topology) => new PipelineRun(topology, environment))
   const ended = Promise.all(runs.map((run) => run.run(shared)))
-  const done = follow ? ended.then(() => clock.sleep(Number.POSITIVE_INFINITY, signal)) : ended.then(() => {})
+  const done = follow
+    ? ended.then(() => clock.sleep(Number.POSITIVE_INFINITY, signal))
+    : ended.then(() => {})
   return {
     runs,
     done,
@@ -36,18 +44,24 @@ export async function startRun(topologies: readonly Topology[], environment: Run
   }
 }
 
-async function prepareLog(topology: Topology, { log }: RunEnvironment): Promise<void> {
-  const wanted = manifestOf(topology)
-  const name = `${topology.prefix}${topology.pipeline}`
+async function assertCompatible(topology: Topology, { log }: RunEnvironment): Promise<void> {
+  const name = fullName(topology)
   const stored = await log.admin.loadManifest(name)
-  const problems = stored === null ? [] : incompatibilities(parseManifest(stored), wanted)
-  if (problems.length > 0) {
-    throw new PipelineError(
-      'CONFIG_INCOMPATIBLE',
-      `the pipeline "${name}" no longer fits what is stored: ${problems.join('; ')}. ` +
-        'Undo the change, or run it with --fresh to start again from its sources',
-    )
-  }
+  const problems =
+    stored === null ? [] : incompatibilities(parseManifest(stored), manifestOf(topology))
+  if (problems.length === 0) return
+  throw new PipelineError(
+    'CONFIG_INCOMPATIBLE',
+    `the pipeline "${name}" no longer fits what is stored: ${problems.join('; ')}. ` +
+      'Undo the change, or run it with --fresh to start again from its sources',
+  )
+}
+
+async function prepareLog(topology: Topology, { log }: RunEnvironment): Promise<void> {
   await log.admin.ensureTopics(topology.topics)
-  await log.admin.storeManifest(name, JSON.stringify(wanted))
+  await log.admin.storeManifest(fullName(topology), JSON.stringify(manifestOf(topology)))
+}
+
+function fullName({ prefix, pipeline }: Topology): string {
+  return `${prefix}${pipeline}`
 }

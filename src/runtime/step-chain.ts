@@ -1,4 +1,13 @@
-import { dispositions, type Disposition, type DropReason, type MadeRecord, type OperatorContext, type StatefulContext, type StatefulOperator, type StatelessOperator } from '../core/operator.ts'
+import {
+  dispositions,
+  type Disposition,
+  type DropReason,
+  type MadeRecord,
+  type OperatorContext,
+  type StatefulContext,
+  type StatefulOperator,
+  type StatelessOperator,
+} from '../core/operator.ts'
 import { messageOf, PipelineError, RecordFailure } from '../core/errors.ts'
 import { encodeJson, type JsonValue } from '../core/json.ts'
 import { StepRecord } from '../core/step-record.ts'
@@ -14,7 +23,10 @@ export interface ChainEnd {
   /** The result of a window has left the stage. */
   windowClosed(record: StepRecord): void
   /** A record that a step made failed in a later step. */
-  madeFailed(made: { key: string | null; valueText: string; eventTimeMs: number }, failure: RecordFailure): void
+  madeFailed(
+    made: { key: string | null; valueText: string; eventTimeMs: number },
+    failure: RecordFailure,
+  ): void
 }
 
 /** Reads the event time of the record, or throws a `RecordFailure`; runs before the first step that needs it. */
@@ -46,7 +58,8 @@ export class StepChain {
     this.#stage = node.stage
     const links = node.steps.map((step) => this.#linkOf(step, node))
     const chained: (StepLink | StatefulLink | EventTimeLink)[] = [...links]
-    if (node.needsEventTime) chained.splice(eventTimeIndex(node), 0, new EventTimeLink(determineEventTime))
+    if (node.needsEventTime)
+      chained.splice(eventTimeIndex(node), 0, new EventTimeLink(determineEventTime))
     const last: Link = { accept: (record) => this.#leave(record, end) }
     for (const [index, link] of chained.entries()) link.next = chained[index + 1] ?? last
     for (const link of this.#stateful) link.end = end
@@ -100,7 +113,11 @@ export class StepChain {
     }
     if (thrown instanceof PipelineError) throw thrown
     const step = this.currentStep ?? 'output'
-    throw new PipelineError('INVARIANT', `the step "${step}" of the stage "${this.#stage}" threw: ${messageOf(thrown)}`, { cause: thrown })
+    throw new PipelineError(
+      'INVARIANT',
+      `the step "${step}" of the stage "${this.#stage}" threw: ${messageOf(thrown)}`,
+      { cause: thrown },
+    )
   }
 
   acceptState(): void {
@@ -142,7 +159,10 @@ export class StepChain {
     if (definition.kind === 'stateless') return new StepLink(this, step, definition.create(config))
     if (step.part === 'project') return new StepLink(this, step, definition.project!(config))
     const operator = definition.create(config)
-    const link = new StatefulLink(this, step, operator, new TaskState(step.id, operator.codec, node.settings.maxKeys))
+    const link = new StatefulLink(this, step, {
+      operator,
+      state: new TaskState(step.id, operator.codec, node.settings.maxKeys),
+    })
     this.#stateful.push(link)
     return link
   }
@@ -215,13 +235,17 @@ class StatefulLink implements Link, StatefulContext<unknown> {
   /** Results come when their time is over, not at intervals. */
   readonly #isWindowed: boolean
 
-  constructor(chain: StepChain, step: NodeStep, operator: StatefulOperator<unknown>, state: TaskState<unknown>) {
+  constructor(
+    chain: StepChain,
+    step: NodeStep,
+    parts: { operator: StatefulOperator<unknown>; state: TaskState<unknown> },
+  ) {
     this.id = step.id
-    this.operator = operator
-    this.state = state
+    this.operator = parts.operator
+    this.state = parts.state
     this.#chain = chain
     this.#if = step.if
-    this.#isWindowed = operator.flushEveryMs === null
+    this.#isWindowed = parts.operator.flushEveryMs === null
   }
 
   get watermarkMs(): number {
@@ -271,7 +295,11 @@ class StatefulLink implements Link, StatefulContext<unknown> {
 
   fireDue(): void {
     const { watermarkMs } = this
-    for (let key = this.state.takeDue(watermarkMs); key !== null; key = this.state.takeDue(watermarkMs)) {
+    for (
+      let key = this.state.takeDue(watermarkMs);
+      key !== null;
+      key = this.state.takeDue(watermarkMs)
+    ) {
       const value = this.state.get(key)
       this.operator.onDue(key, value, this)
     }

@@ -50,10 +50,15 @@ export class TaskEvents {
   }
 
   /** A record that a step made failed: it has no place in a topic. */
-  madeFailed(made: { key: string | null; valueText: string }, failure: RecordFailure, how: { deadLettered: boolean }): void {
+  madeFailed(
+    made: { key: string | null; valueText: string },
+    failure: RecordFailure,
+    how: { deadLettered: boolean },
+  ): void {
     const { code, message, step } = failure
     const data = { code, message, step, key: made.key }
-    if (this.wants('record_failed')) this.#hold('record_failed', data, decodedIfPossible(made.valueText))
+    if (this.wants('record_failed'))
+      this.#hold('record_failed', data, decodedIfPossible(made.valueText))
     if (how.deadLettered && this.wants('record_dead_lettered')) {
       this.#hold('record_dead_lettered', data, decodedIfPossible(made.valueText))
     }
@@ -61,10 +66,16 @@ export class TaskEvents {
 
   failed(record: StepRecord, failure: RecordFailure, how: { deadLettered: boolean }): void {
     if (!this.wants('record_failed') && !this.wants('record_dead_lettered')) return
-    const data = { code: failure.code, message: failure.message, step: failure.step, ...placeOf(record) }
+    const data = {
+      code: failure.code,
+      message: failure.message,
+      step: failure.step,
+      ...placeOf(record),
+    }
     const value = decodedIfPossible(record.valueText)
     if (this.wants('record_failed')) this.#hold('record_failed', data, value)
-    if (how.deadLettered && this.wants('record_dead_lettered')) this.#hold('record_dead_lettered', data, value)
+    if (how.deadLettered && this.wants('record_dead_lettered'))
+      this.#hold('record_dead_lettered', data, value)
   }
 
   /** What the commit of the slice has made true, in order. */
@@ -88,7 +99,14 @@ export class TaskEvents {
   }
 
   #make(event: HookEventName, data: JsonObject, value: JsonValue): HookEvent {
-    return { event, pipeline: this.#pipeline, stage: this.#stage, timeMs: this.#clock.wallMs(), data, value }
+    return {
+      event,
+      pipeline: this.#pipeline,
+      stage: this.#stage,
+      timeMs: this.#clock.wallMs(),
+      data,
+      value,
+    }
   }
 }
 

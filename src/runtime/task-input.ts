@@ -35,13 +35,19 @@ export class LogInput implements TaskInput {
   }
 
   async next(request: { waitMs: number; signal: AbortSignal }): Promise<InputSlice | null> {
-    const batches = await this.#log.pull({ maxRecords: maxSliceRecords, maxBytes: maxSliceBytes, ...request })
+    const batches = await this.#log.pull({
+      maxRecords: maxSliceRecords,
+      maxBytes: maxSliceBytes,
+      ...request,
+    })
     if (batches === null) return null
     const parts: InputPart[] = []
     const next = new Map<number, TaskCommit['next'][number]>()
     let records = 0
     for (const { topic, partition, baseOffset, batch, from, next: offset, visibleUs } of batches) {
-      const input = this.#inputs.findIndex((each) => each.topic === topic && each.partition === partition)
+      const input = this.#inputs.findIndex(
+        (each) => each.topic === topic && each.partition === partition,
+      )
       const origin = { topic, partition, baseOffset, source: null }
       parts.push({ input, batch, from, origin, visibleUs, failures: noFailures })
       next.set(input, { topic, partition, offset })
@@ -69,7 +75,11 @@ export class SourceInput implements TaskInput {
   }
 
   async next({ signal }: { signal: AbortSignal }): Promise<InputSlice | null | 'end'> {
-    const slice = await this.#source.read({ maxRecords: maxSliceRecords, maxBytes: maxSliceBytes, signal })
+    const slice = await this.#source.read({
+      maxRecords: maxSliceRecords,
+      maxBytes: maxSliceBytes,
+      signal,
+    })
     if (slice === null) return signal.aborted ? null : 'end'
     const failures = new Map(
       slice.failures.map(({ index, code, message }) => [index, new RecordFailure(code, message)]),
@@ -77,7 +87,10 @@ export class SourceInput implements TaskInput {
     const origin = { topic: null, partition: 0, baseOffset: 0n, source: slice.info }
     const part = { input: 0, batch: slice.batch, from: 0, origin, visibleUs: Number.NaN, failures }
     const state = [...slice.positions].map(([split, position]) => ({
-      step: sourceStep, key: split, value: JSON.stringify(position), dueMs: null,
+      step: sourceStep,
+      key: split,
+      value: JSON.stringify(position),
+      dueMs: null,
     }))
     return { parts: [part], next: [], state, records: slice.batch.count }
   }

@@ -34,10 +34,18 @@ export class TaskState<Value> implements KeyedState<Value> {
     if (change.value === null) return
     try {
       const dueMs = change.dueMs ?? Number.NaN
-      this.#entries.set(change.key, { value: this.#codec.decode(change.value), dueMs, isDirty: false })
+      this.#entries.set(change.key, {
+        value: this.#codec.decode(change.value),
+        dueMs,
+        isDirty: false,
+      })
       if (!Number.isNaN(dueMs)) this.#due.push(dueMs, change.key)
     } catch (thrown) {
-      throw new PipelineError('LOG_CORRUPT', `state of the step "${this.#step}" for the key ${JSON.stringify(change.key)} cannot be read: ${messageOf(thrown)}`, { cause: thrown })
+      throw new PipelineError(
+        'LOG_CORRUPT',
+        `state of the step "${this.#step}" for the key ${JSON.stringify(change.key)} cannot be read: ${messageOf(thrown)}`,
+        { cause: thrown },
+      )
     }
   }
 

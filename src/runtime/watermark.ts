@@ -40,7 +40,8 @@ export class WatermarkTracker {
   /** @param inputs by input, in the task's order, its expected writers. */
   constructor(inputs: readonly (readonly ExpectedWriter[])[]) {
     for (const [input, writers] of inputs.entries()) {
-      for (const writer of writers) this.#progress.set(progressKey(input, writer.id), new WriterProgress(writer))
+      for (const writer of writers)
+        this.#progress.set(progressKey(input, writer.id), new WriterProgress(writer))
     }
   }
 
@@ -50,7 +51,11 @@ export class WatermarkTracker {
 
   /** Look it up once per batch: all records of a batch are one writer's. */
   progressOf(input: number, writerId: string): WriterProgress {
-    return this.#progress.get(progressKey(input, writerId)) ?? this.#progress.get(progressKey(input, null)) ?? this.#ignored
+    return (
+      this.#progress.get(progressKey(input, writerId)) ??
+      this.#progress.get(progressKey(input, null)) ??
+      this.#ignored
+    )
   }
 
   all(): Iterable<WriterProgress> {

@@ -9,11 +9,15 @@ import { isDeepStrictEqual } from 'node:util'
 export function difference(expected: unknown, actual: unknown, path = ''): string | null {
   if (isMap(expected)) {
     const matcher = matcherOf(expected)
-    return matcher === null ? objectDifference(expected, actual, path) : matcherDifference(matcher, actual, path)
+    return matcher === null
+      ? objectDifference(expected, actual, path)
+      : matcherDifference(matcher, actual, path)
   }
   if (Array.isArray(expected)) return listDifference(expected, actual, path)
   // 0 and -0 are written alike.
-  return expected === actual || isDeepStrictEqual(expected, actual) ? null : unlike(expected, actual, path)
+  return expected === actual || isDeepStrictEqual(expected, actual)
+    ? null
+    : unlike(expected, actual, path)
 }
 
 export interface Arrival {
@@ -23,13 +27,19 @@ export interface Arrival {
 }
 
 /** As `difference`, but a list has to match the order of items only among those that have one. */
-export function differenceOfArrivals(expected: unknown, arrivals: readonly Arrival[]): string | null {
+export function differenceOfArrivals(
+  expected: unknown,
+  arrivals: readonly Arrival[],
+): string | null {
   const items = arrivals.map(({ item }) => item)
   const inOrder = difference(expected, items)
-  if (inOrder === null || !Array.isArray(expected) || expected.length !== items.length) return inOrder
+  if (inOrder === null || !Array.isArray(expected) || expected.length !== items.length)
+    return inOrder
   const left = [...arrivals]
   for (const [index, each] of expected.entries()) {
-    const match = left.findIndex((arrival, place) => isNextOfItsOrder(left, place) && difference(each, arrival.item) === null)
+    const match = left.findIndex(
+      (arrival, place) => isNextOfItsOrder(left, place) && difference(each, arrival.item) === null,
+    )
     if (match === -1) return difference(each, left[0]!.item, `[${index}]`)
     left.splice(match, 1)
   }
@@ -58,29 +68,48 @@ function matcherOf(expected: Fields): Matcher | null {
   return name === undefined ? null : { name, argument: expected[name], within: expected['within'] }
 }
 
-function matcherDifference({ name, argument, within }: Matcher, actual: unknown, path: string): string | null {
-  if (name === '$exact') return isDeepStrictEqual(argument, actual) ? null : unlike(argument, actual, path)
+function matcherDifference(
+  { name, argument, within }: Matcher,
+  actual: unknown,
+  path: string,
+): string | null {
+  if (name === '$exact')
+    return isDeepStrictEqual(argument, actual) ? null : unlike(argument, actual, path)
   if (name === '$count') {
-    return Array.isArray(actual) && actual.length === argument ? null : unlike(`${String(argument)} items`, actual, path)
+    return Array.isArray(actual) && actual.length === argument
+      ? null
+      : unlike(`${String(argument)} items`, actual, path)
   }
   if (name === '$match') {
-    return typeof actual === 'string' && new RegExp(String(argument)).test(actual) ? null : unlike(`text like ${String(argument)}`, actual, path)
+    return typeof actual === 'string' && new RegExp(String(argument)).test(actual)
+      ? null
+      : unlike(`text like ${String(argument)}`, actual, path)
   }
   const target = Number(argument)
   const tolerance = typeof within === 'number' ? within : Math.abs(target) * 1e-9
-  return typeof actual === 'number' && Math.abs(actual - target) <= tolerance ? null : unlike(`about ${target}`, actual, path)
+  return typeof actual === 'number' && Math.abs(actual - target) <= tolerance
+    ? null
+    : unlike(`about ${target}`, actual, path)
 }
 
 function objectDifference(expected: Fields, actual: unknown, path: string): string | null {
   if (!isMap(actual)) return unlike(expected, actual, path)
   for (const [name, value] of Object.entries(expected)) {
-    const found = difference(value, Object.hasOwn(actual, name) ? actual[name] : undefined, path === '' ? name : `${path}.${name}`)
+    const found = difference(
+      value,
+      Object.hasOwn(actual, name) ? actual[name] : undefined,
+      path === '' ? name : `${path}.${name}`,
+    )
     if (found !== null) return found
   }
   return null
 }
 
-function listDifference(expected: readonly unknown[], actual: unknown, path: string): string | null {
+function listDifference(
+  expected: readonly unknown[],
+  actual: unknown,
+  path: string,
+): string | null {
   if (!Array.isArray(actual)) return unlike(expected, actual, path)
   if (expected.length !== actual.length) {
     return `${at(path)}${expected.length} items expected, ${actual.length} found: ${show(actual)}`

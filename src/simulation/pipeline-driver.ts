@@ -1,5 +1,10 @@
 import { Readable, Writable } from 'node:stream'
-import { hookEvents, type HookEvent, type HookEventName, type ListenerDefinition } from '../core/hook.ts'
+import {
+  hookEvents,
+  type HookEvent,
+  type HookEventName,
+  type ListenerDefinition,
+} from '../core/hook.ts'
 import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../core/record-batch.ts'
 import { invariant, PipelineError } from '../core/errors.ts'
@@ -41,7 +46,9 @@ export class PipelineDriver {
     this.topology = {
       ...topology,
       nodes: topology.nodes.map((node) => this.#isolate(node)),
-      hooks: [...new Set(topology.nodes.map(({ stage }) => stage))].map((stage) => this.#listen(stage)),
+      hooks: [...new Set(topology.nodes.map(({ stage }) => stage))].map((stage) =>
+        this.#listen(stage),
+      ),
     }
   }
 
@@ -51,8 +58,14 @@ export class PipelineDriver {
     const nothing = new Writable({ write: (_chunk, _encoding, done) => done() })
     this.#stop = new AbortController()
     const environment = {
-      log: this.#log, clock, random, follow: false, notice: () => {}, mask: (text: string) => text,
-      telemetry: { sliceCommitted: () => {} }, listeners: { log: () => {} },
+      log: this.#log,
+      clock,
+      random,
+      follow: false,
+      notice: () => {},
+      mask: (text: string) => text,
+      telemetry: { sliceCommitted: () => {} },
+      listeners: { log: () => {} },
       endpoints: { clock, random, stdin: Readable.from([]), stdout: nothing, notice: () => {} },
     }
     this.#run = await startRun([this.topology], environment, this.#stop.signal)
@@ -134,7 +147,8 @@ export class PipelineDriver {
       })
       this.#throwIfFailed()
       quiet = (await this.#isQuiet()) ? quiet + 1 : 0
-      if (turn > maxTurns) throw new PipelineError('INVARIANT', 'the pipeline does not come to rest')
+      if (turn > maxTurns)
+        throw new PipelineError('INVARIANT', 'the pipeline does not come to rest')
     }
   }
 
@@ -150,10 +164,16 @@ export class PipelineDriver {
     for (const { error } of this.#run?.runs ?? []) if (error !== null) throw error
   }
 
-  async #readAll(topic: string, from: { partition: number; offset: bigint }): Promise<RecordBatch[]> {
+  async #readAll(
+    topic: string,
+    from: { partition: number; offset: bigint },
+  ): Promise<RecordBatch[]> {
     const batches: RecordBatch[] = []
-    for (let { offset } = from; ; ) {
-      const read = await this.#log.reader.read({ topic, partition: from.partition, offset }, Number.MAX_SAFE_INTEGER)
+    for (let { offset } = from; ;) {
+      const read = await this.#log.reader.read(
+        { topic, partition: from.partition, offset },
+        Number.MAX_SAFE_INTEGER,
+      )
       if (read.length === 0) return batches
       batches.push(...read.map(({ batch }) => batch))
       offset = read.at(-1)!.next
@@ -164,19 +184,39 @@ export class PipelineDriver {
   async append(topic: string, records: readonly PushedRecord[]): Promise<void> {
     const partitions = this.topology.topics.find(({ name }) => name === topic)?.partitions
     if (partitions === undefined) {
-      throw new PipelineError('CONFIG_USAGE', `"${topic}" is neither a stage with a source nor a topic of the pipeline`)
+      throw new PipelineError(
+        'CONFIG_USAGE',
+        `"${topic}" is neither a stage with a source nor a topic of the pipeline`,
+      )
     }
     const builders = new Map<number, RecordBatchBuilder>()
     for (const { key, value, headers, timestampMs } of records) {
-      const partition = key === null ? this.#nextPartition(topic, partitions) : partitionOf(key, partitions)
-      const builder = builders.get(partition) ?? new RecordBatchBuilder(this.#writerOf(topic, partition))
+      const partition =
+        key === null ? this.#nextPartition(topic, partitions) : partitionOf(key, partitions)
+      const builder =
+        builders.get(partition) ?? new RecordBatchBuilder(this.#writerOf(topic, partition))
       builders.set(partition, builder)
       const nowUs = this.clock.monotonicUs()
-      const times = { timestampMs: timestampMs ?? this.clock.wallMs(), eventTimeMs: Number.NaN, ingestUs: nowUs, waitUs: 0, runUs: 0 }
+      const times = {
+        timestampMs: timestampMs ?? this.clock.wallMs(),
+        eventTimeMs: Number.NaN,
+        ingestUs: nowUs,
+        waitUs: 0,
+        runUs: 0,
+      }
       builder.append({ key, value, headers: encodeHeaders(headers), times })
     }
-    const outputs = [...builders].map(([partition, builder]) => ({ topic, partition, batch: builder.finish() }))
-    const task = await this.#log.openTask({ id: '$test/0', group: '$test', inputs: [], start: 'earliest' })
+    const outputs = [...builders].map(([partition, builder]) => ({
+      topic,
+      partition,
+      batch: builder.finish(),
+    }))
+    const task = await this.#log.openTask({
+      id: '$test/0',
+      group: '$test',
+      inputs: [],
+      start: 'earliest',
+    })
     await task.commit({ outputs, state: [], next: [] })
     await task.close()
   }
@@ -220,6 +260,12 @@ export class PipelineDriver {
       examples: [{ title: 'no setting', config: null }],
       create: () => ({ notify: (event) => void this.events.push(event) }),
     }
-    return { stage, on: Object.keys(hookEvents) as HookEventName[], when: null, listener, config: null }
+    return {
+      stage,
+      on: Object.keys(hookEvents) as HookEventName[],
+      when: null,
+      listener,
+      config: null,
+    }
   }
 }

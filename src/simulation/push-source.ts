@@ -57,7 +57,12 @@ export class PushQueue {
       builder.append({ key, value, headers: encodeHeaders(headers), times })
     }
     const positions = new Map<string, JsonValue>([['sent', this.#taken]])
-    return { batch: builder.finish(), failures: [], positions, info: (index) => ({ line: index + 1 }) }
+    return {
+      batch: builder.finish(),
+      failures: [],
+      positions,
+      info: (index) => ({ line: index + 1 }),
+    }
   }
 
   #untilPushed(signal: AbortSignal): Promise<void> {

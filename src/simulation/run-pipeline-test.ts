@@ -22,7 +22,9 @@ const defaultStartMs = Date.UTC(2026, 0, 1)
  * @param topology compiled with as many partitions as the test says.
  */
 export async function runPipelineTest(test: TestSpec, topology: Topology): Promise<TestResult> {
-  const driver = new PipelineDriver(withoutClock(test, topology), { startMs: test.clockMs ?? defaultStartMs })
+  const driver = new PipelineDriver(withoutClock(test, topology), {
+    startMs: test.clockMs ?? defaultStartMs,
+  })
   const seen = new SeenSoFar(driver)
   const problems: { step: TestStep; message: string }[] = []
   const lastExpect = test.steps.findLast(({ kind }) => kind === 'expect')
@@ -68,7 +70,8 @@ async function runStep(step: TestStep, driver: PipelineDriver, seen: SeenSoFar):
 
 function toRecord(item: unknown): PushedRecord {
   const plain = { key: null, headers: [], timestampMs: null }
-  if (typeof item !== 'object' || item === null) return { ...plain, value: encodeJson(item as JsonValue) }
+  if (typeof item !== 'object' || item === null)
+    return { ...plain, value: encodeJson(item as JsonValue) }
   if ('$raw' in item) return { ...plain, value: String(item.$raw) }
   if (!('$record' in item)) return { ...plain, value: encodeJson(item as JsonValue) }
   const { key, value, headers, timestamp } = item.$record as {
@@ -80,8 +83,15 @@ function toRecord(item: unknown): PushedRecord {
   return {
     key: key ?? null,
     value: value === undefined || value === null ? null : encodeJson(value),
-    headers: Object.entries(headers ?? {}).map(([name, text]) => [name, Buffer.from(text)] as const),
-    timestampMs: timestamp === undefined ? null : typeof timestamp === 'number' ? timestamp : Date.parse(timestamp),
+    headers: Object.entries(headers ?? {}).map(
+      ([name, text]) => [name, Buffer.from(text)] as const,
+    ),
+    timestampMs:
+      timestamp === undefined
+        ? null
+        : typeof timestamp === 'number'
+          ? timestamp
+          : Date.parse(timestamp),
   }
 }
 
@@ -103,8 +113,14 @@ class SeenSoFar {
     if (what === 'filtered') return difference(expected, await this.#filtered(expected))
     const places = await this.#places(what, wantsRecords(expected))
     const before = this.#counts.get(what) ?? []
-    this.#counts.set(what, places.map(({ length }) => length))
-    return differenceOfArrivals(expected, places.flatMap((place, index) => place.slice(before[index] ?? 0)))
+    this.#counts.set(
+      what,
+      places.map(({ length }) => length),
+    )
+    return differenceOfArrivals(
+      expected,
+      places.flatMap((place, index) => place.slice(before[index] ?? 0)),
+    )
   }
 
   async #places(what: string, asRecords: boolean): Promise<readonly Arrivals[]> {
@@ -114,10 +130,16 @@ class SeenSoFar {
     if (what === 'late') return this.#aside('late', show)
     if (what in hookEvents) {
       const named = events.filter(({ event }) => event === what)
-      return [named.map(({ stage, data, value }) => ({ item: { ...data, stage, value }, order: '' }))]
+      return [
+        named.map(({ stage, data, value }) => ({ item: { ...data, stage, value }, order: '' })),
+      ]
     }
-    if (this.#driver.isSinkStage(what)) return [arrivalsOf(this.#driver.written(what), { show, place: what })]
-    if (!topology.topics.some(({ name }) => name === what)) throw new TypeError(`"${what}" is no topic, sink stage or event of the pipeline; dlq, late and filtered can be expected too`)
+    if (this.#driver.isSinkStage(what))
+      return [arrivalsOf(this.#driver.written(what), { show, place: what })]
+    if (!topology.topics.some(({ name }) => name === what))
+      throw new TypeError(
+        `"${what}" is no topic, sink stage or event of the pipeline; dlq, late and filtered can be expected too`,
+      )
     return this.#inTopic(what, show)
   }
 
@@ -128,30 +150,46 @@ class SeenSoFar {
 
   async #inTopic(topic: string, show: Show): Promise<readonly Arrivals[]> {
     const partitions = await this.#driver.storedByPartition(topic)
-    return partitions.map((batches, partition) => arrivalsOf(batches, { show, place: `${topic}/${partition}` }))
+    return partitions.map((batches, partition) =>
+      arrivalsOf(batches, { show, place: `${topic}/${partition}` }),
+    )
   }
 
   /** A number is all records that were dropped so far; a map says how many by stage. */
   async #filtered(expected: unknown): Promise<unknown> {
     const { pipelines } = await this.#driver.report()
     const stages = pipelines.flatMap((pipeline) => pipeline.stages)
-    const counts = stages.map(({ stage, dispositions }) => [stage, dispositions.filtered + dispositions.deduplicated + dispositions.skipped] as const)
-    return typeof expected === 'number' ? counts.reduce((sum, [, count]) => sum + count, 0) : Object.fromEntries(counts)
+    const counts = stages.map(
+      ({ stage, dispositions }) =>
+        [stage, dispositions.filtered + dispositions.deduplicated + dispositions.skipped] as const,
+    )
+    return typeof expected === 'number'
+      ? counts.reduce((sum, [, count]) => sum + count, 0)
+      : Object.fromEntries(counts)
   }
 }
 
 function wantsRecords(expected: unknown): boolean {
-  return Array.isArray(expected) && expected.some((item) => typeof item === 'object' && item !== null && '$record' in item)
+  return (
+    Array.isArray(expected) &&
+    expected.some((item) => typeof item === 'object' && item !== null && '$record' in item)
+  )
 }
 
 type Show = (batch: RecordBatch, index: number) => unknown
 
 /** Records of one key keep their order; those without a key, that of their place. */
-function arrivalsOf(batches: readonly RecordBatch[], how: { show: Show; place: string }): Arrival[] {
+function arrivalsOf(
+  batches: readonly RecordBatch[],
+  how: { show: Show; place: string },
+): Arrival[] {
   return batches.flatMap((batch) =>
     Array.from({ length: batch.count }, (_, index) => index)
       .filter((index) => !batch.isMarker(index))
-      .map((index) => ({ item: how.show(batch, index), order: JSON.stringify([how.place, batch.keyText(index)]) })),
+      .map((index) => ({
+        item: how.show(batch, index),
+        order: JSON.stringify([how.place, batch.keyText(index)]),
+      })),
   )
 }
 
@@ -165,11 +203,19 @@ function valueOf(batch: RecordBatch, index: number): unknown {
 }
 
 function headersOf(batch: RecordBatch, index: number): Record<string, string> {
-  return Object.fromEntries(batch.headers(index).map(([name, value]) => [name, Buffer.from(value).toString('utf8')]))
+  return Object.fromEntries(
+    batch.headers(index).map(([name, value]) => [name, Buffer.from(value).toString('utf8')]),
+  )
 }
 
 function recordOf(batch: RecordBatch, index: number): unknown {
-  return { $record: { key: batch.keyText(index), value: valueOf(batch, index), headers: headersOf(batch, index) } }
+  return {
+    $record: {
+      key: batch.keyText(index),
+      value: valueOf(batch, index),
+      headers: headersOf(batch, index),
+    },
+  }
 }
 
 /** The facts in the headers by their short names, beside key and value: `{ stage, code, step, value }`. */

@@ -1,5 +1,11 @@
 import { resolve } from 'node:path'
-import { Aggregation, Expression, FilePath, RegularExpression, TextFile } from '../core/expression.ts'
+import {
+  Aggregation,
+  Expression,
+  FilePath,
+  RegularExpression,
+  TextFile,
+} from '../core/expression.ts'
 import { compileAggregation, compileExpression } from '../expressions/compile.ts'
 import { compilePattern } from '../expressions/pattern.ts'
 import type { ConfigPath } from '../spec/pipeline-spec.ts'
@@ -26,7 +32,8 @@ export function bindConfig(config: unknown, path: ConfigPath, environment: BindE
     } else if (config instanceof Map) {
       for (const [name, item] of config) bindConfig(item, [...path, String(name)], environment)
     } else if (typeof config === 'object' && config !== null) {
-      for (const [name, item] of Object.entries(config)) bindConfig(item, [...path, name], environment)
+      for (const [name, item] of Object.entries(config))
+        bindConfig(item, [...path, name], environment)
     }
   } catch (thrown) {
     environment.report(path, thrown)

@@ -19,14 +19,25 @@ export function checkFields(spec: PipelineSpec, report: Report): void {
     for (const stage of spec.stages) {
       if (stage.to === null || byTopic.has(stage.to)) continue
       if (!writersKnown(spec, stage.to, byTopic)) continue
-      byTopic.set(stage.to, union(spec.stages.filter(({ to }) => to === stage.to).map((writer) => fieldsOut(writer, byTopic))))
+      byTopic.set(
+        stage.to,
+        union(
+          spec.stages
+            .filter(({ to }) => to === stage.to)
+            .map((writer) => fieldsOut(writer, byTopic)),
+        ),
+      )
       changed = true
     }
   }
   for (const stage of spec.stages) checkStage(stage, inputFields(stage, byTopic), report)
 }
 
-function writersKnown(spec: PipelineSpec, topic: string, byTopic: ReadonlyMap<string, FieldNames>): boolean {
+function writersKnown(
+  spec: PipelineSpec,
+  topic: string,
+  byTopic: ReadonlyMap<string, FieldNames>,
+): boolean {
   const written = new Set(spec.stages.map(({ to }) => to))
   return spec.stages
     .filter(({ to }) => to === topic)
@@ -34,18 +45,20 @@ function writersKnown(spec: PipelineSpec, topic: string, byTopic: ReadonlyMap<st
 }
 
 function inputFields(stage: StageSpec, byTopic: ReadonlyMap<string, FieldNames>): FieldNames {
-  return stage.from.length === 0 ? null : union(stage.from.map((topic) => byTopic.get(topic) ?? null))
+  return stage.from.length === 0
+    ? null
+    : union(stage.from.map((topic) => byTopic.get(topic) ?? null))
 }
 
 function fieldsOut(stage: StageSpec, byTopic: ReadonlyMap<string, FieldNames>): FieldNames {
-  return stage.steps.reduce(
-    (fields, step) => afterStep(step, fields),
-    inputFields(stage, byTopic),
-  )
+  return stage.steps.reduce((fields, step) => afterStep(step, fields), inputFields(stage, byTopic))
 }
 
 function afterStep(step: StageSpec['steps'][number], before: FieldNames): FieldNames {
-  const after = step.definition.fieldsAfter === undefined ? before : step.definition.fieldsAfter(before, step.config)
+  const after =
+    step.definition.fieldsAfter === undefined
+      ? before
+      : step.definition.fieldsAfter(before, step.config)
   // A step behind `if` may have been left out.
   return step.if === null ? after : union([before, after])
 }
@@ -77,7 +90,11 @@ function checkEventTime(stage: StageSpec, against: { fields: FieldNames; report:
   checkExpressions(stage.eventTime, [...stage.path, 'event_time'], against)
 }
 
-function checkExpressions(config: unknown, path: ConfigPath, against: { fields: FieldNames; report: Report }): void {
+function checkExpressions(
+  config: unknown,
+  path: ConfigPath,
+  against: { fields: FieldNames; report: Report },
+): void {
   if (against.fields === null) return
   if (config instanceof Expression || config instanceof Aggregation) {
     for (const { name } of staticFields(config.source)) {
@@ -86,11 +103,15 @@ function checkExpressions(config: unknown, path: ConfigPath, against: { fields: 
   } else if (Array.isArray(config)) {
     for (const [index, item] of config.entries()) checkExpressions(item, [...path, index], against)
   } else if (typeof config === 'object' && config !== null) {
-    for (const [name, item] of Object.entries(config)) checkExpressions(item, [...path, name], against)
+    for (const [name, item] of Object.entries(config))
+      checkExpressions(item, [...path, name], against)
   }
 }
 
 function unknownField(name: string, fields: ReadonlySet<string>): PipelineError {
   const known = [...fields].join(', ')
-  return new PipelineError('CONFIG_FIELD', `the stage before produces no field "${name}"; it produces ${known}`)
+  return new PipelineError(
+    'CONFIG_FIELD',
+    `the stage before produces no field "${name}"; it produces ${known}`,
+  )
 }

@@ -2,7 +2,13 @@ import type { StatefulDefinition } from '../core/operator.ts'
 import { PipelineError } from '../core/errors.ts'
 import { Expression } from '../core/expression.ts'
 import { compileExpression } from '../expressions/compile.ts'
-import type { ConfigPath, HookSpec, PipelineSpec, StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
+import type {
+  ConfigPath,
+  HookSpec,
+  PipelineSpec,
+  StageSpec,
+  StepSpec,
+} from '../spec/pipeline-spec.ts'
 import { bindConfig, type BindEnvironment } from './bind-config.ts'
 import { checkFields } from './check-fields.ts'
 import { cutStage, readsRawRecord } from './cut-stage.ts'
@@ -30,7 +36,8 @@ export function compileTopology(
   environment: CompileEnvironment,
 ): { topology: Topology; problems: readonly CompileProblem[] } {
   const problems: CompileProblem[] = []
-  const report = (path: ConfigPath, thrown: unknown) => problems.push({ severity: 'error', path, thrown })
+  const report = (path: ConfigPath, thrown: unknown) =>
+    problems.push({ severity: 'error', path, thrown })
   const bind: BindEnvironment = { ...environment, report }
   const hooks = spec.stages.flatMap((stage) => {
     bindStage(stage, bind)
@@ -41,11 +48,18 @@ export function compileTopology(
     return { topology: { pipeline: spec.pipeline, prefix, topics: [], nodes: [], hooks }, problems }
   }
   const topics = new TopicTable(spec, { prefix, partitions: environment.partitions ?? null })
-  const nodes = spec.stages.flatMap((stage) => cutStage(stage, { pipeline: spec.pipeline, prefix, topics }))
-  const ordered = orderNodes(nodes, (stage, message) => report(pathOfStage(spec, stage), topologyError(message)))
+  const nodes = spec.stages.flatMap((stage) =>
+    cutStage(stage, { pipeline: spec.pipeline, prefix, topics }),
+  )
+  const ordered = orderNodes(nodes, (stage, message) =>
+    report(pathOfStage(spec, stage), topologyError(message)),
+  )
   checkFields(spec, report)
   problems.push(...warnings(spec, topics))
-  return { topology: { pipeline: spec.pipeline, prefix, topics: topics.all(), nodes: ordered, hooks }, problems }
+  return {
+    topology: { pipeline: spec.pipeline, prefix, topics: topics.all(), nodes: ordered, hooks },
+    problems,
+  }
 }
 
 function topologyError(message: string): PipelineError {
@@ -63,13 +77,28 @@ function bindStage(stage: StageSpec, bind: BindEnvironment): void {
     if (component !== null) bindConfig(component.config, component.path, bind)
   }
   for (const step of stage.steps.slice(1)) {
-    if (readsRawRecord(step)) bind.report(step.path, topologyError('`parse` without `field` reads the record as it came in, so it is the first step'))
+    if (readsRawRecord(step))
+      bind.report(
+        step.path,
+        topologyError(
+          '`parse` without `field` reads the record as it came in, so it is the first step',
+        ),
+      )
   }
   for (const step of stage.steps) {
     const path = [...step.path.slice(0, -1), 'if']
     bindConfig(step.if, path, bind)
-    if (step.if !== null && step.definition.kind === 'stateful' && step.definition.project !== undefined) {
-      bind.report(path, topologyError(`"${step.definition.type}" takes every record that reaches it; a \`filter\` before it leaves some out`))
+    if (
+      step.if !== null &&
+      step.definition.kind === 'stateful' &&
+      step.definition.project !== undefined
+    ) {
+      bind.report(
+        path,
+        topologyError(
+          `"${step.definition.type}" takes every record that reaches it; a \`filter\` before it leaves some out`,
+        ),
+      )
     }
   }
 }
@@ -113,7 +142,9 @@ function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
   const unwritten = spec.stages.flatMap((stage) =>
     stage.from
       .filter((topic) => !written.has(topic))
-      .map((topic) => warning([...stage.path, 'from'], `no stage of this file writes the topic "${topic}"`)),
+      .map((topic) =>
+        warning([...stage.path, 'from'], `no stage of this file writes the topic "${topic}"`),
+      ),
   )
   const scoped = spec.stages.flatMap((stage) =>
     stage.steps
@@ -138,7 +169,11 @@ function writtenTopics(spec: PipelineSpec, stage: StageSpec): string[] {
 }
 
 /** Whether equal records may lie in several partitions, as far as anyone can tell from the file. */
-function isPartitionScoped(step: StepSpec, stage: StageSpec, within: { spec: PipelineSpec; topics: TopicTable }): boolean {
+function isPartitionScoped(
+  step: StepSpec,
+  stage: StageSpec,
+  within: { spec: PipelineSpec; topics: TopicTable },
+): boolean {
   if (step.definition.kind !== 'stateful') return false
   const definition: StatefulDefinition = step.definition
   if (definition.project !== undefined || definition.keepsKey?.(step.config) === true) return false

@@ -2,7 +2,14 @@ import { invariant } from '../core/errors.ts'
 import type { StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
 import { fieldsNeeded } from './fields-needed.ts'
 import type { TopicTable } from './topic-table.ts'
-import type { NodeStep, SourceInput, StageNode, StageRole, TopicInput, TopologyTopic } from './topology.ts'
+import type {
+  NodeStep,
+  SourceInput,
+  StageNode,
+  StageRole,
+  TopicInput,
+  TopologyTopic,
+} from './topology.ts'
 
 export interface CutEnvironment {
   readonly pipeline: string
@@ -10,7 +17,9 @@ export interface CutEnvironment {
   readonly topics: TopicTable
 }
 
-type Part = Pick<StageNode, 'input' | 'steps' | 'output' | 'role'> & { readonly suffix: '' | '.source' | '.repartition' | '.sink' }
+type Part = Pick<StageNode, 'input' | 'steps' | 'output' | 'role'> & {
+  readonly suffix: '' | '.source' | '.repartition' | '.sink'
+}
 
 /**
  * Makes one node of a stage, or several joined by internal topics where a part must survive on its
@@ -22,23 +31,44 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
   const isStateful = stage.steps.some((step) => step.definition.kind === 'stateful')
   if (input.kind === 'source' && (stage.sink !== null || isStateful)) {
     const topic = environment.topics.between(stage.name, 'in', null)
-    parts.push({ suffix: '.source', role: 'producer', input, steps: [], output: toTopic(topic, { key: stage.key?.evaluate ?? null, input }) })
+    parts.push({
+      suffix: '.source',
+      role: 'producer',
+      input,
+      steps: [],
+      output: toTopic(topic, { key: stage.key?.evaluate ?? null, input }),
+    })
     input = readingFrom([topic])
   }
-  const cutSink = stage.sink !== null && (isStateful || (parts.length > 0 && stage.steps.length > 0))
-  const afterSteps = cutSink ? environment.topics.between(stage.name, 'out', partitionsOf(input)) : null
+  const cutSink =
+    stage.sink !== null && (isStateful || (parts.length > 0 && stage.steps.length > 0))
+  const afterSteps = cutSink
+    ? environment.topics.between(stage.name, 'out', partitionsOf(input))
+    : null
   const { before, after } = splitAtRepartition(stage.steps, input)
   if (before !== null) {
     const topic = environment.topics.between(stage.name, 'repartition', partitionsOf(input))
     parts.push({
-      suffix: '.repartition', role: 'analysis', input, steps: before,
+      suffix: '.repartition',
+      role: 'analysis',
+      input,
+      steps: before,
       output: { ...toTopic(topic, { key: null, input }), samePartition: false, markers: true },
     })
     input = readingFrom([topic])
   }
-  parts.push({ ...lastStepsPart(stage, { input, steps: after, topics: environment.topics, afterSteps }), suffix: sinkSuffix(parts, { stage, cutSink }) })
+  parts.push({
+    ...lastStepsPart(stage, { input, steps: after, topics: environment.topics, afterSteps }),
+    suffix: sinkSuffix(parts, { stage, cutSink }),
+  })
   if (afterSteps !== null) {
-    parts.push({ suffix: '.sink', role: 'sink', input: readingFrom([afterSteps]), steps: [], output: sinkOf(stage) })
+    parts.push({
+      suffix: '.sink',
+      role: 'sink',
+      input: readingFrom([afterSteps]),
+      steps: [],
+      output: sinkOf(stage),
+    })
   }
   // Steps may prepare the event time, so that it is not judged before them.
   const timed = parts.find(({ steps }) => steps.length > 0) ?? parts[0]
@@ -46,20 +76,39 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
 }
 
 /** A stage of source and sink alone has two parts, and the second is its sink. */
-function sinkSuffix(parts: readonly Part[], of: { stage: StageSpec; cutSink: boolean }): '' | '.sink' {
+function sinkSuffix(
+  parts: readonly Part[],
+  of: { stage: StageSpec; cutSink: boolean },
+): '' | '.sink' {
   return parts.length > 0 && of.stage.sink !== null && !of.cutSink ? '.sink' : ''
 }
 
 function lastStepsPart(
   stage: StageSpec,
-  at: { input: Part['input']; steps: readonly NodeStep[]; topics: TopicTable; afterSteps: TopologyTopic | null },
+  at: {
+    input: Part['input']
+    steps: readonly NodeStep[]
+    topics: TopicTable
+    afterSteps: TopologyTopic | null
+  },
 ): Omit<Part, 'suffix'> {
   const { input, steps } = at
   const role = roleOf(stage, input)
-  if (at.afterSteps !== null) return { role, input, steps, output: toTopic(at.afterSteps, { key: stage.key?.evaluate ?? null, input }) }
+  if (at.afterSteps !== null)
+    return {
+      role,
+      input,
+      steps,
+      output: toTopic(at.afterSteps, { key: stage.key?.evaluate ?? null, input }),
+    }
   if (stage.sink !== null) return { role, input, steps, output: sinkOf(stage) }
   if (stage.to === null) return { role, input, steps, output: null }
-  return { role, input, steps, output: toTopic(at.topics.user(stage.to), { key: stage.key?.evaluate ?? null, input }) }
+  return {
+    role,
+    input,
+    steps,
+    output: toTopic(at.topics.user(stage.to), { key: stage.key?.evaluate ?? null, input }),
+  }
 }
 
 function inputOf(stage: StageSpec, topics: TopicTable): SourceInput | TopicInput {
@@ -74,15 +123,27 @@ function readingFrom(topics: readonly TopologyTopic[]): TopicInput {
 }
 
 function partitionsOf(input: SourceInput | TopicInput): number | null {
-  return input.kind === 'source' ? null : Math.max(...input.topics.map(({ partitions }) => partitions))
+  return input.kind === 'source'
+    ? null
+    : Math.max(...input.topics.map(({ partitions }) => partitions))
 }
 
-function toTopic(topic: TopologyTopic, from: { key: StageNode['eventTime']; input: Part['input'] }) {
+function toTopic(
+  topic: TopologyTopic,
+  from: { key: StageNode['eventTime']; input: Part['input'] },
+) {
   const samePartition =
     from.key === null &&
     from.input.kind === 'topics' &&
     from.input.topics.every(({ partitions }) => partitions === topic.partitions)
-  return { kind: 'topic', topic: topic.name, partitions: topic.partitions, key: from.key, samePartition, markers: false } as const
+  return {
+    kind: 'topic',
+    topic: topic.name,
+    partitions: topic.partitions,
+    key: from.key,
+    samePartition,
+    markers: false,
+  } as const
 }
 
 function sinkOf(stage: StageSpec): StageNode['output'] {
@@ -121,13 +182,24 @@ function nodeStep(step: StepSpec): NodeStep {
 
 function roleOf(stage: StageSpec, input: Part['input']): StageRole {
   if (input.kind === 'source') return 'producer'
-  if (stage.steps.some((step) => step.definition.kind === 'stateful' && step.definition.project !== undefined)) return 'analysis'
+  if (
+    stage.steps.some(
+      (step) => step.definition.kind === 'stateful' && step.definition.project !== undefined,
+    )
+  )
+    return 'analysis'
   return stage.sink !== null ? 'sink' : 'cleaning'
 }
 
-function nodeOf(part: Part, stage: StageSpec, environment: CutEnvironment & { isTimed: boolean }): StageNode {
+function nodeOf(
+  part: Part,
+  stage: StageSpec,
+  environment: CutEnvironment & { isTimed: boolean },
+): StageNode {
   const { input, steps, output } = part
-  const isStateful = steps.some((step) => step.definition.kind === 'stateful' && step.part === 'whole')
+  const isStateful = steps.some(
+    (step) => step.definition.kind === 'stateful' && step.part === 'whole',
+  )
   const eventTime = environment.isTimed ? (stage.eventTime?.evaluate ?? null) : null
   const tasks = taskCount(part)
   const partitions = partitionsOf(input) ?? 1
@@ -138,16 +210,30 @@ function nodeOf(part: Part, stage: StageSpec, environment: CutEnvironment & { is
     group: `${environment.prefix}${environment.pipeline}.${stage.name}${part.suffix}`,
     input,
     decode: decodeOf(part, eventTime),
-    fields: decodeOf(part, eventTime) === 'json' ? fieldsNeeded(steps, stage, { eventTime: eventTime !== null, key: hasKey(part) }) : null,
+    fields:
+      decodeOf(part, eventTime) === 'json'
+        ? fieldsNeeded(steps, stage, { eventTime: eventTime !== null, key: hasKey(part) })
+        : null,
     steps,
     eventTime,
-    needsEventTime: eventTime !== null || isStateful || (output?.kind === 'topic' && output.markers),
+    needsEventTime:
+      eventTime !== null || isStateful || (output?.kind === 'topic' && output.markers),
     output,
-    deadLetterTopic: environment.topics.aside(stage.name, 'dead_letter', { name: stage.dlq, partitions }),
-    lateTopic: isStateful ? environment.topics.aside(stage.name, 'late', { name: stage.late, partitions }) : '',
+    deadLetterTopic: environment.topics.aside(stage.name, 'dead_letter', {
+      name: stage.dlq,
+      partitions,
+    }),
+    lateTopic: isStateful
+      ? environment.topics.aside(stage.name, 'late', { name: stage.late, partitions })
+      : '',
     settings: {
-      start: stage.start, onError: stage.onError, retry: stage.retry, idleMs: stage.idleMs,
-      maxFutureMs: stage.maxFutureMs, limits: stage.limits, maxKeys: stage.maxKeys,
+      start: stage.start,
+      onError: stage.onError,
+      retry: stage.retry,
+      idleMs: stage.idleMs,
+      maxFutureMs: stage.maxFutureMs,
+      limits: stage.limits,
+      maxKeys: stage.maxKeys,
     },
     tasks,
   }
@@ -171,6 +257,7 @@ function hasKey({ output }: Part): boolean {
 
 function taskCount(part: Part): number {
   if (part.input.kind === 'source') return 1
-  if (part.output?.kind === 'sink' && part.output.definition.singleTask(part.output.config)) return 1
+  if (part.output?.kind === 'sink' && part.output.definition.singleTask(part.output.config))
+    return 1
   return Math.max(...part.input.topics.map(({ partitions }) => partitions))
 }

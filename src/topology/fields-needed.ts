@@ -30,7 +30,8 @@ function fieldsOfStep(step: StepSpec): ReadonlySet<string> | null {
 
 /** Of all expressions inside a setting. */
 function fieldsOf(config: unknown): ReadonlySet<string> | null {
-  if (config instanceof Expression || config instanceof Aggregation) return fieldsRead(config.source)
+  if (config instanceof Expression || config instanceof Aggregation)
+    return fieldsRead(config.source)
   if (typeof config !== 'object' || config === null) return new Set()
   const parts = Object.values(config).map(fieldsOf)
   return parts.includes(null) ? null : new Set(parts.flatMap((fields) => [...(fields ?? [])]))

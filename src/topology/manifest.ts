@@ -32,7 +32,9 @@ export function manifestOf(topology: Topology): Manifest {
 function fingerprint(node: StageNode, { nodes }: Topology): NodeFingerprint {
   // What the first part reads: the topics between the parts of a stage say nothing about the data.
   const { input } = nodes.find(({ stage }) => stage === node.stage) ?? node
-  const stateful = node.steps.filter((step) => step.definition.kind === 'stateful' && step.part === 'whole')
+  const stateful = node.steps.filter(
+    (step) => step.definition.kind === 'stateful' && step.part === 'whole',
+  )
   return {
     input: input.kind === 'source' ? [sourceName(input)] : input.topics.map(({ name }) => name),
     tasks: node.tasks,
@@ -53,9 +55,13 @@ function digest(value: unknown): string {
 /** @throws PipelineError LOG_CORRUPT, LOG_VERSION */
 export function parseManifest(text: string): Manifest {
   const manifest = parsedOrNull(text)
-  if (manifest === null) throw new PipelineError('LOG_CORRUPT', 'the stored manifest of the pipeline cannot be read')
+  if (manifest === null)
+    throw new PipelineError('LOG_CORRUPT', 'the stored manifest of the pipeline cannot be read')
   if (manifest.version !== 1) {
-    throw new PipelineError('LOG_VERSION', `the manifest has version ${String(manifest.version)}; use the Millrace that wrote it, or a newer one`)
+    throw new PipelineError(
+      'LOG_VERSION',
+      `the manifest has version ${String(manifest.version)}; use the Millrace that wrote it, or a newer one`,
+    )
   }
   return manifest
 }
@@ -80,7 +86,9 @@ export function incompatibilities(stored: Manifest, wanted: Manifest): string[] 
   for (const [topic, partitions] of Object.entries(stored.topics)) {
     const now = wanted.topics[topic]
     if (now !== undefined && now !== partitions) {
-      problems.push(`the topic "${topic}" has ${partitions} partitions, which are fixed; the file now says ${now}`)
+      problems.push(
+        `the topic "${topic}" has ${partitions} partitions, which are fixed; the file now says ${now}`,
+      )
     }
   }
   for (const [id, before] of Object.entries(stored.nodes)) {
@@ -90,20 +98,33 @@ export function incompatibilities(stored: Manifest, wanted: Manifest): string[] 
   return problems
 }
 
-function nodeIncompatibilities(id: string, before: NodeFingerprint, now: NodeFingerprint): string[] {
+function nodeIncompatibilities(
+  id: string,
+  before: NodeFingerprint,
+  now: NodeFingerprint,
+): string[] {
   const problems = Object.entries(before.state)
     .filter(([step, hashed]) => now.state[step] !== undefined && now.state[step] !== hashed)
-    .map(([step]) => `the step "${step}" of the stage "${id}" keeps state that its changed setting does not fit; another \`id:\` gives it new, empty state`)
+    .map(
+      ([step]) =>
+        `the step "${step}" of the stage "${id}" keeps state that its changed setting does not fit; another \`id:\` gives it new, empty state`,
+    )
   const hasState = Object.keys(before.state).length > 0
   const removed = Object.keys(before.state).filter((step) => now.state[step] === undefined)
   if (removed.length > 0 && Object.keys(now.state).length === 0) {
-    problems.push(`the stage "${id}" no longer has the step "${removed.join('", "')}", whose state holds records that were not yet emitted`)
+    problems.push(
+      `the stage "${id}" no longer has the step "${removed.join('", "')}", whose state holds records that were not yet emitted`,
+    )
   }
   if (hasState && before.input.join() !== now.input.join()) {
-    problems.push(`the stage "${id}" keeps state of ${before.input.join(', ')} and now reads ${now.input.join(', ')}`)
+    problems.push(
+      `the stage "${id}" keeps state of ${before.input.join(', ')} and now reads ${now.input.join(', ')}`,
+    )
   }
   if (before.tasks !== now.tasks && hasState) {
-    problems.push(`the stage "${id}" keeps the state of ${before.tasks} tasks and would now have ${now.tasks}`)
+    problems.push(
+      `the stage "${id}" keeps the state of ${before.tasks} tasks and would now have ${now.tasks}`,
+    )
   }
   return problems
 }

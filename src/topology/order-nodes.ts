@@ -11,14 +11,22 @@ export function topicsReadBy(node: StageNode): string[] {
 }
 
 /** Upstream before downstream, otherwise in the order of the file. A stage on a cycle is reported. */
-export function orderNodes(nodes: readonly StageNode[], report: (stage: string, message: string) => void): StageNode[] {
+export function orderNodes(
+  nodes: readonly StageNode[],
+  report: (stage: string, message: string) => void,
+): StageNode[] {
   const ordered: StageNode[] = []
   const left = new Set(nodes)
   while (left.size > 0) {
-    const next = [...left].find((node) => !topicsReadBy(node).some((topic) => isWrittenBy(left, topic)))
+    const next = [...left].find(
+      (node) => !topicsReadBy(node).some((topic) => isWrittenBy(left, topic)),
+    )
     if (next === undefined) {
       const names = [...new Set(onCircles(left).map(({ stage }) => stage))]
-      report(names[0]!, `the stages ${names.join(', ')} read, directly or through each other, what they write`)
+      report(
+        names[0]!,
+        `the stages ${names.join(', ')} read, directly or through each other, what they write`,
+      )
       return [...ordered, ...left]
     }
     ordered.push(next)

@@ -32,7 +32,11 @@ export class TopicTable {
   }
 
   /** A topic between two parts of one stage. Its records are removed like those of other topics. */
-  between(stage: string, suffix: 'in' | 'out' | 'repartition', partitions: number | null): TopologyTopic {
+  between(
+    stage: string,
+    suffix: 'in' | 'out' | 'repartition',
+    partitions: number | null,
+  ): TopologyTopic {
     return this.#add({
       name: `${this.#prefix}${this.#spec.pipeline}.${stage}.${suffix}`,
       kind: suffix === 'repartition' ? 'repartition' : 'internal',
@@ -42,7 +46,11 @@ export class TopicTable {
   }
 
   /** A topic for the records that a stage could not use, with as many partitions as the stage reads. */
-  aside(stage: string, kind: 'dead_letter' | 'late', options: { name: string | null; partitions: number }): string {
+  aside(
+    stage: string,
+    kind: 'dead_letter' | 'late',
+    options: { name: string | null; partitions: number },
+  ): string {
     const suffix = kind === 'late' ? 'late' : 'dlq'
     const name = options.name ?? `${this.#prefix}${this.#spec.pipeline}.${stage}.${suffix}`
     const declared = this.#spec.topics.get(name)

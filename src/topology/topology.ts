@@ -88,7 +88,10 @@ export interface NodeStep {
 export interface NodeSettings {
   readonly start: 'earliest' | 'latest'
   readonly onError: 'dlq' | 'skip' | 'stop'
-  readonly retry: { readonly max: number; readonly backoff: { readonly initialMs: number; readonly maxMs: number } }
+  readonly retry: {
+    readonly max: number
+    readonly backoff: { readonly initialMs: number; readonly maxMs: number }
+  }
   readonly idleMs: number
   readonly maxFutureMs: number
   readonly limits: { readonly lag: number | null; readonly delayMs: number | null }

@@ -8,14 +8,33 @@ const repeats = 7
 /** Whole processes: the built command's help, and the main job as `npm start` runs it. */
 export async function benchCommands(folder: string): Promise<Figure[]> {
   const built = join(folder, 'built')
-  spawnSync(join('node_modules', '.bin', 'tsc'), ['-p', 'src/tsconfig.build.json', '--outDir', join(built, 'dist')], { stdio: 'inherit' })
+  spawnSync(
+    join('node_modules', '.bin', 'tsc'),
+    ['-p', 'src/tsconfig.build.json', '--outDir', join(built, 'dist')],
+    { stdio: 'inherit' },
+  )
   cpSync('package.json', join(built, 'package.json'))
   symlinkSync(join(process.cwd(), 'node_modules'), join(built, 'node_modules'))
   const help = median(() => [join(built, 'dist/cli/bin.js'), '--help'])
-  const start = median((index) => ['src/main.ts', 'run', 'pipelines/flights.yaml', '--fresh', '--data-dir', join(folder, `start-${index}`)])
+  const start = median((index) => [
+    'src/main.ts',
+    'run',
+    'pipelines/flights.yaml',
+    '--fresh',
+    '--data-dir',
+    join(folder, `start-${index}`),
+  ])
   return [
-    { what: 'millrace --help, built, median', value: `${Math.round(help)} ms`, aim: 'aim: below 150 ms' },
-    { what: 'npm start after installation, median', value: `${Math.round(start)} ms`, aim: 'aim: below 5,000 ms' },
+    {
+      what: 'millrace --help, built, median',
+      value: `${Math.round(help)} ms`,
+      aim: 'aim: below 150 ms',
+    },
+    {
+      what: 'npm start after installation, median',
+      value: `${Math.round(start)} ms`,
+      aim: 'aim: below 5,000 ms',
+    },
   ]
 }
 

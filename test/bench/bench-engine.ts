@@ -50,7 +50,10 @@ const stages = {
  * The reference workload on the embedded log, through the command line in a process of its own: the
  * clean stage over a topic that holds all orders, then everything from the file to the last result.
  */
-export async function benchEngine(folder: string, workload: { path: string; orders: number }): Promise<Figure[]> {
+export async function benchEngine(
+  folder: string,
+  workload: { path: string; orders: number },
+): Promise<Figure[]> {
   const ingest = await run(folder, ['ingest'])
   const clean = await run(folder, ['ingest', 'clean'])
   rmSync(join(folder, 'data'), { recursive: true })
@@ -60,10 +63,20 @@ export async function benchEngine(folder: string, workload: { path: string; orde
   return [
     { what: 'ingest: file -> keyed topic', value: perSecond(ingest.seconds), aim: '' },
     { what: 'clean: topic -> topic', value: perSecond(clean.seconds), aim: 'aim: 180,000/s' },
-    { what: '  dead-lettered of these', value: String(stage(clean.report, 'clean').dispositions.dead_lettered), aim: '' },
-    { what: 'file -> clean -> analyze -> file, process start to end', value: perSecond(whole.seconds), aim: 'aim: 100,000/s' },
+    {
+      what: '  dead-lettered of these',
+      value: String(stage(clean.report, 'clean').dispositions.dead_lettered),
+      aim: '',
+    },
+    {
+      what: 'file -> clean -> analyze -> file, process start to end',
+      value: perSecond(whole.seconds),
+      aim: 'aim: 100,000/s',
+    },
     ...[ingest, clean, whole].map(({ peakMb, names }) => ({
-      what: `peak memory, ${names.join(' + ')}`, value: `${peakMb} MB`, aim: 'aim: below 300 MB',
+      what: `peak memory, ${names.join(' + ')}`,
+      value: `${peakMb} MB`,
+      aim: 'aim: below 300 MB',
     })),
   ]
 }
@@ -76,9 +89,13 @@ async function run(folder: string, names: readonly (keyof typeof stages)[]) {
   const file = join(folder, 'orders.yaml')
   writeFileSync(file, `pipeline: orders\nstages:${names.map((name) => stages[name]).join('')}\n`)
   const start = performance.now()
-  const child = spawn(process.execPath, ['src/main.ts', 'run', file, '--data-dir', join(folder, 'data'), '--json'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['src/main.ts', 'run', file, '--data-dir', join(folder, 'data'), '--json'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   let stdout = ''
   let peakMb = 0
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
@@ -93,7 +110,8 @@ async function run(folder: string, names: readonly (keyof typeof stages)[]) {
 /** The largest resident set that the process has had; 0 where the system does not tell. */
 function peakMemoryMb(pid: number): number {
   try {
-    const [, kib = '0'] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    const [, kib = '0'] =
+      /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
     return Math.round((Number(kib) * 1_024) / 1e6)
   } catch {
     return 0

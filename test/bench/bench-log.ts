@@ -13,12 +13,21 @@ const value = 'x'.repeat(230)
 export async function benchLog(folder: string): Promise<Figure[]> {
   const log = await openEmbeddedLog({ directory: join(folder, 'log'), clock: createSystemClock() })
   await log.admin.ensureTopics([{ name: 'bench', partitions: 2, retentionMs: null }])
-  const writer = await log.openTask({ id: 'bench/0', group: 'bench', inputs: [], start: 'earliest' })
+  const writer = await log.openTask({
+    id: 'bench/0',
+    group: 'bench',
+    inputs: [],
+    start: 'earliest',
+  })
   const made = Array.from({ length: batches }, makeBatch)
   const appendStart = performance.now()
   const commits: Promise<unknown>[] = []
   for (let index = 0; index < batches; index += 2) {
-    const outputs = [0, 1].map((partition) => ({ topic: 'bench', partition, batch: made[index + partition]! }))
+    const outputs = [0, 1].map((partition) => ({
+      topic: 'bench',
+      partition,
+      batch: made[index + partition]!,
+    }))
     commits.push(writer.commit({ outputs, state: [], next: [] }))
   }
   await Promise.all(commits)
@@ -28,12 +37,18 @@ export async function benchLog(folder: string): Promise<Figure[]> {
   const read = await readAll(reader)
   await log.close()
   return [
-    { what: 'embedded log, append (FULL sync)', value: `${Math.round(appended)} records/s`, aim: '' },
+    {
+      what: 'embedded log, append (FULL sync)',
+      value: `${Math.round(appended)} records/s`,
+      aim: '',
+    },
     { what: 'embedded log, read and checked', value: `${Math.round(read)} records/s`, aim: '' },
   ]
 }
 
-async function readAll(reader: Awaited<ReturnType<Awaited<ReturnType<typeof openEmbeddedLog>>['openTask']>>): Promise<number> {
+async function readAll(
+  reader: Awaited<ReturnType<Awaited<ReturnType<typeof openEmbeddedLog>>['openTask']>>,
+): Promise<number> {
   const { signal } = new AbortController()
   const start = performance.now()
   let records = 0

@@ -53,7 +53,8 @@ export class MersenneTwister {
     for (let round = 0; round < size; round++) {
       const before = state[at - 1]!
       const index = round % key.length
-      state[at] = (state[at]! ^ Math.imul(before ^ (before >>> 30), 1_664_525)) + key[index]! + index
+      state[at] =
+        (state[at]! ^ Math.imul(before ^ (before >>> 30), 1_664_525)) + key[index]! + index
       at += 1
       if (at >= size) {
         state[0] = state[size - 1]!

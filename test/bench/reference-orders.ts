@@ -2,7 +2,16 @@ import { MersenneTwister } from './mersenne-twister.ts'
 
 const countries = [' de ', 'FR', 'us ', ' gb', 'es', ' Nl ', 'it', 'PL', ' br', 'jp ']
 const currencies: Readonly<Record<string, string>> = {
-  DE: 'EUR', FR: 'EUR', US: 'USD', GB: 'GBP', ES: 'EUR', NL: 'EUR', IT: 'EUR', PL: 'PLN', BR: 'BRL', JP: 'JPY',
+  DE: 'EUR',
+  FR: 'EUR',
+  US: 'USD',
+  GB: 'GBP',
+  ES: 'EUR',
+  NL: 'EUR',
+  IT: 'EUR',
+  PL: 'PLN',
+  BR: 'BRL',
+  JP: 'JPY',
 }
 const channels = ['web', 'app', 'store', 'partner']
 const firstMs = Date.UTC(2026, 0, 1)
@@ -39,6 +48,9 @@ export function* referenceOrders(count: number): Generator<ReferenceOrder> {
     else if (kind < 0.035) order['amount'] = random.choice(['abc', '12,50', '', 'N/A'])
     const text = JSON.stringify(order)
     const isBroken = kind >= 0.035 && kind < 0.05
-    yield { text: isBroken ? text.slice(0, Math.floor((text.length * 2) / 3)) : text, isGood: kind >= 0.05 }
+    yield {
+      text: isBroken ? text.slice(0, Math.floor((text.length * 2) / 3)) : text,
+      isGood: kind >= 0.05,
+    }
   }
 }

@@ -53,7 +53,9 @@ try {
   )
   const path = join(folder, 'orders.ndjson')
   const { good, bytes } = await writeOrders(path)
-  process.stdout.write(`workload: ${orders} orders of ${Math.round(bytes / orders)} bytes, ${good} good, ${orders - good} bad\n\n`)
+  process.stdout.write(
+    `workload: ${orders} orders of ${Math.round(bytes / orders)} bytes, ${good} good, ${orders - good} bad\n\n`,
+  )
   print(benchExpressions())
   print(await benchLog(folder))
   print(await benchEngine(folder, { path, orders }))

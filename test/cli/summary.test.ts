@@ -3,7 +3,7 @@ import { summaryLines } from '../../src/cli/summary.ts'
 import type { StageReport } from '../../src/runtime/run-report.ts'
 import { aRunReport, aStageReport } from './report-fixture.ts'
 
-const plain = { colors: false, dataDirHint: '' }
+const plain = { colors: false, dataDirHint: '', files: new Map<string, readonly string[]>() }
 const times = { mean: 0.0012, p50: 0.001, p95: 0.003, p99: 0.004, max: 0.1 }
 const dispositions = {
   dead_lettered: 0,

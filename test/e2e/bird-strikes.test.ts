@@ -38,18 +38,30 @@ function recompute(): Map<string, Total> {
 
 it('totals every strike per operator and month, and loses none of the unordered rows', async () => {
   using workspace = exampleWorkspace()
-  const { code, stderr } = await millrace(['run', 'pipelines/bird-strikes.yaml'], { cwd: workspace.folder })
+  const { code, stderr } = await millrace(['run', 'pipelines/bird-strikes.yaml'], {
+    cwd: workspace.folder,
+  })
   expect({ code, stderr }).toMatchObject({ code: 0 })
   const [header = '', ...lines] = workspace.lines('out/bird-strikes.csv')
   expect(header).toBe('operator,month,strikes,cost,mean_speed,known_species')
   // A total may be written more than once while it grows: the last one counts.
-  const written = new Map(lines.map((line) => cells(line)).map((row) => [`${row[0]},${row[1]}`, row.slice(2).map(Number)]))
+  const written = new Map(
+    lines
+      .map((line) => cells(line))
+      .map((row) => [`${row[0]},${row[1]}`, row.slice(2).map(Number)]),
+  )
   const expected = recompute()
   expect([...written.keys()].toSorted()).toEqual([...expected.keys()].toSorted())
   for (const [key, { strikes, cost, speeds, species }] of expected) {
     const [writtenStrikes, writtenCost, meanSpeed = 0, knownSpecies] = written.get(key)!
-    expect({ key, strikes: writtenStrikes, cost: writtenCost, knownSpecies }).toEqual({ key, strikes, cost, knownSpecies: species.size })
-    const mean = speeds.length === 0 ? 0 : speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length
+    expect({ key, strikes: writtenStrikes, cost: writtenCost, knownSpecies }).toEqual({
+      key,
+      strikes,
+      cost,
+      knownSpecies: species.size,
+    })
+    const mean =
+      speeds.length === 0 ? 0 : speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length
     expect(Math.abs(meanSpeed - mean)).toBeLessThanOrEqual(0.05 + 1e-9)
   }
 })

@@ -54,8 +54,10 @@ describe('pipelines/flights.yaml', () => {
   let shown: string
   beforeAll(async () => {
     using workspace = exampleWorkspace()
-    const { code, stdout, stderr } = await millrace(['run', 'pipelines/flights.yaml'], { cwd: workspace.folder })
-    expect({ code, stderr }).toMatchObject({ code: 0 })
+    const { code, stdout, stderr } = await millrace(['run', 'pipelines/flights.yaml'], {
+      cwd: workspace.folder,
+    })
+    if (code !== 0) throw new Error(stderr)
     expected = recompute()
     lines = workspace.lines('out/flights-daily.ndjson')
     shown = stdout
@@ -106,28 +108,35 @@ describe('pipelines/flights.yaml, killed', () => {
     expect(lines.toSorted()).toEqual(whole.lines('out/flights-daily.ndjson').toSorted())
   }, 180_000)
 
-  it.each(['after-begin', 'after-outputs', 'after-state', 'after-positions', 'before-commit', 'after-commit'])(
-    'gives the same set of lines when it is killed at %s',
-    async (failpoint) => {
-      using whole = exampleWorkspace()
-      await millrace(['run', 'pipelines/flights.yaml'], { cwd: whole.folder })
-      using workspace = exampleWorkspace()
-      for (const times of [1, 4, 9]) {
-        const { signal } = await millrace(['run', 'pipelines/flights.yaml'], {
-          cwd: workspace.folder,
-          env: { MILLRACE_FAILPOINT: `${failpoint}@${times}` },
-        })
-        expect(signal).toBe('SIGKILL')
-      }
-      expect(await millrace(['run', 'pipelines/flights.yaml'], { cwd: workspace.folder })).toMatchObject({ code: 0 })
-      const lines = workspace.lines('out/flights-daily.ndjson')
-      expect(lines.toSorted()).toEqual(whole.lines('out/flights-daily.ndjson').toSorted())
-    },
-  )
+  it.each([
+    'after-begin',
+    'after-outputs',
+    'after-state',
+    'after-positions',
+    'before-commit',
+    'after-commit',
+  ])('gives the same set of lines when it is killed at %s', async (failpoint) => {
+    using whole = exampleWorkspace()
+    await millrace(['run', 'pipelines/flights.yaml'], { cwd: whole.folder })
+    using workspace = exampleWorkspace()
+    for (const times of [1, 4, 9]) {
+      const { signal } = await millrace(['run', 'pipelines/flights.yaml'], {
+        cwd: workspace.folder,
+        env: { MILLRACE_FAILPOINT: `${failpoint}@${times}` },
+      })
+      expect(signal).toBe('SIGKILL')
+    }
+    expect(
+      await millrace(['run', 'pipelines/flights.yaml'], { cwd: workspace.folder }),
+    ).toMatchObject({ code: 0 })
+    const lines = workspace.lines('out/flights-daily.ndjson')
+    expect(lines.toSorted()).toEqual(whole.lines('out/flights-daily.ndjson').toSorted())
+  })
 
   it('has nothing to do when it is run again, and starts afresh with --fresh', async () => {
     using workspace = exampleWorkspace()
-    const run = (...more: string[]) => millrace(['run', 'pipelines/flights.yaml', ...more], { cwd: workspace.folder })
+    const run = (...more: string[]) =>
+      millrace(['run', 'pipelines/flights.yaml', ...more], { cwd: workspace.folder })
     await run()
     const first = workspace.lines('out/flights-daily.ndjson')
     expect(await run()).toMatchObject({ code: 0 })

@@ -26,13 +26,19 @@ async function tap(topic: string, cwd: string): Promise<unknown[]> {
     { cwd },
   )
   expect({ code, stderr }).toMatchObject({ code: 0 })
-  return stdout.trimEnd().split('\n').map((line) => (JSON.parse(line) as Tapped).value)
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as Tapped).value)
 }
 
 it('cleans generated orders and totals them as a recomputation from the raw topic does', async () => {
   using workspace = exampleWorkspace()
   const cwd = workspace.folder
-  const { code, stdout, stderr } = await millrace(['run', 'pipelines/orders.yaml'], { cwd, env: { ORDERS: '20000' } })
+  const { code, stdout, stderr } = await millrace(['run', 'pipelines/orders.yaml'], {
+    cwd,
+    env: { ORDERS: '20000' },
+  })
   expect({ code, stderr }).toMatchObject({ code: 0 })
   const raw = await tap('orders.raw', cwd)
   expect(raw).toHaveLength(20_000)
@@ -43,8 +49,12 @@ it('cleans generated orders and totals them as a recomputation from the raw topi
   expect(bad / raw.length).toBeLessThan(0.06)
 
   const clean = (await tap('orders.clean', cwd)) as (Order & { amount: number })[]
-  expect(clean.map(({ order_id }) => order_id).toSorted()).toEqual(good.map(({ order_id }) => order_id).toSorted())
-  const masked = new Map(good.map(({ order_id, email }) => [order_id, hash('sha256', email, 'hex')]))
+  expect(clean.map(({ order_id }) => order_id).toSorted()).toEqual(
+    good.map(({ order_id }) => order_id).toSorted(),
+  )
+  const masked = new Map(
+    good.map(({ order_id, email }) => [order_id, hash('sha256', email, 'hex')]),
+  )
   for (const order of clean) expect(order.email).toBe(masked.get(order.order_id))
   expect(await tap('orders.clean.dlq', cwd)).toHaveLength(bad)
 
@@ -55,8 +65,21 @@ it('cleans generated orders and totals them as a recomputation from the raw topi
     const total = expected.get(key) ?? { orders: 0, revenue: 0 }
     expected.set(key, { orders: total.orders + 1, revenue: total.revenue + Number(amount) })
   }
-  const rows = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as { country: string; window_start: string; orders: number; revenue: number })
-  expect(rows.map((row) => `${row.country} ${row.window_start}`).toSorted()).toEqual([...expected.keys()].toSorted())
+  const rows = stdout
+    .trimEnd()
+    .split('\n')
+    .map(
+      (line) =>
+        JSON.parse(line) as {
+          country: string
+          window_start: string
+          orders: number
+          revenue: number
+        },
+    )
+  expect(rows.map((row) => `${row.country} ${row.window_start}`).toSorted()).toEqual(
+    [...expected.keys()].toSorted(),
+  )
   for (const { country, window_start, orders, revenue } of rows) {
     const total = expected.get(`${country} ${window_start}`)!
     expect(orders).toBe(total.orders)

@@ -30,8 +30,13 @@ describe('fieldsRead', () => {
     expect(read('headers.value')).toEqual([])
   })
 
-  it.each(['value', 'keys(value)', 'value[key]', '{ ...value }', '{ [value.a]: value }', 'value[value.a]', '}{'])(
-    'gives up on %s',
-    (source) => expect(read(source)).toBeNull(),
-  )
+  it.each([
+    'value',
+    'keys(value)',
+    'value[key]',
+    '{ ...value }',
+    '{ [value.a]: value }',
+    'value[value.a]',
+    '}{',
+  ])('gives up on %s', (source) => expect(read(source)).toBeNull())
 })

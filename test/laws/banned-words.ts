@@ -9,8 +9,9 @@ interface Ban {
   readonly except?: RegExp
 }
 
-/** Where the real time, real randomness and real processes are the subject. */
-const realTime = /^(src\/clock|src\/simulation|test\/(bench|e2e|peers|clock))\//
+/** Where the real time, real randomness and real processes are the subject, or stand in a text. */
+const realTime =
+  /^(src\/clock\/|src\/simulation\/|test\/(bench|e2e|clock)\/|test\/expressions\/escape-attempts\.ts$)/
 const everywhere = /^(src|test)\//
 const inSrc = /^src\//
 

@@ -340,3 +340,22 @@ describe('a record that fails by its time, or a result', () => {
     await driver.close()
   })
 })
+
+describe('state that is full', () => {
+  it('stops the pipeline with what to do, and nothing of the slice is kept', async () => {
+    const text = clean(
+      'from: raw',
+      'state: { max_keys: 2 }',
+      'steps:',
+      '  - dedupe: { by: value.id }',
+      'to: out',
+    )
+    const driver = await drive(text, { partitions: 1 })
+    await driver.send('raw', [json({ id: 1 }), json({ id: 2 }), json({ id: 2 })])
+    await expect(driver.send('raw', [json({ id: 1 }), json({ id: 3 })])).rejects.toMatchObject({
+      code: 'STATE_FULL',
+      message: expect.stringMatching(/"dedupe" already holds 2 keys; raise `state\.max_keys`/),
+    })
+    expect(await inTopic(driver, 'out')).toHaveLength(2)
+  })
+})

@@ -9,6 +9,7 @@ import type {
 } from '../../src/core/endpoints.ts'
 import type { HookEvent, ListenerDefinition } from '../../src/core/hook.ts'
 import type { JsonValue } from '../../src/core/json.ts'
+import type { Log } from '../../src/core/log.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../../src/core/record-batch.ts'
 import { MemoryLog } from '../../src/logs/memory-log.ts'
@@ -202,8 +203,13 @@ export class RunBench {
     return topology
   }
 
-  start(topologies: readonly Topology[], options: { follow?: boolean } = {}): Promise<Run> {
-    const { clock, log } = this
+  /** @param options.beforeCommit called with the task's id; commits wait for it, as for a full disk. */
+  start(
+    topologies: readonly Topology[],
+    options: { follow?: boolean; beforeCommit?: (task: string) => Promise<void> } = {},
+  ): Promise<Run> {
+    const { clock } = this
+    const log = gated(this.log, options.beforeCommit ?? (() => Promise.resolve()))
     const random = new SeededRandom(7)
     const stdout = new Writable({ write: (_chunk, _encoding, done) => done() })
     this.#stop = new AbortController()
@@ -240,6 +246,30 @@ export class RunBench {
       }
     }
     return recordsOf(batches)
+  }
+}
+
+function gated(log: Log, beforeCommit: (task: string) => Promise<void>): Log {
+  return {
+    reader: log.reader,
+    admin: log.admin,
+    close: () => log.close(),
+    async openTask(spec) {
+      const task = await log.openTask(spec)
+      return {
+        get positions() {
+          return task.positions
+        },
+        restore: () => task.restore(),
+        pull: (request) => task.pull(request),
+        lag: () => task.lag(),
+        close: () => task.close(),
+        async commit(result) {
+          await beforeCommit(spec.id)
+          return task.commit(result)
+        },
+      }
+    },
   }
 }
 

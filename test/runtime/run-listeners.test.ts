@@ -103,3 +103,51 @@ describe('listeners', () => {
     ])
   })
 })
+
+describe('a condition of a hook', () => {
+  const told = async (when: string) => {
+    const bench = new RunBench()
+    const sink = plannedSink('kept', () => [])
+    const listener = plannedListener('told')
+    const values = [{ n: 1 }, { n: 2 }, { n: 'x' }]
+    const source = plannedSource('numbers', { values, sliceSize: 3 }, bench.clock)
+    const text = copy
+      .replace('    sink:', '    steps:\n      - cast: { n: number }\n    sink:')
+      .replace(
+        /on: .*/,
+        `on: [record_processed, record_failed]\n        when: ${JSON.stringify(when)}`,
+      )
+    const topology = bench.topology(text, {
+      sources: [source],
+      sinks: [sink.definition],
+      listeners: [listener.definition],
+      partitions: 1,
+    })
+    const run = await bench.start([topology])
+    await run.done
+    return {
+      events: listener.events.map(({ event, value }) => [event, (value as { n: unknown }).n]),
+      notices: bench.notices,
+    }
+  }
+
+  it('sees the facts of the event beside its name, and the value of the record', async () => {
+    expect((await told("event.code == 'RECORD_CAST'")).events).toEqual([['record_failed', 'x']])
+    expect(
+      (await told("event.event == 'record_processed' && event.stage == 'show'")).events,
+    ).toEqual([
+      ['record_processed', 1],
+      ['record_processed', 2],
+    ])
+    expect((await told('value.n == 2')).events).toEqual([['record_processed', 2]])
+    expect((await told("event.pipeline == 'p' && event.offset == 0")).events).toEqual([
+      ['record_processed', 1],
+    ])
+  })
+
+  it('that cannot be evaluated keeps the event from its listener, and is told of', async () => {
+    const { events, notices } = await told('value.missing * 2 > 0')
+    expect(events).toEqual([])
+    expect(notices.join('\n')).toMatch(/`when` cannot be evaluated/)
+  })
+})

@@ -269,4 +269,40 @@ stages:
     bench.stop()
     await run.done
   })
+
+  it('whose last records wait for their commit is not taken for idle by its readers', async () => {
+    const bench = new RunBench()
+    const text = `
+pipeline: p
+stages:
+  - name: slow
+    source: { slow: 1 }
+    to: one
+  - name: quick
+    source: { quick: 1 }
+    to: one
+  - name: totals
+    from: one
+    event_time: value.ts
+    steps:
+      - aggregate: { window: { tumbling: 10s }, fields: { n: count() } }
+    to: two
+`
+    const sourceOf = (type: string, second: string) => {
+      const values = [{ ts: `2026-01-01T00:00:${second}Z` }]
+      return plannedSource(type, { values, sliceSize: 1, bounded: false }, bench.clock)
+    }
+    const sources = [sourceOf('slow', '01'), sourceOf('quick', '40')]
+    const run = await bench.start([bench.topology(text, { sources, partitions: 1 })], {
+      beforeCommit: (task) =>
+        task === 'p.slow/0' ? bench.clock.sleep(100_000) : Promise.resolve(),
+    })
+    await bench.clock.advance(90_000)
+    expect(await bench.records('one')).toHaveLength(1)
+    await bench.clock.advance(60_000)
+    expect(await bench.records('p.totals.late')).toEqual([])
+    expect((await bench.records('two')).map(({ value }) => value)).toMatchObject([{ n: 1 }])
+    bench.stop()
+    await run.done
+  })
 })

@@ -220,4 +220,18 @@ stages:
     await expect(again).rejects.toMatchObject({ code: 'CONFIG_INCOMPATIBLE' })
     await expect(again).rejects.toThrow(/"aggregate".*another `id:`.*--fresh/s)
   })
+
+  it('leave no trace in the log when one of them is refused', async () => {
+    const bench = new RunBench()
+    const first = await bench.start([bench.topology(reader, {})])
+    bench.stop()
+    await first.done
+    const changed = reader.replace('n: count()', 'n: max(value.n)')
+    const added = 'pipeline: added\nstages:\n  - name: copy\n    from: shared\n    to: elsewhere\n'
+    const again = bench.start([bench.topology(added, {}), bench.topology(changed, {})])
+    await expect(again).rejects.toMatchObject({ code: 'CONFIG_INCOMPATIBLE' })
+    expect(await bench.log.admin.manifests()).toEqual(['reader'])
+    const names = (await bench.log.reader.topics()).map(({ name }) => name)
+    expect(names).not.toContain('elsewhere')
+  })
 })

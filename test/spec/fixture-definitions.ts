@@ -87,7 +87,7 @@ function sink(type: string, config: z.ZodType) {
     files: () => [],
     create: () => ({
       begin: () => Promise.resolve(null),
-    write: () => Promise.resolve({ memory: null, failures: [] }),
+      write: () => Promise.resolve({ memory: null, failures: [] }),
       close: () => Promise.resolve(),
     }),
   })

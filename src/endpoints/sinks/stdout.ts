@@ -1,7 +1,6 @@
 import type { Writable } from 'node:stream'
 import { z } from 'zod'
-import { defineSink, type Sink, type SinkMemory,
-  type SinkReceipt } from '../../core/endpoints.ts'
+import { defineSink, type Sink, type SinkMemory, type SinkReceipt } from '../../core/endpoints.ts'
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import { decodeJson, type JsonValue } from '../../core/json.ts'
 import type { RecordBatch } from '../../core/record-batch.ts'

@@ -18,10 +18,6 @@ function extendedCode(thrown: unknown): number | null {
   return typeof thrown.errcode === 'number' ? thrown.errcode : null
 }
 
-export function isSqliteError(thrown: unknown): boolean {
-  return extendedCode(thrown) !== null
-}
-
 export function isBusy(thrown: unknown): boolean {
   return primaryCode(thrown) === primary.busy
 }
