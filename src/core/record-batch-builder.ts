@@ -29,8 +29,11 @@ export interface AppendedRecord {
 }
 
 const initialDataBytes = 64 * 1024
+const initialRecords = 512
 const maxDataBytes = 2 ** 31
 const maxBytesPerChar = 3
+/** Below this a loop is faster than the call that copies. */
+const shortBytes = 32
 
 /** Collects records for one topic partition and encodes them as a `RecordBatch`. Reusable after `finish`. */
 export class RecordBatchBuilder {
@@ -38,8 +41,15 @@ export class RecordBatchBuilder {
   #data = Buffer.allocUnsafeSlow(initialDataBytes)
   #dataEnd = 0
   #count = 0
-  readonly #times: NumberColumn[] = timeColumns.map(() => new NumberColumn())
-  readonly #shape: NumberColumn[] = shapeColumns.map(() => new NumberColumn())
+  #timestampMs = new Float64Array(initialRecords)
+  #eventTimeMs = new Float64Array(initialRecords)
+  #ingestUs = new Float64Array(initialRecords)
+  #waitUs = new Float64Array(initialRecords)
+  #runUs = new Float64Array(initialRecords)
+  #keyEnd = new Uint32Array(initialRecords)
+  #valueEnd = new Uint32Array(initialRecords)
+  #headersEnd = new Uint32Array(initialRecords)
+  #flags = new Uint32Array(initialRecords)
 
   /** @param writer id of the writing task; empty for records from outside. */
   constructor(writer: string) {
@@ -55,94 +65,96 @@ export class RecordBatchBuilder {
   }
 
   append(record: AppendedRecord): void {
+    const index = this.#count
+    if (index === this.#flags.length) this.#growColumns()
     const { times } = record
-    const [timestampMs, eventTimeMs, ingestUs, waitUs, runUs] = this.#times as FiveColumns
-    timestampMs.push(times.timestampMs)
-    eventTimeMs.push(times.eventTimeMs)
-    ingestUs.push(times.ingestUs)
-    waitUs.push(times.waitUs)
-    runUs.push(times.runUs)
-    const [offsetDelta, keyEnd, valueEnd, headersEnd, flags] = this.#shape as FiveColumns
-    offsetDelta.push(this.#count)
-    keyEnd.push(this.#write(record.key))
-    valueEnd.push(this.#write(record.value))
-    headersEnd.push(this.#write(record.headers))
-    flags.push(
+    this.#timestampMs[index] = times.timestampMs
+    this.#eventTimeMs[index] = times.eventTimeMs
+    this.#ingestUs[index] = times.ingestUs
+    this.#waitUs[index] = times.waitUs
+    this.#runUs[index] = times.runUs
+    this.#keyEnd[index] = this.#write(record.key)
+    this.#valueEnd[index] = this.#write(record.value)
+    this.#headersEnd[index] = this.#write(record.headers)
+    this.#flags[index] =
       (record.key === null ? flag.nullKey : 0) |
-        (record.value === null ? flag.nullValue : 0) |
-        (record.marker === true ? flag.marker : 0),
-    )
-    this.#count += 1
-  }
-
-  /** For a log with gaps in its offsets: the delta of the record appended last. */
-  setOffsetDelta(delta: number): void {
-    this.#shape[0]!.replaceLast(delta)
+      (record.value === null ? flag.nullValue : 0) |
+      (record.marker === true ? flag.marker : 0)
+    this.#count = index + 1
   }
 
   /** The batch so far, encoded; the builder is empty afterwards. */
   finish(): RecordBatch {
     invariant(this.#count > 0, 'an empty batch is never written')
-    const layout = this.#layout()
-    const bytes = Buffer.allocUnsafeSlow(layout.dataStart + this.#dataEnd)
+    const times = [this.#timestampMs, this.#eventTimeMs, this.#ingestUs, this.#waitUs, this.#runUs]
+    const shape = [this.#keyEnd, this.#valueEnd, this.#headersEnd, this.#flags]
+    const stored = [
+      ...times.map((values) => this.#storedCount(values)),
+      // Offsets count up from the base offset, which one number says.
+      1,
+      ...shape.map((values) => this.#storedCount(values)),
+    ]
+    const columnsBytes = stored.reduce(
+      (sum, count, column) => sum + columnBytes(count, column < timeColumns.length ? 8 : 4),
+      0,
+    )
+    const dataStart = batchHeaderBytes + columnsBytes + this.#writer.length
+    const bytes = Buffer.allocUnsafeSlow(dataStart + this.#dataEnd)
     bytes.writeUInt32LE(batchMagic, 0)
     bytes.writeUInt32LE(this.#count, 4)
-    bytes.writeUInt32LE(layout.full, 8)
-    bytes.writeUInt32LE(layout.dataStart, 12)
+    bytes.writeUInt32LE(this.#fullColumns(stored), 8)
+    bytes.writeUInt32LE(dataStart, 12)
     bytes.writeUInt32LE(this.#writer.length, 16)
     bytes.writeUInt32LE(this.#dataEnd, 20)
     let at = batchHeaderBytes
-    let column = 0
-    for (const values of this.#times) {
-      const stored = (layout.full & (1 << column++)) === 0 ? 1 : this.#count
-      new Float64Array(bytes.buffer, at, stored).set(values.view(stored))
-      at += columnBytes(stored, 8)
+    for (const [column, values] of [...times, zero, ...shape].entries()) {
+      at = writeColumn(bytes, at, values.subarray(0, stored[column]))
     }
-    for (const values of this.#shape) {
-      const stored = (layout.full & (1 << column++)) === 0 ? 1 : this.#count
-      new Uint32Array(bytes.buffer, at, stored).set(values.view(stored))
-      bytes.fill(0, at + 4 * stored, at + columnBytes(stored, 4))
-      at += columnBytes(stored, 4)
-    }
-    invariant(
-      at + this.#writer.length === layout.dataStart,
-      'the columns end where the layout says',
-    )
+    invariant(at + this.#writer.length === dataStart, 'the columns end where the layout says')
     this.#writer.copy(bytes, at)
-    this.#data.copy(bytes, layout.dataStart, 0, this.#dataEnd)
-    this.#reset()
+    this.#data.copy(bytes, dataStart, 0, this.#dataEnd)
+    this.#count = 0
+    this.#dataEnd = 0
     return new RecordBatch(bytes)
   }
 
-  #layout(): { full: number; dataStart: number } {
-    let full = 0
-    let bytes = batchHeaderBytes
-    for (const [column, values] of this.#times.entries()) {
-      if (!values.isConstant()) full |= 1 << column
-      bytes += columnBytes(values.isConstant() ? 1 : this.#count, 8)
+  /** One number where all are the same (NaN equals NaN here), else all. */
+  #storedCount(values: Float64Array | Uint32Array): number {
+    const count = this.#count
+    const first = values[0]!
+    for (let index = 1; index < count; index++) {
+      if (!Object.is(values[index], first)) return count
     }
-    for (const [index, values] of this.#shape.entries()) {
-      const isOneValue = index === 0 ? values.isSequence() : values.isConstant()
-      if (!isOneValue) full |= 1 << (timeColumns.length + index)
-      bytes += columnBytes(isOneValue ? 1 : this.#count, 4)
-    }
-    return { full, dataStart: bytes + this.#writer.length }
+    return 1
+  }
+
+  /** A batch of one record stores no column in full: which the bits say by the count alone. */
+  #fullColumns(stored: readonly number[]): number {
+    if (this.#count === 1) return 0
+    return stored.reduce((bits, count, column) => (count === 1 ? bits : bits | (1 << column)), 0)
   }
 
   /** Returns the end of the written bytes in the data area. */
   #write(part: Uint8Array | string | null): number {
-    if (part === null) return this.#dataEnd
+    if (part === null || part.length === 0) return this.#dataEnd
     const size = typeof part === 'string' ? part.length * maxBytesPerChar : part.length
-    if (this.#dataEnd + size > this.#data.length) this.#grow(this.#dataEnd + size)
+    if (this.#dataEnd + size > this.#data.length) this.#growData(this.#dataEnd + size)
     if (typeof part === 'string') this.#dataEnd += this.#data.write(part, this.#dataEnd, 'utf8')
-    else {
-      this.#data.set(part, this.#dataEnd)
-      this.#dataEnd += part.length
-    }
+    else this.#copy(part)
     return this.#dataEnd
   }
 
-  #grow(needed: number): void {
+  #copy(part: Uint8Array): void {
+    const { length } = part
+    if (length < shortBytes) {
+      const data = this.#data
+      const at = this.#dataEnd
+      for (let index = 0; index < length; index++) data[at + index] = part[index]!
+    } else this.#data.set(part, this.#dataEnd)
+    this.#dataEnd += length
+  }
+
+  #growData(needed: number): void {
     if (needed > maxDataBytes)
       throw new PipelineError('LOG_IO', 'a record batch would be larger than 2 GiB')
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#data.length))
@@ -150,63 +162,36 @@ export class RecordBatchBuilder {
     this.#data = larger
   }
 
-  #reset(): void {
-    this.#count = 0
-    this.#dataEnd = 0
-    for (const column of this.#times) column.reset()
-    for (const column of this.#shape) column.reset()
+  #growColumns(): void {
+    const capacity = 2 * this.#count
+    this.#timestampMs = grown(this.#timestampMs, new Float64Array(capacity))
+    this.#eventTimeMs = grown(this.#eventTimeMs, new Float64Array(capacity))
+    this.#ingestUs = grown(this.#ingestUs, new Float64Array(capacity))
+    this.#waitUs = grown(this.#waitUs, new Float64Array(capacity))
+    this.#runUs = grown(this.#runUs, new Float64Array(capacity))
+    this.#keyEnd = grown(this.#keyEnd, new Uint32Array(capacity))
+    this.#valueEnd = grown(this.#valueEnd, new Uint32Array(capacity))
+    this.#headersEnd = grown(this.#headersEnd, new Uint32Array(capacity))
+    this.#flags = grown(this.#flags, new Uint32Array(capacity))
   }
 }
 
-type FiveColumns = [NumberColumn, NumberColumn, NumberColumn, NumberColumn, NumberColumn]
+const zero = new Uint32Array(1)
+invariant(timeColumns.length === 5 && shapeColumns.length === 5, 'the builder fills all columns')
 
-/** A growing column of numbers that knows whether it is constant (NaN equals NaN here). */
-class NumberColumn {
-  #values = new Float64Array(512)
-  #count = 0
-  #constant = true
-  #sequence = true
+function grown<Column extends Float64Array | Uint32Array>(values: Column, larger: Column): Column {
+  larger.set(values)
+  return larger
+}
 
-  push(value: number): void {
-    if (this.#count === this.#values.length) {
-      const larger = new Float64Array(2 * this.#count)
-      larger.set(this.#values)
-      this.#values = larger
-    }
-    this.#values[this.#count] = value
-    this.#note(this.#count)
-    this.#count += 1
+/** Returns where the next column begins. */
+function writeColumn(bytes: Buffer, at: number, values: Float64Array | Uint32Array): number {
+  const width = values.BYTES_PER_ELEMENT
+  const end = at + columnBytes(values.length, width)
+  if (width === 8) new Float64Array(bytes.buffer, at, values.length).set(values)
+  else {
+    new Uint32Array(bytes.buffer, at, values.length).set(values)
+    bytes.fill(0, at + values.byteLength, end)
   }
-
-  replaceLast(value: number): void {
-    invariant(this.#count > 0, 'nothing was appended yet')
-    this.#values[this.#count - 1] = value
-    this.#note(this.#count - 1)
-  }
-
-  isConstant(): boolean {
-    return this.#constant
-  }
-
-  /** Whether the values are 0, 1, 2 ... */
-  isSequence(): boolean {
-    return this.#sequence
-  }
-
-  view(count: number): Float64Array {
-    return this.#values.subarray(0, count)
-  }
-
-  reset(): void {
-    this.#count = 0
-    this.#constant = true
-    this.#sequence = true
-  }
-
-  #note(index: number): void {
-    const value = this.#values[index]!
-    const first = this.#values[0]!
-    if (value !== first && !(Number.isNaN(value) && Number.isNaN(first))) this.#constant = false
-    if (value !== index) this.#sequence = false
-  }
+  return end
 }

@@ -149,6 +149,7 @@ export class RecordBatch {
 
   /** The encoded headers, to hand on unread; empty when there are none. */
   headerBytes(index: number): Uint8Array {
+    if (this.#valueEnd[index] === this.#headersEnd[index]) return emptyBytes
     return this.#data.subarray(this.#valueEnd[index], this.#headersEnd[index])
   }
 
