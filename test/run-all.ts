@@ -18,7 +18,7 @@ interface Part extends Tally {
 }
 
 const checks = ['gen:check', 'typecheck', 'lint', 'arch', 'knip']
-const projects = ['unit', 'e2e']
+const projects = ['unit', 'storage', 'e2e']
 
 const reports = mkdtempSync(join(tmpdir(), 'millrace-test-'))
 const parts: Part[] = []

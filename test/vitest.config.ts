@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config'
 /** Node runs the TypeScript files itself, as in production: no transform comes between. */
 const experimental = { viteModuleRunner: false, nodeLoader: false }
 
+/** Tests of the embedded log that kill processes, damage files and fill disks take their time. */
+const storageTests = 'test/logs/embedded/{damage,disk-faults,kill,model}.test.ts'
+
 export default defineConfig({
   test: {
     experimental,
@@ -12,9 +15,10 @@ export default defineConfig({
           name: 'unit',
           experimental,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/peers/**'],
+          exclude: ['test/e2e/**', storageTests],
         },
       },
+      { test: { name: 'storage', experimental, include: [storageTests] } },
       {
         test: {
           name: 'e2e',

@@ -131,6 +131,7 @@ function runEnvironment(
     listeners: { log: writeLog },
     notice,
     follow: options.follow === true,
+    outsideEnds: null,
   }
 }
 

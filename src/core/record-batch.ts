@@ -226,23 +226,25 @@ export function columnBytes(stored: number, width: number): number {
   return Math.ceil((stored * width) / 8) * 8
 }
 
+/** A header whose value may be given as text, which is written as UTF-8. */
+export type WrittenHeader = readonly [name: string, value: Uint8Array | string]
+
 /** u16 count, then per header: u16 name length, name, u32 value length, value. */
-export function encodeHeaders(headers: readonly Header[]): Uint8Array {
+export function encodeHeaders(headers: readonly WrittenHeader[]): Uint8Array {
   if (headers.length === 0) return emptyBytes
-  const names = headers.map(([name]) => Buffer.from(name))
-  const size = headers.reduce(
-    (sum, [, value], index) => sum + 6 + names[index]!.length + value.length,
-    2,
-  )
+  let size = 2
+  for (const [name, value] of headers)
+    size += 6 + Buffer.byteLength(name) + Buffer.byteLength(value)
   const bytes = Buffer.allocUnsafe(size)
   let at = bytes.writeUInt16LE(headers.length, 0)
-  for (const [index, [, value]] of headers.entries()) {
-    const name = names[index]!
-    at = bytes.writeUInt16LE(name.length, at)
-    at += name.copy(bytes, at)
-    at = bytes.writeUInt32LE(value.length, at)
-    bytes.set(value, at)
-    at += value.length
+  for (const [name, value] of headers) {
+    const nameLength = bytes.write(name, at + 2)
+    bytes.writeUInt16LE(nameLength, at)
+    at += 2 + nameLength
+    const valueLength = typeof value === 'string' ? bytes.write(value, at + 4) : value.length
+    if (typeof value !== 'string') bytes.set(value, at + 4)
+    bytes.writeUInt32LE(valueLength, at)
+    at += 4 + valueLength
   }
   return bytes
 }

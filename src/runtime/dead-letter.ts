@@ -1,5 +1,5 @@
 import type { RecordFailure } from '../core/errors.ts'
-import { encodeHeaders, type Header } from '../core/record-batch.ts'
+import { encodeHeaders, type Header, type WrittenHeader } from '../core/record-batch.ts'
 
 export interface DeadLetterOrigin {
   readonly stage: string
@@ -53,8 +53,6 @@ function originFacts(
   ]
 }
 
-function present(facts: readonly (readonly [string, string | null])[]): Header[] {
-  return facts.flatMap(([name, value]) =>
-    value === null ? [] : [[name, Buffer.from(value)] as const],
-  )
+function present(facts: readonly (readonly [string, string | null])[]): WrittenHeader[] {
+  return facts.filter((fact): fact is [string, string] => fact[1] !== null)
 }

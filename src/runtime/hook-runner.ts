@@ -46,6 +46,10 @@ export class HookRunner {
     this.#queues = options.hooks.map((hook) => this.#subscribe(hook))
   }
 
+  get hasListeners(): boolean {
+    return this.#subscriptions.size > 0
+  }
+
   /** Whether anyone listens: events that no one wants need not be made. */
   wants(event: HookEventName): boolean {
     return this.#subscriptions.has(event)

@@ -1,4 +1,4 @@
-import { topicsWrittenBy } from '../topology/order-nodes.ts'
+import { topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
 import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import type { ExpectedWriter } from './watermark.ts'
 
@@ -8,12 +8,19 @@ export interface LinkedNode {
   readonly node: StageNode
 }
 
+/** Stands for whoever writes topics that no pipeline of this process writes. */
+export const outsideTask = '$outside'
+
 /** Who writes what, over all pipelines that run together in this process. */
 export class WriterLinks {
   readonly #writers = new Map<string, LinkedNode[]>()
   readonly #bounded = new Map<StageNode, boolean>()
 
-  constructor(topologies: readonly Topology[]) {
+  readonly #outsideEnds: boolean
+
+  /** @param options.outsideEnds whether topics from outside have an end, announced by `outsideTask`. */
+  constructor(topologies: readonly Topology[], options: { outsideEnds: boolean }) {
+    this.#outsideEnds = options.outsideEnds
     for (const topology of topologies) {
       for (const node of topology.nodes) {
         for (const topic of topicsWrittenBy(node)) {
@@ -23,11 +30,17 @@ export class WriterLinks {
     }
   }
 
-  /** Ids of the tasks whose end ends the topic; null where records come from outside. */
+  /** Ids of the tasks whose end ends the topic; null where it has none. */
   endingTasks(topic: string): readonly string[] | null {
     const writers = this.#writers.get(topic)
-    if (writers === undefined) return null
+    if (writers === undefined) return this.#outsideEnds ? [outsideTask] : null
     return writers.flatMap(({ topology, node }) => allTasks(topology, node))
+  }
+
+  /** Whether one pipeline reads what another writes. */
+  feeds(from: Topology, to: Topology): boolean {
+    const read = new Set(to.nodes.flatMap(topicsReadBy))
+    return from !== to && from.nodes.flatMap(topicsWrittenBy).some((topic) => read.has(topic))
   }
 
   expectedWriters(topic: string, partition: number): ExpectedWriter[] {

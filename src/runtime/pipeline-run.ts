@@ -33,6 +33,8 @@ export interface RunEnvironment {
   readonly mask: (text: string) => string
   /** Keep waiting for input after a bounded end. */
   readonly follow: boolean
+  /** Resolves when topics that no pipeline of this process writes have ended; null: they never do. */
+  readonly outsideEnds: Promise<void> | null
 }
 
 interface RunningNode {
@@ -85,6 +87,11 @@ export class PipelineRun {
       this.#endedUs = clock.monotonicUs()
     }
     return this.#outcome
+  }
+
+  /** Stops as when the signal aborts. */
+  stop(): void {
+    this.#stop.abort()
   }
 
   get error(): PipelineError | null {

@@ -1,7 +1,7 @@
 import { PipelineError } from '../core/errors.ts'
 import { incompatibilities, manifestOf, parseManifest } from '../topology/manifest.ts'
 import type { Topology } from '../topology/topology.ts'
-import { WriterLinks } from './link-topologies.ts'
+import { outsideTask, WriterLinks } from './link-topologies.ts'
 import { PipelineRun, type RunEnvironment } from './pipeline-run.ts'
 import { ProgressBoard } from './progress-board.ts'
 import type { RunReport } from './run-report.ts'
@@ -26,11 +26,25 @@ export async function startRun(
   // All are checked before the first changes anything.
   for (const topology of topologies) await assertCompatible(topology, environment)
   for (const topology of topologies) await prepareLog(topology, environment)
-  const { clock, follow } = environment
-  const shared = { board: new ProgressBoard(), links: new WriterLinks(topologies), signal }
+  const { clock, follow, outsideEnds, notice } = environment
+  const board = new ProgressBoard()
+  const links = new WriterLinks(topologies, { outsideEnds: outsideEnds !== null })
+  const shared = { board, links, signal }
+  void outsideEnds?.then(() => board.end(outsideTask))
   const startedUs = clock.monotonicUs()
   const runs = topologies.map((topology) => new PipelineRun(topology, environment))
-  const ended = Promise.all(runs.map((run) => run.run(shared)))
+  const ended = Promise.all(
+    runs.map(async (run) => {
+      if ((await run.run(shared)) === 'completed' || signal.aborted) return
+      // What it would have written never comes: who reads it would wait for ever.
+      for (const reader of runs.filter(({ topology }) => links.feeds(run.topology, topology))) {
+        notice(
+          `the pipeline "${reader.topology.pipeline}" stops: it reads what "${run.topology.pipeline}" no longer writes`,
+        )
+        reader.stop()
+      }
+    }),
+  )
   const done = follow
     ? ended.then(() => clock.sleep(Number.POSITIVE_INFINITY, signal))
     : ended.then(() => {})

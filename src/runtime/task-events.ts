@@ -25,9 +25,12 @@ export class TaskEvents {
   readonly #pipeline: string
   readonly #stage: string
   #pending: HookEvent[] = []
+  /** Whether the stage has any listener. */
+  readonly areWanted: boolean
 
   constructor(options: { runner: HookRunner; clock: Clock; pipeline: string; stage: string }) {
     this.#runner = options.runner
+    this.areWanted = options.runner.hasListeners
     this.#clock = options.clock
     this.#pipeline = options.pipeline
     this.#stage = options.stage

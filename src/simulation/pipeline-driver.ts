@@ -39,6 +39,8 @@ export class PipelineDriver {
   readonly #roundRobin = new Map<string, number>()
   #run: Run | null = null
   #stop = new AbortController()
+  /** Resolved when topics from outside end. */
+  readonly #outside = Promise.withResolvers<void>()
 
   constructor(topology: Topology, options: { startMs: number }) {
     this.clock = new VirtualClock(options.startMs)
@@ -62,6 +64,7 @@ export class PipelineDriver {
       clock,
       random,
       follow: false,
+      outsideEnds: this.#outside.promise,
       notice: () => {},
       mask: (text: string) => text,
       telemetry: { sliceCommitted: () => {} },
@@ -101,6 +104,7 @@ export class PipelineDriver {
   /** Ends all sources and waits for the pipeline to end. */
   async end(): Promise<void> {
     for (const source of this.#sources.values()) source.end()
+    this.#outside.resolve()
     await this.settle()
     await this.#run?.done
     this.#throwIfFailed()

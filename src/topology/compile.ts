@@ -180,7 +180,8 @@ function isPartitionScoped(
   const { by } = step.config as { by?: unknown }
   const source = by instanceof Expression ? by.source.trim() : null
   if (source === 'key') return false
-  if (stage.source !== null) return stage.key === null || stage.key.source.trim() !== source
+  // Such a stage has its source's records in one partition.
+  if (stage.source !== null) return false
   if (stage.from.every((topic) => within.topics.user(topic).partitions === 1)) return false
   return !stage.from.every((topic) => isKeyedBy(source, topic, within.spec.stages))
 }

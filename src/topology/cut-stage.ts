@@ -1,4 +1,5 @@
 import { invariant } from '../core/errors.ts'
+import type { OperatorDefinition } from '../core/operator.ts'
 import type { StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
 import { fieldsNeeded } from './fields-needed.ts'
 import type { TopicTable } from './topic-table.ts'
@@ -30,13 +31,17 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
   let input = inputOf(stage, environment.topics)
   const isStateful = stage.steps.some((step) => step.definition.kind === 'stateful')
   if (input.kind === 'source' && (stage.sink !== null || isStateful)) {
-    const topic = environment.topics.between(stage.name, 'in', null)
+    // The key is made after the steps; state by partition then needs all records in one.
+    const partitions = stage.steps.some(({ definition }) => keepsStateByPartition(definition))
+      ? 1
+      : null
+    const topic = environment.topics.between(stage.name, 'in', partitions)
     parts.push({
       suffix: '.source',
       role: 'producer',
       input,
       steps: [],
-      output: toTopic(topic, { key: stage.key?.evaluate ?? null, input }),
+      output: toTopic(topic, { key: null, input }),
     })
     input = readingFrom([topic])
   }
@@ -73,6 +78,10 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
   // Steps may prepare the event time, so that it is not judged before them.
   const timed = parts.find(({ steps }) => steps.length > 0) ?? parts[0]
   return parts.map((part) => nodeOf(part, stage, { ...environment, isTimed: part === timed }))
+}
+
+function keepsStateByPartition(definition: OperatorDefinition): boolean {
+  return definition.kind === 'stateful' && definition.project === undefined
 }
 
 /** A stage of source and sink alone has two parts, and the second is its sink. */

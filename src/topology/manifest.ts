@@ -19,6 +19,9 @@ interface NodeFingerprint {
   readonly state: Readonly<Record<string, string>>
 }
 
+/** Marks state that records have gone into which were not yet emitted. */
+const holdingPrefix = 'holding-'
+
 export function manifestOf(topology: Topology): Manifest {
   return {
     version: 1,
@@ -39,7 +42,11 @@ function fingerprint(node: StageNode, { nodes }: Topology): NodeFingerprint {
     input: input.kind === 'source' ? [sourceName(input)] : input.topics.map(({ name }) => name),
     tasks: node.tasks,
     state: Object.fromEntries(
-      stateful.map(({ id, definition, config }) => [id, digest({ type: definition.type, config })]),
+      stateful.map(({ id, definition, config }) => {
+        const holdsRecords = definition.kind === 'stateful' && definition.project !== undefined
+        const hashed = digest({ type: definition.type, config })
+        return [id, holdsRecords ? `${holdingPrefix}${hashed}` : hashed]
+      }),
     ),
   }
 }
@@ -110,7 +117,9 @@ function nodeIncompatibilities(
         `the step "${step}" of the stage "${id}" keeps state that its changed setting does not fit; another \`id:\` gives it new, empty state`,
     )
   const hasState = Object.keys(before.state).length > 0
-  const removed = Object.keys(before.state).filter((step) => now.state[step] === undefined)
+  const removed = Object.entries(before.state).flatMap(([step, hashed]) =>
+    now.state[step] === undefined && hashed.startsWith(holdingPrefix) ? [step] : [],
+  )
   if (removed.length > 0 && Object.keys(now.state).length === 0) {
     problems.push(
       `the stage "${id}" no longer has the step "${removed.join('", "')}", whose state holds records that were not yet emitted`,

@@ -25,7 +25,7 @@ stages:
 
 function linksOf(...texts: readonly string[]) {
   const topologies = texts.map((text) => topologyOf(text))
-  const links = new WriterLinks(topologies)
+  const links = new WriterLinks(topologies, { outsideEnds: false })
   const nodes = new Map(
     topologies.flatMap(({ nodes: all }) => all.map((node) => [node.id, node] as const)),
   )

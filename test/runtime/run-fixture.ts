@@ -219,6 +219,7 @@ export class RunBench {
       random,
       notice: (message: string) => void this.notices.push(message),
       follow: options.follow ?? false,
+      outsideEnds: null,
       mask: (text: string) => text,
       telemetry: { sliceCommitted: () => {} },
       listeners: { log: () => {} },
