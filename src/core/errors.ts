@@ -139,10 +139,13 @@ export class RecordFailure {
   readonly message: string
   /** The `id` of the step that failed; filled in by the step chain. */
   step: string | null = null
+  /** How often the record was tried. */
+  readonly attempts: number
 
-  constructor(code: RecordErrorCode, message: string) {
+  constructor(code: RecordErrorCode, message: string, attempts = 1) {
     this.code = code
     this.message = message
+    this.attempts = attempts
   }
 }
 

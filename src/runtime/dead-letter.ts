@@ -6,7 +6,6 @@ export interface DeadLetterOrigin {
   readonly topic: string | null
   readonly partition: number
   readonly offset: number | null
-  readonly attempts: number
   /** Replaces secrets in a text. */
   readonly mask: (text: string) => string
 }
@@ -24,7 +23,7 @@ export function deadLetterHeaders(
     ['millrace-dlq-step', failure.step],
     ['millrace-dlq-code', failure.code],
     ['millrace-dlq-message', origin.mask(failure.message).slice(0, maxMessageLength)],
-    ['millrace-dlq-attempts', String(origin.attempts)],
+    ['millrace-dlq-attempts', String(failure.attempts)],
     ...originFacts('millrace-dlq', origin),
   ]
   return encodeHeaders([...original, ...present(facts)])
@@ -33,7 +32,7 @@ export function deadLetterHeaders(
 /** The original headers and, behind them, where the late record came from. */
 export function lateHeaders(
   original: readonly Header[],
-  origin: Omit<DeadLetterOrigin, 'attempts' | 'mask'>,
+  origin: Omit<DeadLetterOrigin, 'mask'>,
 ): Uint8Array {
   return encodeHeaders([
     ...original,

@@ -153,7 +153,6 @@ export class StageOutput implements ChainEnd {
       topic: origin.topic,
       partition: origin.partition,
       offset: record.offset,
-      attempts: 1,
       mask: this.#environment.mask,
     })
     this.#aside(this.#node.deadLetterTopic, origin.partition)
@@ -177,7 +176,6 @@ export class StageOutput implements ChainEnd {
       topic: null,
       partition: 0,
       offset: null,
-      attempts: 1,
       mask: this.#environment.mask,
     })
     this.#aside(this.#node.deadLetterTopic, 0)

@@ -1,14 +1,13 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Clock, Random } from '../core/clock.ts'
-import type { EndpointEnvironment, Sink } from '../core/endpoints.ts'
-import { RecordFailure, type PipelineError } from '../core/errors.ts'
-import type { JsonValue } from '../core/json.ts'
+import type { EndpointEnvironment } from '../core/endpoints.ts'
+import type { PipelineError } from '../core/errors.ts'
 import type { Log, StateChange, TaskCommit, TaskLog } from '../core/log.ts'
 import type { Telemetry } from '../core/telemetry.ts'
-import type { StageNode } from '../topology/topology.ts'
+import type { SinkOutput, StageNode } from '../topology/topology.ts'
 import type { ProgressBoard } from './progress-board.ts'
 import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
+import { sinkMemory, SinkWriter } from './sink-writer.ts'
 import type { SliceStep } from './slice-step.ts'
 import type { StageMeter } from './stage-meter.ts'
 import type { TaskEvents } from './task-events.ts'
@@ -47,8 +46,6 @@ export interface StageTaskOptions {
 
 export type TaskPhase = 'starting' | 'working' | 'waiting' | 'blocked' | 'ended' | 'stopped'
 
-const sinkStep = '$sink'
-
 /** The loop of one task: pull a slice, run the step, commit, while the commit before is still under way. */
 export class StageTask {
   readonly id: string
@@ -57,7 +54,7 @@ export class StageTask {
   readonly #options: StageTaskOptions
   #log: TaskLog | null = null
   #input: TaskInput | null = null
-  #sink: Sink | null = null
+  #sink: SinkWriter | null = null
   #inFlight: Promise<void> = Promise.resolve()
   readonly #limits: LimitsWatch
   #hasFinished = false
@@ -97,21 +94,30 @@ export class StageTask {
       this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
     } else this.#input = new LogInput(this.#log, inputs)
     if (node.output?.kind === 'sink') {
-      this.#sink = node.output.definition.create(
-        node.output.config,
-        environment,
-        sinkMemory(stored),
-      )
-      await this.#beginSink(this.#sink, sinkMemory(stored), signal)
+      await this.#openSink(node.output, stored, signal)
     }
     this.#options.tracker.begin(this.#nowUs())
     if (step.flushEveryMs !== null) this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
   }
 
-  async #beginSink(sink: Sink, stored: JsonValue, signal: AbortSignal): Promise<void> {
-    const memory = await this.#retry(() => sink.begin(), signal)
-    if (memory === null || isDeepStrictEqual(memory, stored)) return
-    await this.#log!.commit({ outputs: [], state: [sinkMemoryChange(memory)], next: [] })
+  async #openSink(
+    { definition, config }: SinkOutput,
+    stored: readonly StateChange[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { environment, node, clock, random, events } = this.#options
+    const memory = sinkMemory(stored)
+    this.#sink = new SinkWriter(definition.create(config, environment, memory), memory, {
+      retry: node.settings.retry,
+      clock,
+      random,
+      events,
+      keepTrying: (attempt, until) => this.#retry(attempt, until),
+    })
+    const state = await this.#sink.begin(signal)
+    if (state !== null && state.length > 0) {
+      await this.#log!.commit({ outputs: [], state, next: [] })
+    }
   }
 
   async #close(): Promise<void> {
@@ -197,15 +203,12 @@ export class StageTask {
     let { outputs } = result
     let caused = what.caused
     if (result.sinkBatch !== null) {
-      const written = await this.#write(result, what.signal)
+      const written = await this.#sink!.write(result.sinkBatch.batch, what.signal)
       if (written === null) return
-      const refused = written.failures.map(({ index, code, message }) => ({
-        index,
-        failure: new RecordFailure(code, message),
-      }))
-      outputs = [...outputs, ...step.refused(result, what.slice?.parts ?? [], refused)]
+      result.stats.backoffUs = written.backoffUs * result.stats.records
+      outputs = [...outputs, ...step.refused(result, what.slice?.parts ?? [], written.failures)]
       caused = [...caused, ...events.take()]
-      state.push(sinkMemoryChange(written.memory))
+      state.push(...written.state)
     }
     if (outputs.length === 0 && state.length === 0 && what.slice === null) return
     await this.#inFlight
@@ -242,17 +245,6 @@ export class StageTask {
     events.publish('batch_processed', { records, task: this.id })
     this.#limits.checkDelay(meter.slowestUs)
     await this.#limits.checkLag(this.#nowUs(), () => this.lag())
-  }
-
-  async #write(result: StepResult, signal: AbortSignal) {
-    const blockedUs = this.#nowUs()
-    let attempts = 0
-    const written = await this.#retry(() => {
-      if (attempts > 0) result.stats.backoffUs = (this.#nowUs() - blockedUs) * result.stats.records
-      attempts += 1
-      return this.#sink!.write(result.sinkBatch!.batch, signal)
-    }, signal)
-    return written
   }
 
   async #retry<Result>(
@@ -338,13 +330,4 @@ export class StageTask {
   #nowUs(): number {
     return this.#options.clock.monotonicUs()
   }
-}
-
-function sinkMemoryChange(memory: JsonValue): StateChange {
-  return { step: sinkStep, key: '', value: JSON.stringify(memory), dueMs: null }
-}
-
-function sinkMemory(stored: readonly StateChange[]): JsonValue {
-  const found = stored.find(({ step }) => step === sinkStep)
-  return found?.value == null ? null : (JSON.parse(found.value) as JsonValue)
 }

@@ -9,7 +9,6 @@ const origin = {
   topic: 'orders.raw',
   partition: 2,
   offset: 41,
-  attempts: 1,
   mask: (text: string) => text,
 }
 

@@ -121,6 +121,80 @@ describe('a sink that is away for a while', () => {
   })
 })
 
+describe('a sink that rejects a batch', () => {
+  const setUp = (accepts: (attempt: number) => boolean) => {
+    const bench = new RunBench()
+    const sink = plannedSink('kept', (_batch, attempt) => {
+      if (!accepts(attempt)) throw new PipelineError('PEER_REJECTED', 'constraint violated')
+      return []
+    })
+    const source = plannedSource('numbers', { values: numbers(5), sliceSize: 5 }, bench.clock)
+    const topology = bench.topology(copy, {
+      sources: [source],
+      sinks: [sink.definition],
+      listeners: [plannedListener('told').definition],
+      partitions: 1,
+    })
+    return { bench, sink, topology }
+  }
+
+  it('is given it `retry.max` times; then its records are dead-lettered with the attempts', async () => {
+    const { bench, sink, topology } = setUp(() => false)
+    const run = await bench.start([topology])
+    await until(() => sink.attempts() > 0)
+    await bench.clock.advance(60_000)
+    await run.done
+    expect(sink.attempts()).toBe(3)
+    const dead = await bench.records('p.show.dlq')
+    expect(byN(dead.map(({ value }) => value))).toEqual(upTo(5))
+    expect(dead[0]!.facts).toMatchObject({
+      'millrace-dlq-code': 'RECORD_REJECTED',
+      'millrace-dlq-message': 'constraint violated',
+      'millrace-dlq-attempts': '3',
+    })
+  })
+
+  it('keeps it when it takes it at last', async () => {
+    const { bench, sink, topology } = setUp((attempt) => attempt === 3)
+    const run = await bench.start([topology])
+    await until(() => sink.attempts() > 0)
+    await bench.clock.advance(60_000)
+    await run.done
+    expect(byN(sink.values())).toEqual(upTo(5))
+    expect(await bench.records('p.show.dlq')).toEqual([])
+  })
+})
+
+describe('a pipeline that reads what another writes', () => {
+  it('stops with a notice when that one has failed, instead of waiting for ever', async () => {
+    const bench = new RunBench()
+    const source = plannedSource('numbers', { values: numbers(5), sliceSize: 5 }, bench.clock)
+    const sink = plannedSink('kept', () => [])
+    const broken = plannedSink('broken', () => {
+      throw new PipelineError('FILE_FAILED', 'I/O error')
+    })
+    const parts = { sources: [source], sinks: [sink.definition, broken.definition] }
+    const writer = `
+pipeline: writer
+stages:
+  - { name: ingest, source: { numbers: 1 }, to: shared }
+  - { name: break, from: shared, sink: { broken: 1 } }
+`
+    const reader = `
+pipeline: reader
+stages:
+  - { name: show, from: shared, sink: { kept: 1 } }
+`
+    const run = await bench.start([bench.topology(writer, parts), bench.topology(reader, parts)])
+    await run.done
+    const outcomes = (await run.report()).pipelines.map(({ outcome }) => outcome)
+    expect(outcomes).toEqual(['failed', 'stopped'])
+    expect(bench.notices.join('\n')).toMatch(
+      /"reader" stops: it reads what "writer" no longer writes/,
+    )
+  })
+})
+
 describe('a sink that refuses records', () => {
   it('has them dead-lettered as the stage got them, and the others stay', async () => {
     const bench = new RunBench()
