@@ -5,8 +5,8 @@ import type { Figure } from './run.ts'
 
 const repeats = 7
 
-/** Whole processes: the built command's help, and the main job as `npm start` runs it. */
-export async function benchCommands(folder: string): Promise<Figure[]> {
+/** Builds the package as it is published; returns the command. */
+export function buildCommand(folder: string): string {
   const built = join(folder, 'built')
   spawnSync(
     join('node_modules', '.bin', 'tsc'),
@@ -15,7 +15,12 @@ export async function benchCommands(folder: string): Promise<Figure[]> {
   )
   cpSync('package.json', join(built, 'package.json'))
   symlinkSync(join(process.cwd(), 'node_modules'), join(built, 'node_modules'))
-  const help = median(() => [join(built, 'dist/cli/bin.js'), '--help'])
+  return join(built, 'dist/cli/bin.js')
+}
+
+/** Whole processes: the built command's help, and the main job as `npm start` runs it. */
+export function benchCommands(folder: string, command: string): Figure[] {
+  const help = median(() => [command, '--help'])
   const start = median((index) => [
     'src/main.ts',
     'run',

@@ -52,12 +52,12 @@ const stages = {
  */
 export async function benchEngine(
   folder: string,
-  workload: { path: string; orders: number },
+  workload: { command: string; orders: number },
 ): Promise<Figure[]> {
-  const ingest = await run(folder, ['ingest'])
-  const clean = await run(folder, ['ingest', 'clean'])
+  const ingest = await run(workload.command, folder, ['ingest'])
+  const clean = await run(workload.command, folder, ['ingest', 'clean'])
   rmSync(join(folder, 'data'), { recursive: true })
-  const whole = await run(folder, ['ingest', 'clean', 'analyze', 'save'])
+  const whole = await run(workload.command, folder, ['ingest', 'clean', 'analyze', 'save'])
   const { orders } = workload
   const perSecond = (seconds: number) => `${Math.round(orders / seconds)} orders/s`
   return [
@@ -85,13 +85,13 @@ function stage(report: RunReport, name: string): StageReport {
   return report.pipelines[0]!.stages.find((each) => each.stage === name)!
 }
 
-async function run(folder: string, names: readonly (keyof typeof stages)[]) {
+async function run(command: string, folder: string, names: readonly (keyof typeof stages)[]) {
   const file = join(folder, 'orders.yaml')
   writeFileSync(file, `pipeline: orders\nstages:${names.map((name) => stages[name]).join('')}\n`)
   const start = performance.now()
   const child = spawn(
     process.execPath,
-    ['src/main.ts', 'run', file, '--data-dir', join(folder, 'data'), '--json'],
+    [command, 'run', file, '--data-dir', join(folder, 'data'), '--json', '--quiet'],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

@@ -2,7 +2,7 @@ import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { benchCommands } from './bench-commands.ts'
+import { benchCommands, buildCommand } from './bench-commands.ts'
 import { benchEngine } from './bench-engine.ts'
 import { benchExpressions } from './bench-expressions.ts'
 import { benchLog } from './bench-log.ts'
@@ -58,8 +58,9 @@ try {
   )
   print(benchExpressions())
   print(await benchLog(folder))
-  print(await benchEngine(folder, { path, orders }))
-  print(await benchCommands(folder))
+  const command = buildCommand(folder)
+  print(await benchEngine(folder, { command, orders }))
+  print(benchCommands(folder, command))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
