@@ -3,6 +3,7 @@ import type { Evaluate } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
+import type { StageSpec } from '../spec/pipeline-spec.ts'
 
 /** A pipeline ready to run, as a value: it can be printed, drawn, compared and tested without running. */
 export interface Topology {
@@ -85,18 +86,11 @@ export interface NodeStep {
   readonly part: 'whole' | 'project'
 }
 
-export interface NodeSettings {
-  readonly start: 'earliest' | 'latest'
-  readonly onError: 'dlq' | 'skip' | 'stop'
-  readonly retry: {
-    readonly max: number
-    readonly backoff: { readonly initialMs: number; readonly maxMs: number }
-  }
-  readonly idleMs: number
-  readonly maxFutureMs: number
-  readonly limits: { readonly lag: number | null; readonly delayMs: number | null }
-  readonly maxKeys: number
-}
+/** Settings of the stage that its parts have in common. */
+export type NodeSettings = Pick<
+  StageSpec,
+  'start' | 'onError' | 'retry' | 'idleMs' | 'maxFutureMs' | 'limits' | 'maxKeys'
+>
 
 export interface StageHook {
   readonly stage: string
