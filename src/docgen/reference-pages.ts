@@ -76,6 +76,18 @@ function pipelinePage(): string {
   )
 }
 
+const differences = [
+  'There are functions, no methods: `upper(value.country)`. No statements, assignments, `this`, `new` or globals.',
+  'What is missing is null. Null flows through member access and functions; a comparison with null is false, but for `== null`.',
+  'Arithmetic on null, on text that is no number or on lists fails the record (`RECORD_EXPRESSION`); so does null in a template or joined to a text with `+`.',
+  'Arithmetic with an integer above 2^53, or with a result that is not finite, fails the record (`RECORD_NUMBER`) instead of being a little wrong.',
+  'Objects and lists are never turned into text or numbers, neither by `==` nor by `<`.',
+  'A timestamp that `cast` made is its epoch milliseconds in arithmetic and comparison, and ISO 8601 text in a template.',
+  'Members are read from the data alone: `value.toString` is null unless the record has a field of this name. `__proto__`, `constructor` and `prototype` are refused.',
+  'Regular expressions take linear time: no look-around and no back-references.',
+  'The size of texts and lists and the work of one evaluation are limited; beyond, the record fails.',
+]
+
 function expressionsPage(groups: readonly FunctionGroup[]): string {
   const parts = groups.flatMap(({ title, functions }) => [
     `## ${title}`,
@@ -94,6 +106,8 @@ function expressionsPage(groups: readonly FunctionGroup[]): string {
   return page(
     'Expressions',
     'Expressions are a part of JavaScript, over `value`, `key`, `headers`, `topic`, `partition`, `offset`, `timestamp` and `source`; hooks also have `event`.',
+    '## Where they differ from JavaScript',
+    differences.map((sentence) => `- ${sentence}`).join('\n'),
     ...parts,
     '## Aggregates',
     `Only in \`fields\` of [aggregate](operators/aggregate.md): ${aggregates}.`,
