@@ -125,7 +125,8 @@ export function compileForTest({ spec, absolute }: PipelineFile, partitions: num
 
 function compileEnvironment(file: string): CompileEnvironment {
   const folder = dirname(file)
-  return { folder, readText: (path) => readText(path, folder) }
+  // The embedded log has one process: all its tasks share a thread.
+  return { folder, readText: (path) => readText(path, folder), regroup: 'one_task' }
 }
 
 /** A topic is declared by one pipeline, and has its settings for all that use it. */

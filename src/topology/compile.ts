@@ -11,7 +11,7 @@ import type {
 } from '../spec/pipeline-spec.ts'
 import { bindConfig, type BindEnvironment } from './bind-config.ts'
 import { checkFields } from './check-fields.ts'
-import { cutStage, readsRawRecord } from './cut-stage.ts'
+import { cutStage, readsRawRecord, type Regroup } from './cut-stage.ts'
 import { orderNodes } from './order-nodes.ts'
 import { TopicTable } from './topic-table.ts'
 import type { StageHook, Topology } from './topology.ts'
@@ -22,6 +22,8 @@ export interface CompileEnvironment {
   readonly readText: (absolutePath: string) => string
   /** For tests: partitions of every topic, whatever the file says. */
   readonly partitions?: number
+  /** How the log brings groups together; through a topic by default, as on a log with several workers. */
+  readonly regroup?: Regroup
 }
 
 export interface CompileProblem {
@@ -49,7 +51,12 @@ export function compileTopology(
   }
   const topics = new TopicTable(spec, { prefix, partitions: environment.partitions ?? null })
   const nodes = spec.stages.flatMap((stage) =>
-    cutStage(stage, { pipeline: spec.pipeline, prefix, topics }),
+    cutStage(stage, {
+      pipeline: spec.pipeline,
+      prefix,
+      topics,
+      regroup: environment.regroup ?? 'repartition',
+    }),
   )
   const ordered = orderNodes(nodes, (stage, message) =>
     report(pathOfStage(spec, stage), topologyError(message)),

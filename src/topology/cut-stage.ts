@@ -16,7 +16,14 @@ export interface CutEnvironment {
   readonly pipeline: string
   readonly prefix: string
   readonly topics: TopicTable
+  readonly regroup: Regroup
 }
+
+/**
+ * How records of one group come together where the group is not their key: in one task that reads all
+ * partitions, where one process has all of the log, or through a topic that several can share.
+ */
+export type Regroup = 'one_task' | 'repartition'
 
 type Part = Pick<StageNode, 'input' | 'steps' | 'output' | 'role'> & {
   readonly suffix: '' | '.source' | '.repartition' | '.sink'
@@ -50,7 +57,7 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
   const afterSteps = cutSink
     ? environment.topics.between(stage.name, 'out', partitionsOf(input))
     : null
-  const { before, after } = splitAtRepartition(stage.steps, input)
+  const { before, after } = splitAtRepartition(stage.steps, input, environment.regroup)
   if (before !== null) {
     const topic = environment.topics.between(stage.name, 'repartition', partitionsOf(input))
     parts.push({
@@ -164,6 +171,7 @@ function sinkOf(stage: StageSpec): StageNode['output'] {
 function splitAtRepartition(
   steps: readonly StepSpec[],
   input: Part['input'],
+  regroup: Regroup,
 ): { before: NodeStep[] | null; after: NodeStep[] } {
   const all: NodeStep[] = []
   let before: NodeStep[] | null = null
@@ -171,13 +179,24 @@ function splitAtRepartition(
     const { definition } = step
     if (definition.kind === 'stateful' && definition.project !== undefined) {
       all.push({ ...nodeStep(step), part: 'project' })
-      const isTogether = partitionsOf(input) === 1 || definition.keepsKey?.(step.config) === true
+      const isTogether =
+        regroup === 'one_task' || !needsRegrouping({ definition, config: step.config }, input)
       // State that one part of a record has changed in place cannot be taken back when a later part fails.
       if (!isTogether || all.some(emitsMany)) before = all.splice(0)
       all.push(nodeStep(step))
     } else all.push(nodeStep(step))
   }
   return { before, after: all }
+}
+
+/** Whether records of one group may lie in several partitions. */
+function needsRegrouping(
+  step: Pick<NodeStep, 'definition' | 'config'>,
+  input: Part['input'],
+): boolean {
+  const { definition, config } = step
+  if (definition.kind !== 'stateful' || definition.project === undefined) return false
+  return partitionsOf(input) !== 1 && definition.keepsKey?.(config) !== true
 }
 
 function emitsMany(step: NodeStep): boolean {
@@ -210,7 +229,7 @@ function nodeOf(
     (step) => step.definition.kind === 'stateful' && step.part === 'whole',
   )
   const eventTime = environment.isTimed ? (stage.eventTime?.evaluate ?? null) : null
-  const tasks = taskCount(part)
+  const tasks = taskCount(part, environment.regroup)
   const partitions = partitionsOf(input) ?? 1
   return {
     id: `${stage.name}${part.suffix}`,
@@ -264,9 +283,12 @@ function hasKey({ output }: Part): boolean {
   return output?.kind === 'topic' && output.key !== null
 }
 
-function taskCount(part: Part): number {
-  if (part.input.kind === 'source') return 1
-  if (part.output?.kind === 'sink' && part.output.definition.singleTask(part.output.config))
-    return 1
-  return Math.max(...part.input.topics.map(({ partitions }) => partitions))
+function taskCount(part: Part, regroup: Regroup): number {
+  const { input, output, steps } = part
+  if (input.kind === 'source') return 1
+  if (output?.kind === 'sink' && output.definition.singleTask(output.config)) return 1
+  const regroups = steps.some((step) => step.part === 'project' && needsRegrouping(step, input))
+  const writesGroups = output?.kind === 'topic' && output.markers
+  if (regroup === 'one_task' && regroups && !writesGroups) return 1
+  return Math.max(...input.topics.map(({ partitions }) => partitions))
 }

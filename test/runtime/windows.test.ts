@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Regroup } from '../../src/topology/cut-stage.ts'
 import type { JsonValue } from '../../src/core/json.ts'
 import {
   at,
@@ -67,8 +68,9 @@ function expected(readings: readonly Reading[]): string[] {
 async function resultsOf(
   sends: readonly (readonly Reading[])[],
   partitions: number,
+  regroup: Regroup = 'repartition',
 ): Promise<string[]> {
-  const driver = await drive(totals(), { partitions })
+  const driver = await drive(totals(), { partitions, regroup })
   for (const readings of sends) await driver.send('ingest', sent(readings))
   await driver.end()
   expect(await inTopic(driver, 'p.totals.late')).toEqual([])
@@ -83,9 +85,13 @@ const inOrderOfTime = fc
   .map((all) => all.toSorted((a, b) => a.second - b.second))
 
 describe('windows', () => {
-  it.each([1, 4])(
-    'hold what came for them, whatever the sends (%d partitions)',
-    async (partitions) => {
+  it.each([
+    [1, 'repartition'],
+    [4, 'repartition'],
+    [4, 'one_task'],
+  ] as const)(
+    'hold what came for them, whatever the sends (%d partitions, regrouped by %s)',
+    async (partitions, regroup) => {
       await fc.assert(
         fc.asyncProperty(inOrderOfTime, fc.integer({ min: 1, max: 9 }), async (readings, size) => {
           const sends = Array.from({ length: Math.ceil(readings.length / size) }, (_, index) =>
@@ -93,7 +99,7 @@ describe('windows', () => {
           )
           // Partitions run at their own pace: only with one is the order kept, and nothing can be late.
           const oneSlice = partitions === 1 ? sends : [readings]
-          expect(await resultsOf(oneSlice, partitions)).toEqual(expected(readings))
+          expect(await resultsOf(oneSlice, partitions, regroup)).toEqual(expected(readings))
         }),
         { numRuns: 25 },
       )

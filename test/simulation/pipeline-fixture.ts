@@ -16,6 +16,7 @@ import type { PushedRecord } from '../../src/simulation/push-source.ts'
 import { loadPipeline } from '../../src/spec/load-pipeline.ts'
 import type { PipelineSpec } from '../../src/spec/pipeline-spec.ts'
 import { compileTopology, type CompileProblem } from '../../src/topology/compile.ts'
+import type { Regroup } from '../../src/topology/cut-stage.ts'
 import type { Topology } from '../../src/topology/topology.ts'
 
 /** Midnight: window starts are easy to read from it. */
@@ -73,6 +74,7 @@ export const definitions: Definitions = {
 export interface CompileOptions {
   /** Of every topic, whatever the file says. */
   readonly partitions?: number
+  readonly regroup?: Regroup
   readonly definitions?: Definitions
 }
 
@@ -90,6 +92,7 @@ export function compileText(text: string, options: CompileOptions = {}) {
     folder: '/pipelines',
     readText: () => '',
     ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
+    ...(options.regroup === undefined ? {} : { regroup: options.regroup }),
   })
 }
 

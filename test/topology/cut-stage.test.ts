@@ -123,6 +123,18 @@ describe('a stage', () => {
     })
   })
 
+  it('that groups by something other than the key is one task where the log has one process', () => {
+    const topology = cut(['from: in', ...aggregate('value.c'), 'to: out'], { regroup: 'one_task' })
+    expect(shape(topology)).toEqual([
+      's: in(4) -> aggregate projection -> aggregate -> out(4) same',
+    ])
+    expect(topology.nodes.map(({ tasks }) => tasks)).toEqual([1])
+    expect(
+      cut(['from: in', ...aggregate('key'), 'to: out'], { regroup: 'one_task' }).nodes[0]!.tasks,
+    ).toBe(4)
+    expect(cut(['from: in', ...dedupe, 'to: out'], { regroup: 'one_task' }).nodes[0]!.tasks).toBe(4)
+  })
+
   it('that groups by the key, or reads one partition, needs no bringing together', () => {
     expect(shape(cut(['from: in', ...aggregate('key'), 'to: out']))).toEqual([
       's: in(4) -> aggregate projection -> aggregate -> out(4) same',

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { loadTopologies } from '../../src/cli/load-topologies.ts'
+import { compileTopology } from '../../src/topology/compile.ts'
 import { describeTopology, drawTopology } from '../../src/topology/describe.ts'
 import type { Topology } from '../../src/topology/topology.ts'
 import { aCliEnvironment } from '../cli/cli-environment.ts'
 import { aFolder } from '../cli/temporary-folder.ts'
 
 function topologyOf(text: string): Topology {
-  return loadTopologies(['a.yaml'], aCliEnvironment({ cwd: aFolder({ 'a.yaml': text }) })).files[0]!
-    .topology
+  const environment = aCliEnvironment({ cwd: aFolder({ 'a.yaml': text }) })
+  const { spec } = loadTopologies(['a.yaml'], environment).files[0]!
+  // As on a log with several workers, which has all kinds of topics.
+  return compileTopology(spec, { folder: '/', readText: () => '', regroup: 'repartition' }).topology
 }
 
 const orders = topologyOf(`pipeline: orders
