@@ -143,7 +143,7 @@ async function checkLog(dataDir: string, environment: CliEnvironment): Promise<F
       .flatMap(({ ranges }) => ranges)
       .reduce((sum, { start, end }) => sum + Number(end - start), 0)
     const size = statSync(join(resolve(environment.cwd, dataDir), 'log.db')).size
-    const text = `${showBytes(size)}, ${showCount(records)} records in ${topics.length} topics, of ${pipelines.length} pipelines`
+    const text = `${showBytes(size)}, ${showCount(records)} records in ${topics.length} topics, of ${pipelines.length} pipeline${pipelines.length === 1 ? '' : 's'}`
     return { name, status: 'ok', text }
   } catch (error) {
     return { name, status: 'wrong', text: messageOf(error) }

@@ -58,7 +58,7 @@ export async function openWritableLog(options: EmbeddedLogOptions): Promise<Embe
 
 /** @throws PipelineError CONFIG_FILE when there is no log; LOG_CORRUPT, LOG_IO, LOG_VERSION */
 export async function openReadOnlyLog({ directory }: { directory: string }): Promise<Log> {
-  assertDirectory(directory)
+  if (existsSync(directory)) assertDirectory(directory)
   if (!existsSync(join(directory, logFileName))) {
     throw new PipelineError(
       'CONFIG_FILE',
