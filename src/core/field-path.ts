@@ -8,6 +8,11 @@ export function parseFieldPath(text: string): FieldPath {
   return [first, ...rest]
 }
 
+/** The top-level fields that paths begin with. */
+export function topFields(paths: readonly string[]): string[] {
+  return paths.map((path) => parseFieldPath(path)[0])
+}
+
 /** The field's value; undefined where the field, or an object on the way to it, is missing. */
 export function getField(value: JsonValue, path: FieldPath): JsonValue | undefined {
   let at: JsonValue | undefined = value

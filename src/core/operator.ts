@@ -108,10 +108,11 @@ interface DefinitionBase<Type extends string, Config extends z.ZodType> {
   readonly config: Config
   readonly examples: readonly [OperatorExample, ...OperatorExample[]]
   /**
-   * Whether the step touches the value through the expressions of its setting alone: where the value
-   * goes no further, only the fields that these name are decoded.
+   * The top-level fields that the step reads or sets, besides those that expressions of its setting
+   * name: where all steps of a stage say so, nothing else of the value is decoded and encoded again.
+   * A step that says so neither removes fields nor replaces the value as a whole. Absent: any field.
    */
-  readonly readsByExpression?: boolean
+  touches?(config: z.output<Config>): readonly string[]
   /** The fields after this step, given those before; an operator without it leaves them as they were. */
   fieldsAfter?(before: FieldNames, config: z.output<Config>): FieldNames
 }

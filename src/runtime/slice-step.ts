@@ -41,7 +41,7 @@ export class SliceStep {
     this.#clock = clock
     this.#tracker = tracker
     this.#events = environment.events
-    this.#fields = node.fields === null ? null : new JsonFields(node.fields)
+    this.#fields = node.fields === null ? null : new JsonFields(node.fields.names)
     this.#output = new StageOutput(environment)
     this.#chain = new StepChain(node, this.#output, (record) => this.#determineEventTime(record))
   }
@@ -184,7 +184,7 @@ export class SliceStep {
   }
 
   #runRecord(part: InputPart, index: number): void {
-    const refusedBySource = part.failures.get(index)
+    const refusedBySource = part.failures.size === 0 ? undefined : part.failures.get(index)
     if (refusedBySource !== undefined) {
       this.#fail(refusedBySource)
       return
@@ -207,10 +207,14 @@ export class SliceStep {
       record.value = null
       return
     }
-    const some = this.#fields === null ? null : record.fields(this.#fields)
-    if (some !== null) {
-      record.value = some
-      return
+    this.#output.spliced = null
+    if (this.#fields !== null && this.#mayRead(record)) {
+      const some = record.fields(this.#fields)
+      if (some !== null) {
+        record.value = some
+        if (this.#node.fields!.splices) this.#output.spliced = this.#fields
+        return
+      }
     }
     const text = record.valueText
     try {
@@ -222,6 +226,11 @@ export class SliceStep {
       if (this.#node.steps.length > 0)
         throw new RecordFailure('RECORD_DECODE', `the value is no JSON${reasonOf(thrown)}`)
     }
+  }
+
+  /** Only ASCII is spliced: there, the places of bytes are those of characters. */
+  #mayRead(record: StepRecord): boolean {
+    return !this.#node.fields!.splices || record.isAscii
   }
 
   #accept(): void {

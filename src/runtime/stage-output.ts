@@ -1,5 +1,6 @@
 import { PipelineError, RecordFailure } from '../core/errors.ts'
-import { encodeJson, type JsonValue } from '../core/json.ts'
+import type { JsonFields } from '../core/json-fields.ts'
+import { encodeJson, type JsonObject, type JsonValue } from '../core/json.ts'
 import type { TaskCommit } from '../core/log.ts'
 import { RecordBatchBuilder, type RecordTimes } from '../core/record-batch-builder.ts'
 import { emptyBytes } from '../core/record-batch.ts'
@@ -40,6 +41,8 @@ export class StageOutput implements ChainEnd {
   #staged = 0
   #isLate = false
   #stats: SliceStats | null = null
+  /** Where only some fields of the current record were decoded: they are put among the others. */
+  spliced: JsonFields | null = null
   #part: InputPart | null = null
   #partIndex = 0
   #index = 0
@@ -99,7 +102,7 @@ export class StageOutput implements ChainEnd {
   }
 
   accept(record: StepRecord): void {
-    const value = this.#keepsBytes ? record.valueBytes : this.#encode(record.value)
+    const value = this.#keepsBytes ? record.valueBytes : this.#encode(record)
     if (record.isMade) {
       this.#appendMade(record, value)
       return
@@ -286,8 +289,12 @@ export class StageOutput implements ChainEnd {
     return record.madeKey ?? record.keyBytes
   }
 
-  #encode(value: JsonValue): string {
-    const text = encodeJson(value)
+  #encode(record: StepRecord): string {
+    const { spliced } = this
+    const text =
+      spliced === null || record.isMade
+        ? encodeJson(record.value)
+        : spliced.splice(record.value as JsonObject)
     if (text.length > maxOutputBytes)
       throw new RecordFailure(
         'RECORD_TOO_LARGE',

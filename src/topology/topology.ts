@@ -30,8 +30,8 @@ export interface StageNode {
   readonly input: SourceInput | TopicInput
   /** `none` hands the bytes on unread; `raw` leaves decoding to a first step `parse`. */
   readonly decode: 'json' | 'raw' | 'none'
-  /** The fields that are decoded, where the node needs no others of the value; null for all. */
-  readonly fields: readonly string[] | null
+  /** What is decoded of a value, where the node needs no more; null for all. */
+  readonly fields: FieldSelection | null
   readonly steps: readonly NodeStep[]
   readonly eventTime: Evaluate | null
   /** Whether the node needs each record's event time: it keeps state or writes markers. */
@@ -43,6 +43,13 @@ export interface StageNode {
   readonly settings: NodeSettings
   /** One task, or one per input partition. */
   readonly tasks: number
+}
+
+export interface FieldSelection {
+  /** At the top level. */
+  readonly names: readonly string[]
+  /** Whether the value goes on, with these fields as the steps left them and all others as they came. */
+  readonly splices: boolean
 }
 
 export const stageRoles = ['producer', 'cleaning', 'analysis', 'sink'] as const

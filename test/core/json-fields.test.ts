@@ -101,8 +101,9 @@ describe('JsonFields', () => {
     expect(read(Buffer.from([0x7b, 0x22, 0x62, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]))).toBeNull()
   })
 
-  it('gives the last of several fields of one name, and exact numbers', () => {
-    expect(read('{"a":1,"b":{"a":3},"a":2}')).toEqual({ a: 2 })
+  it('leaves an object with a field twice to the full decoder, and gives exact numbers', () => {
+    expect(read('{"a":1,"b":{"a":3},"a":2}')).toBeNull()
+    expect(read('{"a":1,"b":{"a":3}}')).toEqual({ a: 1 })
     expect(encodeJson(read('{"a":9007199254740993}'))).toBe('{"a":9007199254740993}')
     expect(encodeJson(read('{"a":1e400,"user_id":-12.5}'))).toBe('{"a":1e400,"user_id":-12.5}')
   })
@@ -117,5 +118,50 @@ describe('JsonFields', () => {
 
   it('leaves what nests deep to the full decoder', () => {
     expect(read(`{"b":${'['.repeat(10_000)}${']'.repeat(10_000)}}`)).toBeNull()
+  })
+})
+
+describe('JsonFields.splice', () => {
+  const ascii = new JsonFields(['a', 'b', 'new'])
+  const asciiValue = fc.jsonValue({ maxDepth: 2, stringUnit: 'binary-ascii' })
+  const asciiObject = fc.dictionary(
+    fc.oneof(fc.constantFrom('a', 'b', 'new'), fc.string({ unit: 'binary-ascii' })),
+    asciiValue,
+  )
+  const edits = fc.dictionary(fc.constantFrom('a', 'b', 'new'), fc.jsonValue({ maxDepth: 2 }))
+
+  it('gives what decoding, changing and encoding everything gives', () => {
+    fc.assert(
+      fc.property(asciiObject, edits, fc.constantFrom(undefined, 2), (all, changed, indent) => {
+        const text = JSON.stringify(all, null, indent)
+        const bytes = Buffer.from(`xx${text}yy`)
+        const some = ascii.read(bytes, 2, 2 + Buffer.byteLength(text))
+        if (some === null) return
+        const spliced = ascii.splice(Object.assign(some, changed))
+        expect(JSON.parse(spliced)).toEqual(
+          JSON.parse(JSON.stringify({ ...(JSON.parse(text) as object), ...changed })),
+        )
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it('leaves what nobody changed as it was written', () => {
+    const text = '{ "x" : 1.50, "a": 1e2 , "y":[1, 2] }'
+    const bytes = Buffer.from(text)
+    const some = ascii.read(bytes, 0, bytes.length)!
+    expect(ascii.splice(some)).toBe(text)
+    expect(ascii.splice({ ...some, a: 'é"', new: null })).toBe(
+      '{ "x" : 1.50, "a": "é\\"" , "y":[1, 2] ,"new":null}',
+    )
+  })
+
+  it('writes an object that was changed inside, and fields into an empty one', () => {
+    const nested = Buffer.from('{"a":{"n":1},"b":2}')
+    const some = ascii.read(nested, 0, nested.length)!
+    Object.assign(some['a'] as object, { n: 2 })
+    expect(ascii.splice(some)).toBe('{"a":{"n":2},"b":2}')
+    expect(ascii.read(Buffer.from('{ }'), 0, 3)).toEqual({})
+    expect(ascii.splice({ a: 1, b: new Date(0) })).toBe('{ "a":1,"b":"1970-01-01T00:00:00.000Z"}')
   })
 })

@@ -7,7 +7,7 @@ import { WindowedAggregate } from './windowed-aggregate.ts'
 export const aggregate = defineStateful({
   type: 'aggregate',
   kind: 'stateful',
-  readsByExpression: true,
+  touches: () => [],
   summary: 'Combine the records of a group into one result, per window of event time or in total.',
   config: aggregateConfig,
   examples: [

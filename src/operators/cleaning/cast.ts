@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { fieldPath } from '../../core/config-types.ts'
 import { RecordFailure } from '../../core/errors.ts'
 import { fieldEdit, kindOf, objectValue } from '../../core/field-edit.ts'
-import { parseFieldPath } from '../../core/field-path.ts'
+import { parseFieldPath, topFields } from '../../core/field-path.ts'
 import { isoTimeMs } from '../../core/iso-time.ts'
 import { decodeJson, encodeJson, isExactNumber, type JsonValue } from '../../core/json.ts'
 import { defineStateless } from '../../core/operator.ts'
@@ -110,6 +110,7 @@ export const cast = defineStateless({
     const topLevel = Object.keys(fields).filter((field) => !field.includes('.'))
     return new Set([...before, ...topLevel])
   },
+  touches: (fields) => topFields(Object.keys(fields)),
   create(fields) {
     const edits = Object.entries(fields).map(([field, options]) =>
       fieldEdit(parseFieldPath(field), conversion(field, options), null),

@@ -53,6 +53,7 @@ export const dedupe = defineStateful({
       ],
     },
   ],
+  touches: () => [],
   keepsKey: ({ by }) => keyAmongItems.test(by.source),
   create({ by, within }): StatefulOperator<number> {
     const { evaluate } = by

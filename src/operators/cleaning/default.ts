@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { fieldPath } from '../../core/config-types.ts'
 import { copyJson } from '../../core/copy-json.ts'
 import { objectValue, placeField } from '../../core/field-edit.ts'
-import { getField, parseFieldPath } from '../../core/field-path.ts'
+import { getField, parseFieldPath, topFields } from '../../core/field-path.ts'
 import { isJsonObject, type JsonValue } from '../../core/json.ts'
 import { defineStateless } from '../../core/operator.ts'
 
@@ -42,6 +42,7 @@ export const defaultOperator = defineStateless({
     if (before === null) return null
     return new Set([...before, ...Object.keys(fields).map((field) => parseFieldPath(field)[0])])
   },
+  touches: (fields) => topFields(Object.keys(fields)),
   create(fields) {
     const entries = Object.entries(fields).map(([field, value]) => ({
       path: parseFieldPath(field),

@@ -6,7 +6,7 @@ import { defineStateless } from '../../core/operator.ts'
 export const filter = defineStateless({
   type: 'filter',
   kind: 'stateless',
-  readsByExpression: true,
+  touches: () => [],
   summary: 'Keep the records for which a condition is true; drop and count the others.',
   config: expression().describe(
     'The condition. False and null drop the record; anything but true, false and null fails it.',

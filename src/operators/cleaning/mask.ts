@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { fieldPath } from '../../core/config-types.ts'
 import { RecordFailure } from '../../core/errors.ts'
 import { fieldEdit, kindOf, objectValue } from '../../core/field-edit.ts'
-import { parseFieldPath } from '../../core/field-path.ts'
+import { parseFieldPath, topFields } from '../../core/field-path.ts'
 import { isExactNumber, type JsonValue } from '../../core/json.ts'
 import { defineStateless } from '../../core/operator.ts'
 
@@ -64,6 +64,7 @@ export const mask = defineStateless({
       output: [{ id: 'dc0708706ec6b9b1224ee4d159bdf54509c6a7abf5640861e142aa0942f4a6bb' }],
     },
   ],
+  touches: (fields) => topFields(Object.keys(fields)),
   create(fields) {
     const edits = Object.entries(fields).map(([field, chosen]) => {
       const masked = masking(field, chosen)

@@ -7,7 +7,7 @@ import { defineStateless } from '../../core/operator.ts'
 export const requireOperator = defineStateless({
   type: 'require',
   kind: 'stateless',
-  readsByExpression: true,
+  touches: () => [],
   summary: 'Fail the records for which a condition is not true, so that they are dead-lettered.',
   config: expression().describe(
     'The condition. False and null fail the record with RECORD_REQUIRED.',

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { expression, fieldPath } from '../../core/config-types.ts'
 import { copyJson } from '../../core/copy-json.ts'
 import { objectValue, placeField } from '../../core/field-edit.ts'
-import { parseFieldPath } from '../../core/field-path.ts'
+import { parseFieldPath, topFields } from '../../core/field-path.ts'
 import type { JsonValue } from '../../core/json.ts'
 import { defineStateless } from '../../core/operator.ts'
 
@@ -43,6 +43,7 @@ export const set = defineStateless({
     if (before === null) return null
     return new Set([...before, ...Object.keys(fields).map((field) => parseFieldPath(field)[0])])
   },
+  touches: (fields) => topFields(Object.keys(fields)),
   create(fields) {
     const entries = Object.entries(fields).map(([field, { evaluate }]) => {
       const path = parseFieldPath(field)

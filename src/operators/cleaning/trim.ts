@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { fieldPath } from '../../core/config-types.ts'
 import { fieldEdit, objectValue } from '../../core/field-edit.ts'
-import { parseFieldPath } from '../../core/field-path.ts'
+import { parseFieldPath, topFields } from '../../core/field-path.ts'
 import type { JsonValue } from '../../core/json.ts'
 import { defineStateless } from '../../core/operator.ts'
 
@@ -27,6 +27,7 @@ export const trim = defineStateless({
       output: [{ name: 7, address: { zip: '1012 AB', city: ' Amsterdam' } }],
     },
   ],
+  touches: (fields) => topFields(fields),
   create(fields) {
     const edits = fields.map((field) => fieldEdit(parseFieldPath(field), trimmed))
     return {
