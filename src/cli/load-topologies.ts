@@ -16,6 +16,7 @@ import {
   type CompileProblem,
 } from '../topology/compile.ts'
 import type { Topology } from '../topology/topology.ts'
+import { checkFiles } from './check-files.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import { listPipelineFiles, readPipelineFile, type PipelineFilePath } from './pipeline-files.ts'
 import { readSecret } from './read-secret.ts'
@@ -65,11 +66,18 @@ export function loadTopologies(
     diagnostics.push(...compiled.diagnostics)
     return compiled.file
   })
-  const bad = new Set(diagnostics.filter(isError).map(({ file }) => file))
+  const sound = files.filter(({ shown }) => !errorsIn(diagnostics).has(shown))
+  for (const { file, problem } of checkFiles(sound)) diagnostics.push(diagnosticOf(problem, file))
+  const bad = errorsIn(diagnostics)
   return {
     files: files.filter(({ shown }) => !bad.has(shown)),
     diagnostics: environment.mask.json(inOrder(diagnostics, unique)),
   }
+}
+
+/** The files that have errors, as they are shown. */
+function errorsIn(diagnostics: readonly Diagnostic[]): ReadonlySet<string> {
+  return new Set(diagnostics.filter(isError).map(({ file }) => file))
 }
 
 export function isError({ severity }: Diagnostic): boolean {
@@ -156,7 +164,7 @@ function readText(path: string, folder: string): string {
 /** @throws what is no mistake of the user's. */
 function diagnosticOf(
   { severity, path, thrown }: CompileProblem,
-  { shown, source }: Loaded,
+  { shown, source }: Pick<Loaded, 'shown' | 'source'>,
 ): Diagnostic {
   if (!(thrown instanceof PipelineError) || thrown.kind === 'bug') throw thrown
   const place =

@@ -1,19 +1,17 @@
-import { lstatSync, rmSync, statSync, truncateSync } from 'node:fs'
-import { messageOf, PipelineError } from '../core/errors.ts'
+import { PipelineError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { manifestOf, parseManifest, type Manifest } from '../topology/manifest.ts'
-import type { Topology } from '../topology/topology.ts'
+import { sinkMemory } from '../runtime/sink-writer.ts'
+import { taskId, type Topology } from '../topology/topology.ts'
 
 /**
- * `run --fresh`: forgets the topics, positions, state and files that the pipelines wrote, also those of
- * stages that the files no longer have.
+ * `run --fresh`: forgets the topics, positions and state of the pipelines, also those of stages that the
+ * files no longer have, and takes back what their sinks are known to have written.
  * @throws PipelineError CONFIG_USAGE when another pipeline reads or writes one of the topics; nothing
  * was changed then. CONFIG_FILE when a file cannot be removed.
  */
-export async function resetPipelines(
-  topologies: readonly Topology[],
-  { admin }: Log,
-): Promise<void> {
+export async function resetPipelines(topologies: readonly Topology[], log: Log): Promise<void> {
+  const { admin } = log
   const own = await Promise.all(
     topologies.map(async (topology) => {
       const name = nameOf(topology)
@@ -27,7 +25,7 @@ export async function resetPipelines(
   ]
   await assertNobodyElse(topics, new Set(own.map(({ name }) => name)), { admin })
   // Files go first: a crash in between leaves recorded lengths without their files, which is noticed.
-  for (const topology of topologies) for (const file of filesOf(topology)) removeFile(file)
+  for (const topology of topologies) await resetSinks(topology, log)
   const groups = own.flatMap(({ name, manifests }) =>
     manifests.flatMap((manifest) => groupsOf(name, manifest)),
   )
@@ -67,28 +65,16 @@ async function assertNobodyElse(
   }
 }
 
-function filesOf({ nodes }: Topology): string[] {
-  return nodes.flatMap(({ output }) =>
-    output?.kind === 'sink' ? output.definition.files(output.config) : [],
-  )
-}
-
-/** Only files: a sink may as well write to a device or a pipe. A link stays, what it leads to is emptied. */
-function removeFile(file: string): void {
-  try {
-    const stat = lstatSync(file, { throwIfNoEntry: false })
-    if (stat?.isFile() === true) rmSync(file)
-    else if (
-      stat?.isSymbolicLink() === true &&
-      statSync(file, { throwIfNoEntry: false })?.isFile() === true
-    ) {
-      truncateSync(file)
+async function resetSinks(topology: Topology, log: Log): Promise<void> {
+  for (const node of topology.nodes) {
+    const { output, group, tasks } = node
+    if (output?.kind !== 'sink') continue
+    for (let index = 0; index < tasks; index++) {
+      const id = taskId(topology, node, index)
+      const task = await log.openTask({ id, group, inputs: [], start: 'earliest' })
+      const memory = sinkMemory(await task.restore())
+      await task.close()
+      await output.definition.reset(output.config, memory)
     }
-  } catch (error) {
-    throw new PipelineError(
-      'CONFIG_FILE',
-      `removing ${file} for --fresh: ${messageOf(error)}; remove it yourself, or change its permissions`,
-      { cause: error },
-    )
   }
 }

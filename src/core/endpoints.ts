@@ -91,6 +91,8 @@ export interface SourceDefinition<
   Type extends string = string,
   Config extends z.ZodType = z.ZodType,
 > extends EndpointBase<Type, Config> {
+  /** Paths and globs of the files that it reads. */
+  files(config: z.output<Config>): readonly string[]
   /** A bounded source ends, and holds the watermark back until it does. */
   bounded(config: z.output<Config>): boolean
   /** Whether what was read but not committed can be read again. */
@@ -111,8 +113,14 @@ export interface SinkDefinition<
   readonly delivery: 'exactly_once' | 'at_least_once'
   /** Whether one task must own all partitions of the stage, as for a single file. */
   singleTask(config: z.output<Config>): boolean
-  /** Files that the sink writes, which `--fresh` removes. */
+  /** Files that the sink writes: no two sinks may write one, and no source may read it. */
   files(config: z.output<Config>): readonly string[]
+  /**
+   * For `--fresh`: takes back what was written, and only that.
+   * @param memory as last committed.
+   * @throws PipelineError CONFIG_FILE
+   */
+  reset(config: z.output<Config>, memory: SinkMemory): Promise<void>
   /** @param memory as last committed; null at the first start. */
   create(config: z.output<Config>, environment: EndpointEnvironment, memory: SinkMemory): Sink
 }

@@ -123,11 +123,14 @@ export class StageTask {
   async #close(): Promise<void> {
     const { board } = this.#options
     board.setBusy(this.id)
-    await this.#input?.close()
-    await this.#sink?.close()
-    await this.#log?.close()
-    if (this.phase === 'ended') board.end(this.id)
-    else this.phase = 'stopped'
+    try {
+      const closed = await Promise.allSettled([this.#input?.close(), this.#sink?.close()])
+      for (const result of closed) if (result.status === 'rejected') throw result.reason
+    } finally {
+      await this.#log?.close()
+      if (this.phase === 'ended') board.end(this.id)
+      else this.phase = 'stopped'
+    }
   }
 
   async #loop(signal: AbortSignal): Promise<void> {

@@ -279,6 +279,7 @@ class StatefulLink implements Link, StatefulContext<unknown> {
     const { outcome } = this.#chain
     // Later steps change the value in place; its dead letter shows it as it was made.
     const valueText = encodeJson(made.value)
+    const marks = this.#chain.states.map(({ state }) => state.mark)
     this.#made.make(made)
     try {
       this.#chain.currentStep = this.id
@@ -288,6 +289,7 @@ class StatefulLink implements Link, StatefulContext<unknown> {
       if (this.#chain.hasEmitted && this.#isWindowed) this.end!.windowClosed(this.#made)
     } catch (thrown) {
       const failure = this.#chain.failureOf(thrown)
+      for (const [index, { state }] of this.#chain.states.entries()) state.rollBack(marks[index])
       this.end!.madeFailed({ key: made.key, valueText, eventTimeMs: made.eventTimeMs }, failure)
     }
     this.#chain.outcome = outcome

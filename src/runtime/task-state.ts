@@ -114,14 +114,19 @@ export class TaskState<Value> implements KeyedState<Value> {
     this.#journal.length = 0
   }
 
-  /** Takes back what the record did since the last `accept`. */
-  rollBack(): void {
-    for (const { key, before } of this.#journal.toReversed()) {
+  /** How much was done since the last `accept`, for `rollBack`. */
+  get mark(): number {
+    return this.#journal.length
+  }
+
+  /** Takes back what was done since the mark; by default since the last `accept`. */
+  rollBack(mark = 0): void {
+    for (const { key, before } of this.#journal.slice(mark).toReversed()) {
       this.#touched.add(key)
       if (before === null) this.#entries.delete(key)
       else this.#entries.set(key, { ...before, isDirty: true })
     }
-    this.#journal.length = 0
+    this.#journal.length = mark
   }
 
   /** What changed since the last call, encoded. */

@@ -12,6 +12,7 @@ export function captureSink(written: RecordBatch[]): SinkDefinition {
     delivery: 'at_least_once',
     singleTask: () => false,
     files: () => [],
+    reset: async () => {},
     create: (): Sink => ({
       begin: async () => null,
       write: async (batch) => {

@@ -85,6 +85,7 @@ export function pushSource(queue: PushQueue): SourceDefinition {
     summary: 'Gives the records that a test sends.',
     config: z.unknown(),
     examples: [{ title: 'no setting', config: null }],
+    files: () => [],
     replayable: false,
     bounded: () => false,
     create: (): Source => ({ read: (request) => queue.read(request), close: async () => {} }),

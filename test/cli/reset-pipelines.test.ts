@@ -64,6 +64,23 @@ async function fill(log: Log, topic: string, group: string): Promise<void> {
   await task.close()
 }
 
+/** As if the sink of the stage had begun at `start` and written the rest of its file. */
+async function hasWritten(log: Log, start: number): Promise<void> {
+  const task = await log.openTask({
+    id: 'ours.copy.write/0',
+    group: 'ours.copy.write',
+    inputs: [],
+    start: 'earliest',
+  })
+  const value = JSON.stringify({ length: 100, start, header: null })
+  await task.commit({
+    outputs: [],
+    state: [{ step: '$sink', key: '', value, dueMs: null }],
+    next: [],
+  })
+  await task.close()
+}
+
 async function lengthOf(log: Log, name: string): Promise<bigint | null> {
   const topic = (await log.reader.topics()).find((each) => each.name === name)
   return topic === undefined
@@ -78,6 +95,7 @@ describe('run --fresh', () => {
     const log = await aLog(topology)
     await fill(log, 'clean', 'ours.copy.clean')
     await fill(log, 'in', 'somebody')
+    await hasWritten(log, 0)
     await resetPipelines([topology], log)
     expect(await lengthOf(log, 'clean')).toBe(null)
     expect(await lengthOf(log, 'in')).toBe(1n)
@@ -123,13 +141,28 @@ describe('run --fresh', () => {
     const folder = aFolder({ 'real.ndjson': 'old\n' })
     symlinkSync(join(folder, 'real.ndjson'), join(folder, 'out.ndjson'))
     const topology = topologyOf(copy, folder)
-    await resetPipelines([topology], await aLog(topology))
+    const log = await aLog(topology)
+    await hasWritten(log, 0)
+    await resetPipelines([topology], log)
     expect(readFileSync(join(folder, 'out.ndjson'), 'utf8')).toBe('')
+  })
+
+  it('leaves what was in a file before the pipeline began, and a file that it never wrote', async () => {
+    const folder = aFolder({ 'out.ndjson': 'mine\nwritten\n' })
+    const topology = topologyOf(copy, folder)
+    const log = await aLog(topology)
+    await resetPipelines([topology], log)
+    expect(readFileSync(join(folder, 'out.ndjson'), 'utf8')).toBe('mine\nwritten\n')
+    await hasWritten(log, 'mine\n'.length)
+    await resetPipelines([topology], log)
+    expect(readFileSync(join(folder, 'out.ndjson'), 'utf8')).toBe('mine\n')
   })
 
   it('removes no device', async () => {
     const topology = topologyOf(copy.replace('./out.ndjson', '/dev/null'))
-    await resetPipelines([topology], await aLog(topology))
+    const log = await aLog(topology)
+    await hasWritten(log, 0)
+    await resetPipelines([topology], log)
     expect(existsSync('/dev/null')).toBe(true)
   })
 })

@@ -61,6 +61,7 @@ export function plannedSource(
     ...common,
     examples: [common.examples[0]],
     type,
+    files: () => [],
     replayable: true,
     bounded: () => plan.bounded ?? true,
     create: (_config, _environment, positions): Source => {
@@ -126,6 +127,7 @@ export function plannedSink(type: string, write: Write) {
     summary: 'Keeps what is written.',
     config: z.unknown(),
     examples: [{ title: 'any', config: 1 }],
+    reset: () => Promise.resolve(),
     delivery: 'at_least_once',
     singleTask: () => false,
     files: () => [],

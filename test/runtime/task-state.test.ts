@@ -211,3 +211,17 @@ function codeOf(run: () => void): string {
     return thrown instanceof PipelineError ? thrown.code : String(thrown)
   }
 }
+
+describe('a mark', () => {
+  it('is how far a result that a step made is taken back, when it fails on its own', () => {
+    const state = aState()
+    state.put('kept', 1)
+    const { mark } = state
+    state.put('kept', 2)
+    state.put('gone', 3)
+    state.rollBack(mark)
+    expect([state.get('kept'), state.get('gone')]).toEqual([1, undefined])
+    state.rollBack()
+    expect(state.get('kept')).toBeUndefined()
+  })
+})

@@ -9,6 +9,7 @@ export const dropSink = defineSink({
   delivery: 'exactly_once',
   singleTask: () => false,
   files: () => [],
+  reset: () => Promise.resolve(),
   create: () => ({
     begin: () => Promise.resolve(null),
     write: () => Promise.resolve({ memory: null, failures: [] }),

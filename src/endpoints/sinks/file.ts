@@ -9,7 +9,7 @@ import { openError } from '../file-error.ts'
 import { CsvEncoder } from '../writing/csv-encoder.ts'
 import { readCsvHeader, requireSameColumns } from '../writing/csv-header.ts'
 import { encodeLines, type EncodedRecords } from '../writing/encode-lines.ts'
-import { openOutputFile, type OutputFile } from '../writing/output-file.ts'
+import { cutBack, openOutputFile, type OutputFile } from '../writing/output-file.ts'
 
 function outputPath() {
   return filePath().refine(
@@ -83,12 +83,17 @@ export const fileSink = defineSink({
   delivery: 'exactly_once',
   singleTask: () => true,
   files: ({ path }) => [path.absolute],
+  reset: async ({ path }, memory) => {
+    if (memory !== null) await cutBack(path.absolute, decodeMemory(memory, path.absolute).start)
+  },
   create: (setting, _environment, memory) => new FileSink(setting, memory),
 })
 
 const memorySchema = z.strictObject({
   /** Bytes of the file that are committed. */
   length: z.number(),
+  /** Bytes that were there before the pipeline began. */
+  start: z.number(),
   /** Of csv: the columns. */
   header: z.array(z.string()).nullable(),
 })
@@ -102,6 +107,7 @@ class FileSink implements Sink {
   readonly #delimiter: string
   readonly #isCsv: boolean
   #file: OutputFile | null = null
+  #start = 0
   #csv: CsvEncoder | null = null
 
   constructor(setting: FileSinkConfig, memory: SinkMemory) {
@@ -117,6 +123,7 @@ class FileSink implements Sink {
 
   async begin(): Promise<SinkMemory> {
     this.#file = await this.#open()
+    this.#start = this.#memory?.start ?? this.#file.length
     return this.#remember(this.#file)
   }
 
@@ -134,7 +141,7 @@ class FileSink implements Sink {
   }
 
   #remember(file: OutputFile): SinkMemory {
-    return { length: file.length, header: headerOf(this.#csv) }
+    return { length: file.length, start: this.#start, header: headerOf(this.#csv) }
   }
 
   #encode(batch: RecordBatch, file: OutputFile): EncodedRecords {

@@ -46,6 +46,7 @@ export const stdoutSink = defineSink({
   delivery: 'at_least_once',
   singleTask: () => true,
   files: () => [],
+  reset: () => Promise.resolve(),
   create: (setting, { stdout }) => new StdoutSink(setting, stdout),
 })
 

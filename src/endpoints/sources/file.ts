@@ -79,6 +79,7 @@ export const fileSource = defineSource({
       config: { path: './speeds.csv', header: false, columns: ['road', 'speed'], delimiter: ';' },
     },
   ],
+  files: ({ path }) => (Array.isArray(path) ? path : [path]).map(({ absolute }) => absolute),
   bounded: () => true,
   replayable: true,
   create(setting, environment, positions) {

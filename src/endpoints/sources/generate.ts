@@ -97,6 +97,7 @@ export const generateSource = defineSource({
     },
   ],
   bounded: ({ count }) => count !== undefined,
+  files: () => [],
   replayable: true,
   create(setting, environment, positions) {
     return new GenerateSource(setting, environment, nextIndex(positions.get(split)))

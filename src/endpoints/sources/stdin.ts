@@ -36,6 +36,7 @@ export const stdinSource = defineSource({
   config,
   examples: [{ title: 'Rows of a csv file piped into the run', config: { format: 'csv' } }],
   bounded: () => false,
+  files: () => [],
   replayable: false,
   create(setting, environment) {
     return new StdinSource(environment, {

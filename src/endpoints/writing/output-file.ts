@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
+import { lstat, mkdir, open, rm, stat, truncate, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import { errnoOf, openError } from '../file-error.ts'
@@ -96,6 +96,27 @@ export class OutputFile {
     const message = `writing ${this.#path}: ${messageOf(thrown)}; check the disk, then run again: what is not complete is written again`
     this.#error = new PipelineError('FILE_FAILED', message, { cause: thrown })
     return this.#error
+  }
+}
+
+/**
+ * Takes back what was written behind the first `start` bytes. A file of which nothing else is left is
+ * removed; a link stays, and devices are left alone.
+ * @throws PipelineError CONFIG_FILE
+ */
+export async function cutBack(path: string, start: number): Promise<void> {
+  try {
+    const stats = await stat(path)
+    if (!stats.isFile()) return
+    if (start === 0 && (await lstat(path)).isFile()) await rm(path)
+    else if (stats.size > start) await truncate(path, start)
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return
+    throw new PipelineError(
+      'CONFIG_FILE',
+      `removing what was written to ${path}: ${messageOf(thrown)}; remove it yourself, or change its permissions`,
+      { cause: thrown },
+    )
   }
 }
 

@@ -49,7 +49,7 @@ describe('the file sink, ndjson', () => {
     await write(sink, '{"a": 1.0}', null, 'no json')
     const { memory } = await write(sink, '2')
     expect(textOf('new/deep/a.ndjson')).toBe('{"a": 1.0}\nnull\nno json\n2\n')
-    expect(memory).toEqual({ length: 26, header: null })
+    expect(memory).toEqual({ length: 26, start: 0, header: null })
     await sink.close()
     expect(readdirSync(pathOf('new/deep'))).toEqual(['a.ndjson'])
   })
@@ -178,8 +178,8 @@ describe('the file sink, ndjson', () => {
 
   it('says where a file that was there ends, before anything is written', async () => {
     folder.write('g.ndjson', 'old\n')
-    expect(await aSink({ path: 'g.ndjson' }).begin()).toEqual({ length: 4, header: null })
-    expect(await aSink({ path: 'h.ndjson' }).begin()).toEqual({ length: 0, header: null })
+    expect(await aSink({ path: 'g.ndjson' }).begin()).toEqual({ length: 4, start: 4, header: null })
+    expect(await aSink({ path: 'h.ndjson' }).begin()).toEqual({ length: 0, start: 0, header: null })
   })
 
   it('says that the disk is full, leaves the file as it was, and goes on when there is room', async (context) => {
