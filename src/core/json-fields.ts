@@ -15,6 +15,11 @@ const colon = 58
 const firstPrintable = 32
 const firstNonAscii = 128
 
+/** 1 for bytes that stand for themselves in a text; a byte that is not there is none of them. */
+const isPlainText = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= firstPrintable && byte < firstNonAscii && byte !== quote && byte !== backslash ? 1 : 0,
+)
+
 /** Thrown for text that is no JSON, or that is left to the full decoder; a single value, for speed. */
 const unsure = Symbol('unsure')
 
@@ -59,8 +64,7 @@ export class JsonFields {
     this.#hasNonAscii = false
     try {
       const object = this.#readObject()
-      this.#skipSpace()
-      if (this.#at !== end) return null
+      if (skipSpace(bytes, this.#at, end) !== end) return null
       return this.#hasNonAscii && !isUtf8(bytes.subarray(start, end)) ? null : object
     } catch (thrown) {
       if (thrown === unsure) return null
@@ -68,26 +72,75 @@ export class JsonFields {
     }
   }
 
+  /** The hot loop of all stages that read a few fields: places are local variables throughout. */
   #readObject(): JsonObject {
+    const bytes = this.#bytes
+    const end = this.#end
     const object: JsonObject = {}
-    this.#skipSpace()
-    this.#expect(openBrace)
-    this.#skipSpace()
-    if (this.#take(closeBrace)) return object
+    let at = this.#behind(openBrace, skipSpace(bytes, this.#at, end))
+    if (at < end && bytes[at] === closeBrace) {
+      this.#at = at + 1
+      return object
+    }
     this.#isEmpty = false
     for (;;) {
-      const field = this.#readName()
-      this.#skipSpace()
-      this.#expect(colon)
-      this.#skipSpace()
-      const start = this.#at
-      this.#skipValue(1)
-      if (field !== -1) object[this.#names[field]!] = this.#note(field, start)
-      this.#skipSpace()
-      if (this.#take(closeBrace)) return object
-      this.#expect(comma)
-      this.#skipSpace()
+      const nameStart = at + 1
+      at = this.#skipText(at, false)
+      const field = this.#fieldAt(nameStart, at - 1 - nameStart)
+      const start = this.#behind(colon, skipSpace(bytes, at, end))
+      if (bytes[start] === quote) at = this.#skipText(start, true)
+      else {
+        this.#at = start
+        this.#skipValue(1)
+        at = this.#at
+      }
+      if (field !== -1) {
+        this.#at = at
+        object[this.#names[field]!] = this.#note(field, start)
+      }
+      at = skipSpace(bytes, at, end)
+      if (at < end && bytes[at] === closeBrace) {
+        this.#at = at + 1
+        return object
+      }
+      at = this.#behind(comma, at)
     }
+  }
+
+  /** The next place that is no white space behind the byte, which has to be at `at`. */
+  #behind(byte: number, at: number): number {
+    if (at >= this.#end || this.#bytes[at] !== byte) throw unsure
+    return skipSpace(this.#bytes, at + 1, this.#end)
+  }
+
+  /** Returns the place behind a text that begins at `from`. */
+  #skipText(from: number, mayEscape: boolean): number {
+    const bytes = this.#bytes
+    const end = this.#end
+    if (from >= end || bytes[from] !== quote) throw unsure
+    for (let at = from + 1; ; at++) {
+      // The end is looked at only where something other than plain text stands, at the latest behind it.
+      while (isPlainText[bytes[at]!] === 1) at += 1
+      if (at >= end) throw unsure
+      const byte = bytes[at]!
+      if (byte === quote) return at + 1
+      if (byte >= firstNonAscii) this.#hasNonAscii = true
+      else if (byte !== backslash || !mayEscape) throw unsure
+      else at += escapeLength(bytes, at, end)
+    }
+  }
+
+  /** Which of the fields the name is, or -1. */
+  #fieldAt(start: number, length: number): number {
+    const bytes = this.#bytes
+    for (let field = 0; field < this.#encoded.length; field++) {
+      const name = this.#encoded[field]!
+      if (name.length !== length || bytes[start] !== name[0]) continue
+      let index = 1
+      while (index < length && bytes[start + index] === name[index]) index += 1
+      if (index >= length) return field
+    }
+    return -1
   }
 
   /**
@@ -135,28 +188,6 @@ export class JsonFields {
     return value
   }
 
-  /** Skips a name and returns which of the fields it is, or -1. */
-  #readName(): number {
-    const start = this.#at + 1
-    const isPlain = this.#skipString()
-    const length = this.#at - 1 - start
-    // A name with escapes may be one of the fields all the same.
-    if (!isPlain) throw unsure
-    for (let field = 0; field < this.#encoded.length; field++) {
-      const name = this.#encoded[field]!
-      if (name.length === length && this.#isAt(start, name)) return field
-    }
-    return -1
-  }
-
-  #isAt(start: number, name: Buffer): boolean {
-    const bytes = this.#bytes
-    for (let index = 0; index < name.length; index++) {
-      if (bytes[start + index] !== name[index]) return false
-    }
-    return true
-  }
-
   #valueOf(start: number): JsonValue {
     const bytes = this.#bytes
     const first = bytes[start]
@@ -178,7 +209,7 @@ export class JsonFields {
   #skipValue(depth: number): void {
     const first = this.#bytes[this.#at]
     if (this.#at >= this.#end) throw unsure
-    if (first === quote) this.#skipString()
+    if (first === quote) this.#at = this.#skipText(this.#at, true)
     else if (first === openBrace) this.#skipNested(closeBrace, depth)
     else if (first === openBracket) this.#skipNested(closeBracket, depth)
     else if (first === 116) this.#skipWord('true')
@@ -189,44 +220,19 @@ export class JsonFields {
 
   #skipNested(close: number, depth: number): void {
     if (depth >= maxDepth) throw unsure
-    this.#at += 1
-    this.#skipSpace()
-    if (this.#take(close)) return
-    for (;;) {
-      if (close === closeBrace) {
-        this.#skipString()
-        this.#skipSpace()
-        this.#expect(colon)
-        this.#skipSpace()
-      }
-      this.#skipValue(depth + 1)
-      this.#skipSpace()
-      if (this.#take(close)) return
-      this.#expect(comma)
-      this.#skipSpace()
-    }
-  }
-
-  /** Returns whether the string has no escapes. */
-  #skipString(): boolean {
     const bytes = this.#bytes
     const end = this.#end
-    if (bytes[this.#at] !== quote) throw unsure
-    let at = this.#at + 1
-    let isPlain = true
-    for (; at < end; at++) {
-      const byte = bytes[at]!
-      if (byte === quote) {
-        this.#at = at + 1
-        return isPlain
+    let at = skipSpace(bytes, this.#at + 1, end)
+    for (let isFirst = true; at >= end || bytes[at] !== close; isFirst = false) {
+      if (!isFirst) at = this.#behind(comma, at)
+      if (close === closeBrace) {
+        at = this.#behind(colon, skipSpace(bytes, this.#skipText(at, true), end))
       }
-      if (byte === backslash) {
-        isPlain = false
-        at += escapeLength(bytes, at, end)
-      } else if (byte < firstPrintable) throw unsure
-      else if (byte >= firstNonAscii) this.#hasNonAscii = true
+      this.#at = at
+      this.#skipValue(depth + 1)
+      at = skipSpace(bytes, this.#at, end)
     }
-    throw unsure
+    this.#at = at + 1
   }
 
   #skipNumber(): void {
@@ -251,31 +257,22 @@ export class JsonFields {
     this.#at += word.length
     if (this.#at > this.#end) throw unsure
   }
-
-  #skipSpace(): void {
-    const bytes = this.#bytes
-    for (let at = this.#at; ; at++) {
-      const byte = bytes[at]
-      if (at < this.#end && (byte === 32 || byte === 10 || byte === 13 || byte === 9)) continue
-      this.#at = at
-      return
-    }
-  }
-
-  #expect(byte: number): void {
-    if (!this.#take(byte)) throw unsure
-  }
-
-  #take(byte: number): boolean {
-    if (this.#at >= this.#end || this.#bytes[this.#at] !== byte) return false
-    this.#at += 1
-    return true
-  }
 }
 
 /** As `encodeJson`, with a short way for what is most frequent. */
 function encoded(value: JsonValue): string {
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : encodeJson(value)
+}
+
+function skipSpace(bytes: Buffer, from: number, end: number): number {
+  let at = from
+  while (
+    at < end &&
+    (bytes[at] === 32 || bytes[at] === 10 || bytes[at] === 13 || bytes[at] === 9)
+  ) {
+    at += 1
+  }
+  return at
 }
 
 /** Bytes of an escape behind its backslash. */
