@@ -103,7 +103,7 @@ export interface FileSourceOptions {
   readonly positions: ReadonlyMap<string, JsonValue>
 }
 
-/** Reads one file after the other; the splits are the absolute paths. */
+/** Reads one file after the other; each is a split of its own, named by a hash of its path. */
 export class FileSource implements Source {
   readonly #options: FileSourceOptions
   #waiting: string[] | null = null
