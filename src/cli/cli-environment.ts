@@ -21,6 +21,9 @@ export interface CliEnvironment {
   readonly interrupts: Interrupts
 }
 
+/** What it takes to load pipeline files. */
+export type LoadEnvironment = Pick<CliEnvironment, 'env' | 'cwd' | 'mask'>
+
 /** What stderr is shown on. */
 export interface Screen {
   readonly isTerminal: boolean

@@ -5,6 +5,12 @@ import type { Topology } from '../topology/topology.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import { isError, loadTopologies, type KnownTopics, type PipelineFile } from './load-topologies.ts'
 
+export interface FittedTopologies {
+  readonly topologies: readonly Topology[]
+  /** The settings that they took over. */
+  readonly stored: KnownTopics
+}
+
 /**
  * Topics that other pipelines made, in other runs, keep their settings for those that only read them:
  * where there are such topics, the files are compiled once more.
@@ -14,18 +20,18 @@ export async function fitStoredTopics(
   files: readonly PipelineFile[],
   reader: LogReader,
   environment: CliEnvironment,
-): Promise<readonly Topology[]> {
+): Promise<FittedTopologies> {
   const topologies = files.map(({ topology }) => topology)
   const nodes = topologies.flatMap((topology) => topology.nodes)
   const written = new Set(nodes.flatMap(topicsWrittenBy))
   const foreign = new Set(nodes.flatMap(topicsReadBy).filter((topic) => !written.has(topic)))
-  if (foreign.size === 0) return topologies
+  if (foreign.size === 0) return { topologies, stored: new Map() }
   const stored = await storedSettings(reader, foreign)
-  if (stored.size === 0) return topologies
+  if (stored.size === 0) return { topologies, stored }
   const paths = files.map(({ absolute }) => absolute)
   const { files: fitted, diagnostics } = loadTopologies(paths, environment, stored)
   const problem = diagnostics.find(isError)
-  if (problem === undefined) return fitted.map(({ topology }) => topology)
+  if (problem === undefined) return { topologies: fitted.map(({ topology }) => topology), stored }
   const { file, code, message } = problem
   throw new PipelineError(code, `${file} changed while the run was starting: ${message}`)
 }

@@ -17,7 +17,7 @@ import {
 } from '../topology/compile.ts'
 import type { Topology } from '../topology/topology.ts'
 import { checkFiles } from './check-files.ts'
-import type { CliEnvironment } from './cli-environment.ts'
+import type { LoadEnvironment } from './cli-environment.ts'
 import { listPipelineFiles, readPipelineFile, type PipelineFilePath } from './pipeline-files.ts'
 import { readSecret } from './read-secret.ts'
 
@@ -25,6 +25,7 @@ export const definitions: Definitions = { operators, sources, sinks, listeners }
 
 /** A pipeline file that was read and compiled. */
 export interface PipelineFile extends PipelineFilePath {
+  readonly text: string
   readonly spec: PipelineSpec
   readonly source: LoadedPipeline['source']
   readonly topology: Topology
@@ -38,7 +39,7 @@ export interface LoadResult {
 }
 
 export type KnownTopics = ReadonlyMap<string, TopicSettings>
-type Loaded = PipelineFilePath & LoadedPipeline
+type Loaded = PipelineFilePath & LoadedPipeline & { readonly text: string }
 
 /**
  * Reads and compiles all pipelines that the paths name, and finds everything that is wrong with them.
@@ -46,7 +47,7 @@ type Loaded = PipelineFilePath & LoadedPipeline
  */
 export function loadTopologies(
   paths: readonly string[],
-  environment: CliEnvironment,
+  environment: LoadEnvironment,
   stored: KnownTopics = new Map(),
 ): LoadResult {
   const diagnostics: Diagnostic[] = []
@@ -84,15 +85,16 @@ export function isError({ severity }: Diagnostic): boolean {
   return severity === 'error'
 }
 
-function load(file: PipelineFilePath, environment: CliEnvironment): Loaded {
-  const loaded = loadPipeline(readPipelineFile(file), {
+function load(file: PipelineFilePath, environment: LoadEnvironment): Loaded {
+  const text = readPipelineFile(file)
+  const loaded = loadPipeline(text, {
     file: file.shown,
     definitions,
     environment: environment.env,
     readSecret: (name) => readSecret(name, environment),
   })
   for (const secret of loaded.secrets) environment.mask.add(secret)
-  return { ...file, ...loaded }
+  return { ...file, ...loaded, text }
 }
 
 /** Runs `read` and collects what it finds wrong; null where that is all there is. */
@@ -119,11 +121,11 @@ function compile(
   file: Loaded,
   known: KnownTopics,
 ): { file: PipelineFile; diagnostics: Diagnostic[] } {
-  const { shown, absolute, source } = file
+  const { shown, absolute, source, text } = file
   const spec = withKnownTopics(file.spec, known)
   const { topology, problems } = compileTopology(spec, compileEnvironment(absolute))
   const diagnostics = problems.map((problem) => diagnosticOf(problem, file))
-  return { file: { shown, absolute, source, spec, topology }, diagnostics }
+  return { file: { shown, absolute, text, source, spec, topology }, diagnostics }
 }
 
 /** The pipeline as its tests want it: every topic with so many partitions. */

@@ -90,6 +90,12 @@ function addRun(program: Command, choose: (verb: Verb) => void): void {
         .argParser(positiveInteger)
         .hideHelp(),
     )
+    .addOption(
+      new Option(
+        '--threads <count>',
+        'threads beside the main one for stages without state (default: by the cores, at most 2; 0: none)',
+      ).argParser(wholeNumber),
+    )
     .addOption(levelOption())
     .addOption(
       new Option('--log-format <format>', 'form of log lines on stderr')

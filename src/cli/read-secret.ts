@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { messageOf, PipelineError } from '../core/errors.ts'
-import type { CliEnvironment } from './cli-environment.ts'
+import type { LoadEnvironment } from './cli-environment.ts'
 
 /** Where container engines mount secrets. */
 const defaultFolder = '/run/secrets'
@@ -12,13 +12,13 @@ const maxSecretBytes = 64 * 1024
  * secrets folder (`MILLRACE_SECRETS_DIR`) without its last line break. From then on it is masked.
  * @throws PipelineError CONFIG_VARIABLE when the file cannot be read or is too large.
  */
-export function readSecret(name: string, environment: CliEnvironment): string | undefined {
+export function readSecret(name: string, environment: LoadEnvironment): string | undefined {
   const value = environment.env[name] ?? readFromFolder(name, environment)
   if (value !== undefined) environment.mask.add(value)
   return value
 }
 
-function readFromFolder(name: string, { env, cwd }: CliEnvironment): string | undefined {
+function readFromFolder(name: string, { env, cwd }: LoadEnvironment): string | undefined {
   const path = join(resolve(cwd, env['MILLRACE_SECRETS_DIR'] ?? defaultFolder), name)
   try {
     if (statSync(path).size > maxSecretBytes)

@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os'
 import { relative } from 'node:path'
+import { instantOf } from '../clock/system-clock.ts'
 import { PipelineError } from '../core/errors.ts'
 import type { LogLevel } from '../core/hook.ts'
 import type { Log } from '../core/log.ts'
@@ -9,7 +11,7 @@ import type { SinkOutput } from '../topology/topology.ts'
 import { assertEmbeddedLog } from './choose-log.ts'
 import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { createLogger, type WriteLog } from './create-logger.ts'
-import { fitStoredTopics } from './fit-stored-topics.ts'
+import { fitStoredTopics, type FittedTopologies } from './fit-stored-topics.ts'
 import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
 import { limitYoungGeneration } from './limit-young-generation.ts'
 import { openLogForWriting } from './open-log.ts'
@@ -17,6 +19,7 @@ import { printDiagnostics } from './print-diagnostics.ts'
 import { printError } from './print-error.ts'
 import { resetPipelines } from './reset-pipelines.ts'
 import { StatusArea } from './status-area.ts'
+import { StepThreads } from './step-threads.ts'
 import { summaryLines } from './summary.ts'
 import { superviseRun, type Ending } from './supervise-run.ts'
 
@@ -28,6 +31,7 @@ export interface RunOptions {
   readonly quiet?: boolean
   readonly log?: string
   readonly workers?: number
+  readonly threads?: number
   readonly logLevel: LogLevel
   readonly logFormat: 'text' | 'json'
 }
@@ -41,6 +45,8 @@ interface Setting {
 }
 
 const defaultDataDir = './.millrace'
+/** Each takes some 40 MB; beyond these the main thread, which reads and commits, is the limit. */
+const maxThreads = 2
 
 export async function run(
   paths: readonly string[],
@@ -75,13 +81,16 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
   const close = () => (closing ??= log.close())
   const over = new AbortController()
   const limiting = limitYoungGeneration(environment.clock, over.signal)
+  let threads: StepThreads | null = null
   try {
     const topologies = files.map(({ topology }) => topology)
     if (options.fresh === true) await resetPipelines(topologies, log)
     const fitted = await fitStoredTopics(files, log.reader, environment)
     const stop = new AbortController()
     const signal = AbortSignal.any([stopping, stop.signal, ...endOfStdout(files, environment)])
-    const started = await startRun(fitted, runEnvironment(log, setting), signal)
+    threads = stepThreads(files, fitted, setting)
+    const environmentOfRun = { ...runEnvironment(log, setting), executor: threads }
+    const started = await startRun(fitted.topologies, environmentOfRun, signal)
     const { area } = setting
     const ending = await superviseRun(started, {
       environment,
@@ -100,14 +109,35 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
     throw thrown
   } finally {
     over.abort()
+    await threads?.close()
     await limiting
   }
+}
+
+/** By default as many as there are cores beside the main thread's. */
+function stepThreads(
+  files: readonly PipelineFile[],
+  { stored }: FittedTopologies,
+  { options, environment, log }: Setting,
+): StepThreads | null {
+  const count = options.threads ?? Math.min(availableParallelism() - 1, maxThreads)
+  if (count === 0) return null
+  const { cwd, env, clock } = environment
+  const data = {
+    paths: files.map(({ absolute }) => absolute),
+    cwd,
+    env: { ...env },
+    stored,
+    texts: files.map(({ text }) => text),
+    instant: instantOf(clock),
+  }
+  return new StepThreads({ count, data, log })
 }
 
 function runEnvironment(
   log: Log,
   { environment, options, log: writeLog }: Setting,
-): RunEnvironment {
+): Omit<RunEnvironment, 'executor'> {
   const { clock, random, stdout, telemetry } = environment
   const mask = environment.mask.text
   const notice = (message: string) => writeLog('warn', message)

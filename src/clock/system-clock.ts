@@ -4,8 +4,21 @@ import type { Clock } from '../core/clock.ts'
 /** The longest delay of a timer in Node; a longer one fires at once, so longer sleeps take several. */
 const maxTimerMs = 2 ** 31 - 1
 
-export function createSystemClock(): Clock {
-  return new SystemClock(performance.timeOrigin)
+/** One instant as another clock shows it, and as `process.hrtime` does, which all threads share. */
+export interface ClockInstant {
+  readonly ns: bigint
+  readonly epochUs: number
+}
+
+/** @param like an instant of the clock to agree with, in another thread; none: the wall clock. */
+export function createSystemClock(like?: ClockInstant): Clock {
+  if (like === undefined) return new SystemClock(performance.timeOrigin)
+  const sinceUs = Number(process.hrtime.bigint() - like.ns) / 1_000
+  return new SystemClock((like.epochUs + sinceUs) / 1_000 - performance.now())
+}
+
+export function instantOf(clock: Clock): ClockInstant {
+  return { ns: process.hrtime.bigint(), epochUs: clock.monotonicUs() }
 }
 
 class SystemClock implements Clock {

@@ -17,6 +17,7 @@ import {
 } from './run-report.ts'
 import { SliceStep } from './slice-step.ts'
 import { StageMeter } from './stage-meter.ts'
+import { runsAnywhere, type StepExecutor } from './step-executor.ts'
 import { StageTask } from './stage-task.ts'
 import { TaskEvents } from './task-events.ts'
 import { WatermarkTracker } from './watermark.ts'
@@ -35,6 +36,8 @@ export interface RunEnvironment {
   readonly follow: boolean
   /** Resolves when topics that no pipeline of this process writes have ended; null: they never do. */
   readonly outsideEnds: Promise<void> | null
+  /** Where slices can be worked on beside this thread; null: nowhere. */
+  readonly executor: StepExecutor | null
 }
 
 interface RunningNode {
@@ -151,7 +154,8 @@ export class PipelineRun {
     index: number,
     shared: { board: ProgressBoard; links: WriterLinks; meter: StageMeter },
   ): StageTask {
-    const { clock, random, log, endpoints, notice, follow, mask, telemetry } = this.#environment
+    const { clock, random, log, endpoints, notice, follow, mask, telemetry, executor } =
+      this.#environment
     const id = taskId(this.topology, node, index)
     const inputs = inputsOf(node, index)
     const tracker = new WatermarkTracker(
@@ -183,6 +187,9 @@ export class PipelineRun {
     return new StageTask({
       id,
       node,
+      taskIndex: index,
+      // Events are made where their listeners are.
+      executor: runsAnywhere(node) && !events.areWanted ? executor : null,
       inputs,
       endingTasks,
       follow,

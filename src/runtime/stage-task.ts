@@ -9,6 +9,7 @@ import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
 import { sinkMemory, SinkWriter } from './sink-writer.ts'
 import type { SliceStep } from './slice-step.ts'
+import type { StepExecutor } from './step-executor.ts'
 import type { StageMeter } from './stage-meter.ts'
 import type { TaskEvents } from './task-events.ts'
 import {
@@ -26,6 +27,7 @@ import type { HookEvent } from '../core/hook.ts'
 export interface StageTaskOptions {
   readonly id: string
   readonly node: StageNode
+  readonly taskIndex: number
   readonly inputs: readonly { readonly topic: string; readonly partition: number }[]
   /** Ids of the tasks whose end ends the input; null where it has no end. */
   readonly endingTasks: readonly string[] | null
@@ -37,6 +39,8 @@ export interface StageTaskOptions {
   readonly board: ProgressBoard
   readonly tracker: WatermarkTracker
   readonly step: SliceStep
+  /** null: all slices are worked on here. */
+  readonly executor: StepExecutor | null
   readonly meter: StageMeter
   readonly events: TaskEvents
   readonly telemetry: Telemetry
@@ -191,9 +195,17 @@ export class StageTask {
 
   async #process(slice: InputSlice, signal: AbortSignal): Promise<void> {
     const { step, events } = this.#options
-    const result = step.run(slice.parts, this.#nowUs())
+    const pulledUs = this.#nowUs()
+    const elsewhere = this.#offer(slice, pulledUs)
+    const result = elsewhere === null ? step.run(slice.parts, pulledUs) : await elsewhere
     const caused = events.take()
     await this.#commit(result, { slice, caused, signal })
+  }
+
+  #offer({ parts }: InputSlice, pulledUs: number): Promise<StepResult> | null {
+    const { executor, pipeline, node, taskIndex } = this.#options
+    if (executor === null) return null
+    return executor.offer({ pipeline, node: node.id, taskIndex, parts, pulledUs })
   }
 
   /** Writes to the sink where there is one, then commits; returns before the commit does. */

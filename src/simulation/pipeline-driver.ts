@@ -65,6 +65,7 @@ export class PipelineDriver {
       random,
       follow: false,
       outsideEnds: this.#outside.promise,
+      executor: null,
       notice: () => {},
       mask: (text: string) => text,
       telemetry: { sliceCommitted: () => {} },

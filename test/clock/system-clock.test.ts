@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { createSystemClock } from '../../src/clock/system-clock.ts'
+import { createSystemClock, instantOf } from '../../src/clock/system-clock.ts'
 
 const clock = createSystemClock()
 
@@ -16,6 +16,14 @@ describe('system clock', () => {
 
   it('reads epoch time in both clocks', () => {
     expect(Math.abs(clock.monotonicUs() / 1_000 - clock.wallMs())).toBeLessThan(60_000)
+  })
+
+  it('shows the time of another clock, whatever the wall clock said when it began', () => {
+    const { ns, epochUs } = instantOf(clock)
+    const hourUs = 3_600_000_000
+    const ahead = createSystemClock({ ns, epochUs: epochUs + hourUs })
+    const differenceUs = ahead.monotonicUs() - clock.monotonicUs() - hourUs
+    expect(Math.abs(differenceUs)).toBeLessThan(1_000)
   })
 
   it('sleeps no shorter than it was asked to', async () => {

@@ -222,6 +222,7 @@ export class RunBench {
       notice: (message: string) => void this.notices.push(message),
       follow: options.follow ?? false,
       outsideEnds: null,
+      executor: null,
       mask: (text: string) => text,
       telemetry: { sliceCommitted: () => {} },
       listeners: { log: () => {} },

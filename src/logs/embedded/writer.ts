@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { messageOf, PipelineError } from '../../core/errors.ts'
+import { inTurns } from '../../core/in-turns.ts'
 import type {
   AppliedGroup,
   StorageCalls,
@@ -39,9 +40,11 @@ export class Writer {
   private constructor(worker: Worker, options: WriterOptions) {
     this.#worker = worker
     this.#options = options
-    worker.on('message', (response: WriterResponse) => this.#handle(response))
-    worker.on('error', (error) => this.#break(deadThread(messageOf(error))))
-    worker.on('exit', (code) => this.#break(deadThread(`exit code ${code}`)))
+    const receive = inTurns((response: WriterResponse) => this.#handle(response))
+    const lose = (how: string) => receive({ kind: 'broken', error: deadThread(how) })
+    worker.on('message', receive)
+    worker.on('error', (error) => lose(messageOf(error)))
+    worker.on('exit', (code) => lose(`exit code ${code}`))
   }
 
   /** @throws PipelineError DISK_FULL, LOG_CORRUPT, LOG_IO, LOG_VERSION */
@@ -163,10 +166,9 @@ function toError({ code, message }: WireError): PipelineError {
   return new PipelineError(code, message)
 }
 
-function deadThread(how: string): PipelineError {
-  return new PipelineError(
-    'LOG_IO',
+function deadThread(how: string): WireError {
+  const message =
     `the log's writer thread ended (${how}); commits that were not answered may be kept or not, each ` +
-      'as a whole: start the process again',
-  )
+    'as a whole: start the process again'
+  return { code: 'LOG_IO', message }
 }
