@@ -2,6 +2,7 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import { createSystemClock } from '../clock/system-clock.ts'
 import type { Clock } from '../core/clock.ts'
 import { invariant, messageOf } from '../core/errors.ts'
+import { releaseBytes } from '../core/release-bytes.ts'
 import { HookRunner } from '../runtime/hook-runner.ts'
 import { SliceStep } from '../runtime/slice-step.ts'
 import { errorToWire, partFromWire, resultToWire, transferable } from '../runtime/step-wire.ts'
@@ -37,6 +38,7 @@ class StepThread {
       const result = resultToWire(this.#stepOf(task).run(parts.map(partFromWire), pulledUs))
       const transfer = transferable(result.outputs.map(({ bytes }) => bytes))
       this.#send({ kind: 'done', ref, result }, transfer)
+      for (const { bytes } of parts) releaseBytes(bytes)
     } catch (thrown) {
       this.#send({ kind: 'failed', ref, error: errorToWire(thrown) }, [])
     }

@@ -1,4 +1,5 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
+import { releaseBytes } from '../../core/release-bytes.ts'
 import { isDiskFull, toPipelineError } from './sqlite-error.ts'
 import type { Storage } from './storage.ts'
 import type {
@@ -62,6 +63,7 @@ export class WriterLoop {
     if (applied === null) return
     this.#queue.splice(0, group.length)
     send({ kind: 'applied', refs: group.map(({ ref }) => ref), group: applied })
+    for (const { outputs } of commits) for (const { bytes } of outputs) releaseBytes(bytes)
     this.#attempt(() => storage.checkpointIfDue())
   }
 
