@@ -53,7 +53,12 @@ export class JsonArraySplitter implements Splitter {
     return window.ended && this.#truncated(window)
   }
 
-  skim(): void {}
+  /** What was found just now, too long to be handed out whole, is looked for once more. */
+  skim(): void {
+    if (this.#broken !== null || this.#inElement) return
+    if (this.found.kind === 'failure') this.#broken = this.found.message
+    else this.#place = 'element'
+  }
 
   forget(): void {
     this.#seen = 0

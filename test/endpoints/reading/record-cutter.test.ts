@@ -96,6 +96,20 @@ describe('RecordCutter', () => {
     })
   }
 
+  it('goes on behind an element of a JSON array that is too long', async () => {
+    const long = JSON.stringify({ text: 'x'.repeat(50) })
+    const bytes = Buffer.from(`[1,${long},2,{"a":1}]`)
+    for (const sizes of [[10_000], [1], [7]]) {
+      const records = await cutAll(aSplitter('json_array', { maxRecord: 20 }), bytes, {
+        sizes,
+        maxRecord: 20,
+      })
+      const failures = records.map(({ failure }) => failure?.split(' ')[0] ?? null)
+      expect(failures).toEqual([null, 'RECORD_TOO_LARGE', null, null])
+      expect(records.at(-1)!.value).toBe('{"a":1}')
+    }
+  })
+
   it('loses no byte of a line-based input: values and line ends make up the whole', async () => {
     await fc.assert(
       fc.asyncProperty(hostileText, chunkSizes, async (text, sizes) => {
