@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ConnectionName } from './connection-name.ts'
 import { Aggregation, Expression, FilePath, RegularExpression, TextFile } from './expression.ts'
 
 /**
@@ -96,6 +97,15 @@ export function filePath() {
     .min(1)
     .meta({ format: 'path', examples: ['./orders.ndjson'] })
     .transform((path) => new FilePath(path))
+}
+
+/** A server by its name in `connections`. */
+export function connectionName() {
+  return z
+    .string()
+    .min(1)
+    .meta({ format: 'connection', examples: ['main'] })
+    .transform((name) => new ConnectionName(name))
 }
 
 /** Spaces inside a name are allowed: columns of real files have them. */

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { z } from 'zod'
 import type { Clock, Random } from './clock.ts'
+import type { ConnectionName } from './connection-name.ts'
 import type { RecordErrorCode } from './errors.ts'
 import type { JsonValue } from './json.ts'
 import type { RecordBatch } from './record-batch.ts'
@@ -14,6 +15,38 @@ export interface EndpointEnvironment {
   readonly stdout: Writable
   /** A notice for the user about something that is no error, such as input that cannot be replayed. */
   readonly notice: (message: string) => void
+  /** The topics of Kafka clusters, loaded by those who use them; absent where nothing outside is reached. */
+  readonly kafka?: () => Promise<KafkaEndpoints>
+}
+
+/** Topics of Kafka clusters as sources and sinks. Each connects at its first call, not before. */
+export interface KafkaEndpoints {
+  source(options: KafkaSourceOptions): Source
+  sink(options: KafkaSinkOptions): Sink
+}
+
+export interface KafkaSourceOptions {
+  readonly connection: ConnectionName
+  /** All partitions are read, also those that come to be later. */
+  readonly topics: readonly string[]
+  /** Where a topic without positions begins. */
+  readonly start: 'earliest' | 'latest'
+  /** Whether to end where the partitions end at the first read. */
+  readonly bounded: boolean
+  /** The consumer group that is told the committed positions, for Kafka's tools; null for none. */
+  readonly group: string | null
+  /** As last committed, by split. */
+  readonly positions: ReadonlyMap<string, JsonValue>
+}
+
+export interface KafkaSinkOptions {
+  readonly connection: ConnectionName
+  readonly topic: string
+  readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  /** The time that Kafka is told; where an event has none, or one before 1970, it is the ingest time. */
+  readonly timestamp: 'event_time' | 'ingest'
+  /** Whether records carry the engine's timing header. */
+  readonly timingHeader: boolean
 }
 
 export interface ReadRequest {
@@ -23,7 +56,10 @@ export interface ReadRequest {
 }
 
 export interface SourceSlice {
-  /** Original bytes of the records; a csv row as a JSON object of strings. */
+  /**
+   * Original bytes of the records; a csv row as a JSON object of strings. Without records (`emptyBatch`)
+   * where there is no record to wait for: positions are to be kept, or a peer answers again.
+   */
   readonly batch: RecordBatch
   /** Records of the batch that the source could not read; they are dead-lettered with their bytes. */
   readonly failures: readonly {
@@ -43,6 +79,10 @@ export interface Source {
    * @throws PipelineError CONFIG_FILE, FILE_FAILED, PEER_UNAVAILABLE (the stage waits and reads again)
    */
   read(request: ReadRequest): Promise<SourceSlice | null>
+  /** Told of each slice in turn, once its records and positions are committed. It must neither throw nor wait. */
+  committed?(positions: SourceSlice['positions']): void
+  /** Records that wait to be read, as far as is known; none where that cannot be known. */
+  lag?(): number
   close(): Promise<void>
 }
 
@@ -75,6 +115,27 @@ export interface Sink {
   close(): Promise<void>
 }
 
+/** From the strongest to the weakest; `best_effort` may both lose and repeat. */
+export const guarantees = [
+  'exactly_once',
+  'effectively_once',
+  'at_least_once',
+  'at_most_once',
+  'best_effort',
+] as const
+export type Guarantee = (typeof guarantees)[number]
+
+/** What becomes of records on their way in or out when the process dies at any moment, in sentences. */
+export interface EndpointGuarantee {
+  readonly guarantee: Guarantee
+  /** What makes it so. */
+  readonly why: string
+  /** What happens twice, or is lost, after a crash; null where nothing is. */
+  readonly afterCrash: string | null
+  /** By what a receiver can tell a repeated record; null where none comes twice. */
+  readonly dropBy: string | null
+}
+
 interface EndpointBase<Type extends string, Config extends z.ZodType> {
   /** The word in pipeline files, and the name of the definition's file. */
   readonly type: Type
@@ -97,6 +158,8 @@ export interface SourceDefinition<
   bounded(config: z.output<Config>): boolean
   /** Whether what was read but not committed can be read again. */
   readonly replayable: boolean
+  /** For `millrace explain`; by default what `replayable` says. */
+  guarantee?(config: z.output<Config>): EndpointGuarantee
   /** @param positions as last committed, by split. */
   create(
     config: z.output<Config>,
@@ -111,6 +174,10 @@ export interface SinkDefinition<
 > extends EndpointBase<Type, Config> {
   /** The guarantee of a sink that is written again after a crash. */
   readonly delivery: 'exactly_once' | 'at_least_once'
+  /** For `millrace explain`; by default what `delivery` says. */
+  guarantee?(config: z.output<Config>): EndpointGuarantee
+  /** Whether the sink has a memory at all; by default it has. Without one its task need not keep state. */
+  readonly remembers?: boolean
   /** Whether one task must own all partitions of the stage, as for a single file. */
   singleTask(config: z.output<Config>): boolean
   /** Files that the sink writes: no two sinks may write one, and no source may read it. */

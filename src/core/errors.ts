@@ -98,6 +98,10 @@ export const errorTable = {
   LOG_CORRUPT: { kind: 'fatal', help: 'A stored batch failed its checksum.' },
   LOG_FENCED: { kind: 'fatal', help: 'Another process has taken over this task.' },
   LOG_IO: { kind: 'fatal', help: 'The log could not read or write its storage.' },
+  LOG_REFUSED: {
+    kind: 'config',
+    help: 'The Kafka cluster cannot be used as it is set up: its address, credentials, rights, names or limits.',
+  },
   LOG_VERSION: {
     kind: 'fatal',
     help: 'The storage was written by a version that this one cannot read.',
@@ -152,6 +156,12 @@ export class RecordFailure {
 /** @throws PipelineError INVARIANT when `condition` does not hold. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new PipelineError('INVARIANT', message)
+}
+
+/** Anything that was thrown, as an error of the table: what is none of it is a bug. */
+export function asPipelineError(thrown: unknown): PipelineError {
+  if (thrown instanceof PipelineError) return thrown
+  return new PipelineError('INVARIANT', messageOf(thrown), { cause: thrown })
 }
 
 /** The message of anything that was thrown. */

@@ -1,15 +1,32 @@
 import type { RecordBatch } from './record-batch.ts'
+import type { WorkGroup } from './work-group.ts'
 
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
 }
 
+/** What becomes of old records: removed by age, or all but the last of each key. */
+export type Cleanup = 'delete' | 'compact'
+
 export interface TopicSpec {
   readonly name: string
   readonly partitions: number
   /** null: kept for ever. */
   readonly retentionMs: number | null
+  /** By default `delete`. A log that does not compact refuses the other. */
+  readonly cleanup?: Cleanup
+  /** Copies of each partition; by default what the servers of the log do. Of no meaning where there are none. */
+  readonly replication?: number
+}
+
+/** What is to become different about a topic; what is left out stays. */
+export interface TopicChange {
+  readonly name: string
+  readonly retentionMs?: number | null
+  readonly cleanup?: Cleanup
+  /** More than there are. Records stay where they are, and so new ones of a key can go elsewhere. */
+  readonly partitions?: number
 }
 
 export interface TopicDescription extends TopicSpec {
@@ -53,6 +70,10 @@ export interface TaskSpec {
   readonly inputs: readonly TopicPartition[]
   /** Where a group without a position begins. */
   readonly start: 'earliest' | 'latest'
+  /** What its commits promise; a log that can do no less than exactly once does that. */
+  readonly delivery?: 'at_least_once' | 'exactly_once'
+  /** Where its state is kept, on a log that keeps it in a topic; absent: it has none. */
+  readonly changelog?: TopicPartition
 }
 
 export interface PullRequest {
@@ -102,6 +123,8 @@ export interface Log {
   /** Opens a task for writing; whoever held it before is fenced. */
   openTask(task: TaskSpec): Promise<TaskLog>
   readonly admin: LogAdmin
+  /** How several processes share the tasks of a pipeline; absent: one process runs them all. */
+  readonly group?: WorkGroup
   close(): Promise<void>
 }
 
@@ -111,6 +134,14 @@ export interface LogAdmin {
    * @throws PipelineError CONFIG_INCOMPATIBLE when one exists with another number of partitions.
    */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>
+  /** The settings of those of the topics that exist, with `cleanup` and `replication` where the log has them. */
+  describeTopics(names: readonly string[]): Promise<readonly TopicSpec[]>
+  /**
+   * Changes settings of a topic and leaves its records and all positions alone.
+   * @throws PipelineError CONFIG_USAGE when there is no such topic; CONFIG_INCOMPATIBLE when the log
+   * cannot do it, or there would be fewer partitions. Nothing was changed then.
+   */
+  alterTopic(change: TopicChange): Promise<void>
   /** Forgets topics with their records, and all tasks (positions, state) of the groups. */
   reset(what: { topics: readonly string[]; groups: readonly string[] }): Promise<void>
   /** The stored manifest of a pipeline as JSON text; null before its first run. */

@@ -5,6 +5,18 @@ import type { JsonObject } from './json.ts'
 
 export type Header = readonly [name: string, value: Uint8Array]
 
+/** Where the parts of a batch's records lie, for logs that store records in a format of their own. */
+export interface BatchLayout {
+  /** Key, value and headers of each record, one after the other. */
+  readonly data: Buffer
+  /** Ends in `data`; a record begins where the one before it ends. */
+  readonly keyEnd: Uint32Array
+  readonly valueEnd: Uint32Array
+  readonly headersEnd: Uint32Array
+  /** Bit sets of the `flag` values. */
+  readonly flags: Uint32Array
+}
+
 /**
  * The byte form of a batch, as the embedded log stores it and the Kafka log converts from:
  *
@@ -168,6 +180,16 @@ export class RecordBatch {
     return this.#data.length
   }
 
+  get layout(): BatchLayout {
+    return {
+      data: this.#data,
+      keyEnd: this.#keyEnd,
+      valueEnd: this.#valueEnd,
+      headersEnd: this.#headersEnd,
+      flags: this.#flags,
+    }
+  }
+
   #start(index: number): number {
     return index === 0 ? 0 : this.#headersEnd[index - 1]!
   }
@@ -229,21 +251,35 @@ export function columnBytes(stored: number, width: number): number {
 /** A header whose value may be given as text, which is written as UTF-8. */
 export type WrittenHeader = readonly [name: string, value: Uint8Array | string]
 
-/** u16 count, then per header: u16 name length, name, u32 value length, value. */
+/** The count of encoded headers that says: count them. */
+export const uncountedHeaders = 0xffff
+/** The value length of a header whose value is null. */
+export const nullHeaderLength = 0xffffffff
+
+/**
+ * The value of a header that is null, as only Kafka has them. It reads as an empty value; a header that
+ * still has this very array is written as null again.
+ */
+export const nullHeaderValue: Uint8Array = new Uint8Array(0)
+
+/**
+ * u16 count, or `uncountedHeaders` for that many and more; then per header: u16 name length, name,
+ * u32 value length or `nullHeaderLength`, value.
+ */
 export function encodeHeaders(headers: readonly WrittenHeader[]): Uint8Array {
   if (headers.length === 0) return emptyBytes
   let size = 2
   for (const [name, value] of headers)
     size += 6 + Buffer.byteLength(name) + Buffer.byteLength(value)
   const bytes = Buffer.allocUnsafe(size)
-  let at = bytes.writeUInt16LE(headers.length, 0)
+  let at = bytes.writeUInt16LE(Math.min(headers.length, uncountedHeaders), 0)
   for (const [name, value] of headers) {
     const nameLength = bytes.write(name, at + 2)
     bytes.writeUInt16LE(nameLength, at)
     at += 2 + nameLength
     const valueLength = typeof value === 'string' ? bytes.write(value, at + 4) : value.length
     if (typeof value !== 'string') bytes.set(value, at + 4)
-    bytes.writeUInt32LE(valueLength, at)
+    bytes.writeUInt32LE(value === nullHeaderValue ? nullHeaderLength : valueLength, at)
     at += 4 + valueLength
   }
   return bytes
@@ -252,15 +288,27 @@ export function encodeHeaders(headers: readonly WrittenHeader[]): Uint8Array {
 function decodeHeaders(encoded: Uint8Array): Header[] {
   const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
   const headers: Header[] = []
-  let at = 2
-  for (let left = bytes.readUInt16LE(0); left > 0; left--) {
+  // The count is of no use here: the bytes end where the headers end.
+  for (let at = 2; at < bytes.length;) {
     const nameEnd = at + 2 + bytes.readUInt16LE(at)
     const name = bytes.toString('utf8', at + 2, nameEnd)
-    const valueEnd = nameEnd + 4 + bytes.readUInt32LE(nameEnd)
-    headers.push([name, bytes.subarray(nameEnd + 4, valueEnd)])
-    at = valueEnd
+    const length = bytes.readUInt32LE(nameEnd)
+    at = nameEnd + 4 + (length === nullHeaderLength ? 0 : length)
+    headers.push([
+      name,
+      length === nullHeaderLength ? nullHeaderValue : bytes.subarray(nameEnd + 4, at),
+    ])
   }
   return headers
 }
 
 export const emptyBytes: Uint8Array = new Uint8Array(0)
+
+/** A batch of no records, which is never stored. */
+export function emptyBatch(): RecordBatch {
+  const columnsBytes = timeColumns.length * 8 + shapeColumns.length * columnBytes(1, 4)
+  const bytes = Buffer.alloc(batchHeaderBytes + columnsBytes)
+  bytes.writeUInt32LE(batchMagic, 0)
+  bytes.writeUInt32LE(bytes.length, 12)
+  return new RecordBatch(bytes)
+}

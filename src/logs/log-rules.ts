@@ -1,4 +1,4 @@
-import type { TopicPartition, TopicSpec } from '../core/log.ts'
+import type { TopicChange, TopicPartition, TopicSpec } from '../core/log.ts'
 import { invariant, PipelineError } from '../core/errors.ts'
 
 /** How often topics are looked through for records past their retention. */
@@ -37,5 +37,17 @@ export function assertSamePartitions(topic: TopicSpec, stored: number): void {
     'CONFIG_INCOMPATIBLE',
     `topic ${topic.name} is stored with ${stored} partitions, and the pipeline asks for ${topic.partitions}: ` +
       `set its partitions to ${stored}, or run with --fresh to begin again without the stored records`,
+  )
+}
+
+export function noSuchTopic(topic: string): PipelineError {
+  return new PipelineError('CONFIG_USAGE', `there is no topic ${topic}`)
+}
+
+export function assertNotFewerPartitions({ name, partitions }: TopicChange, stored: number): void {
+  if (partitions === undefined || partitions >= stored) return
+  throw new PipelineError(
+    'CONFIG_INCOMPATIBLE',
+    `topic ${name} has ${stored} partitions and cannot have ${partitions}: there are never fewer`,
   )
 }

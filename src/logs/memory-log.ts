@@ -7,12 +7,20 @@ import type {
   TaskCommit,
   TaskLog,
   TaskSpec,
+  TopicChange,
   TopicPartition,
   TopicSpec,
 } from '../core/log.ts'
 import { invariant, PipelineError } from '../core/errors.ts'
 import { RecordBatch } from '../core/record-batch.ts'
-import { assertForward, assertSamePartitions, fencedError, retentionPeriodMs } from './log-rules.ts'
+import {
+  assertForward,
+  assertNotFewerPartitions,
+  assertSamePartitions,
+  fencedError,
+  noSuchTopic,
+  retentionPeriodMs,
+} from './log-rules.ts'
 import { MemoryPartition } from './memory-partition.ts'
 import { PullWaiters } from './pull-waiters.ts'
 import { readOnward, takeBytes } from './stored-partition.ts'
@@ -20,7 +28,7 @@ import { TaskInputs } from './task-inputs.ts'
 
 interface MemoryTopic {
   spec: TopicSpec
-  readonly partitions: readonly MemoryPartition[]
+  readonly partitions: MemoryPartition[]
 }
 
 interface MemoryTask {
@@ -69,6 +77,12 @@ export class MemoryLog implements Log {
 
   readonly admin: LogAdmin = {
     ensureTopics: async (topics) => this.#ensureTopics(topics),
+    describeTopics: async (names) =>
+      names.flatMap((name) => {
+        const topic = this.#topics.get(name)
+        return topic === undefined ? [] : [topic.spec]
+      }),
+    alterTopic: async (change) => this.#alterTopic(change),
     reset: async ({ topics, groups }) => this.#reset(topics, groups),
     loadManifest: async (pipeline) => this.#manifests.get(pipeline) ?? null,
     storeManifest: async (pipeline, manifest) => void this.#manifests.set(pipeline, manifest),
@@ -167,13 +181,17 @@ export class MemoryLog implements Log {
     }
     for (const topic of topics) {
       const existing = this.#topics.get(topic.name)
-      if (existing !== undefined) existing.spec = { ...topic }
-      else {
-        const numbers = Array.from({ length: topic.partitions }, (_, number) => number)
-        const partitions = numbers.map((number) => new MemoryPartition(topic.name, number))
-        this.#topics.set(topic.name, { spec: { ...topic }, partitions })
-      }
+      if (existing !== undefined) existing.spec = specOf(topic)
+      else this.#topics.set(topic.name, { spec: specOf(topic), partitions: partitionsOf(topic) })
     }
+  }
+
+  #alterTopic(change: TopicChange): void {
+    const topic = this.#topics.get(change.name)
+    if (topic === undefined) throw noSuchTopic(change.name)
+    assertNotFewerPartitions(change, topic.partitions.length)
+    topic.spec = { ...topic.spec, ...change }
+    topic.partitions.push(...partitionsOf(topic.spec).slice(topic.partitions.length))
   }
 
   #reset(topics: readonly string[], groups: readonly string[]): void {
@@ -207,6 +225,21 @@ export class MemoryLog implements Log {
       )
     return found
   }
+}
+
+/** Without what a caller's topics have besides. */
+function specOf({ name, partitions, retentionMs, cleanup, replication }: TopicSpec): TopicSpec {
+  return {
+    name,
+    partitions,
+    retentionMs,
+    ...(cleanup === undefined ? {} : { cleanup }),
+    ...(replication === undefined ? {} : { replication }),
+  }
+}
+
+function partitionsOf({ name, partitions }: TopicSpec): MemoryPartition[] {
+  return Array.from({ length: partitions }, (_, number) => new MemoryPartition(name, number))
 }
 
 /** The embedded log moves a committed batch to another thread: using it afterwards must fail here too. */

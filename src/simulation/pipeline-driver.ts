@@ -252,7 +252,8 @@ export class PipelineDriver {
     if (node.output?.kind === 'sink') {
       const written: RecordBatch[] = []
       this.#sinks.set(node.stage, written)
-      isolated.output = { kind: 'sink', definition: captureSink(written), config: null }
+      const { key } = node.output
+      isolated.output = { kind: 'sink', definition: captureSink(written), config: null, key }
     }
     return isolated
   }

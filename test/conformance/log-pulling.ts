@@ -31,14 +31,18 @@ export function logHandsOutRecords(fixture: LogFixture): void {
 
     it('stops at the limit of bytes', async () => {
       const writer = await fixture.openWriter()
-      const size = batchWith('a'.repeat(1_000)).bytes.byteLength
-      for (const value of ['a', 'b', 'c']) await writer.commit(appending(value.repeat(1_000)))
+      for (const value of ['a', 'b', 'c', 'd']) await writer.commit(appending(value.repeat(1_000)))
       const reader = await fixture.openReader()
-      expect(await reader.pull({ ...generous, maxBytes: 2 * size })).toHaveLength(2)
-      expect(await reader.pull({ ...generous, maxBytes: 2 * size })).toHaveLength(1)
+      const pull = async (maxBytes: number) => (await reader.pull({ ...generous, maxBytes })) ?? []
+      const [first] = await pull(1)
+      const size = first!.batch.bytes.byteLength
+      expect(await pull(2 * size)).toHaveLength(2)
+      expect(await pull(2 * size)).toHaveLength(1)
     })
 
-    it('takes a batch of each input in turn', async () => {
+    it('takes a batch of each input in turn', async ({ skip }) => {
+      // Where batches travel, those of one input may come before those of another.
+      skip(!fixture.capabilities.pullsAll)
       const writer = await fixture.openWriter()
       const second = { topic: 'in', partition: 1 }
       for (const value of ['a1', 'a2', 'a3']) await writer.commit(appending(value))
@@ -56,7 +60,8 @@ export function logHandsOutRecords(fixture: LogFixture): void {
       expect(valuesOf(await reader.pull(generous))).toEqual(['a1', 'b1', 'a2', 'b2', 'a3'])
     })
 
-    it('goes on where a full pull stopped, with the input whose turn it was', async () => {
+    it('goes on where a full pull stopped, with the input whose turn it was', async ({ skip }) => {
+      skip(!fixture.capabilities.pullsAll)
       const writer = await fixture.openWriter()
       const second = { topic: 'in', partition: 1 }
       for (const value of ['1', '2', '3']) {
@@ -83,6 +88,32 @@ export function logHandsOutRecords(fixture: LogFixture): void {
       ])
     })
 
+    it('brings every record of every input, in order', async () => {
+      const writer = await fixture.openWriter()
+      for (const value of ['1', '2', '3', '4']) {
+        const outputs = [
+          { ...input, batch: batchWith(`a${value}`) },
+          { topic: 'in', partition: 1, batch: batchWith(`b${value}`) },
+        ]
+        await writer.commit(commitOf({ outputs }))
+      }
+      const inputs = [input, { topic: 'in', partition: 1 }]
+      const spec = { id: 'p.both/0', group: 'both', inputs, start: 'earliest' } as const
+      const reader = await fixture.log.openTask(spec)
+      const pulled: (string | null)[] = []
+      for (;;) {
+        const slices = await reader.pull({ ...generous, maxRecords: 3 })
+        if (slices === null) break
+        pulled.push(...valuesOf(slices))
+      }
+      const of = (name: string) => pulled.filter((value) => value!.startsWith(name))
+      expect([of('a'), of('b')]).toEqual([
+        ['a1', 'a2', 'a3', 'a4'],
+        ['b1', 'b2', 'b3', 'b4'],
+      ])
+      expect(pulled).toHaveLength(8)
+    })
+
     it('waits until a commit brings a record', async () => {
       const reader = await fixture.openReader()
       const writer = await fixture.openWriter()
@@ -94,8 +125,8 @@ export function logHandsOutRecords(fixture: LogFixture): void {
 
     it('returns null when the wait is over', async () => {
       const reader = await fixture.openReader()
-      const pulled = reader.pull({ ...generous, waitMs: 500 })
-      await fixture.clock.advance(501)
+      const pulled = reader.pull({ ...generous, waitMs: 50 })
+      await fixture.pass(51)
       expect(await pulled).toBe(null)
       expect(await reader.pull(generous)).toBe(null)
     })
@@ -135,10 +166,11 @@ export function logHandsOutRecords(fixture: LogFixture): void {
       expect(valuesOf(await reader.pull(generous))).toEqual(['b'])
     })
 
-    it('says when each batch became visible', async () => {
+    it('says when each batch became visible', async ({ skip }) => {
+      skip(!fixture.capabilities.tellsVisibleTimes)
       const writer = await fixture.openWriter()
       const first = await writer.commit(appending('a'))
-      await fixture.clock.advance(1_000)
+      await fixture.pass(1_000)
       const second = await writer.commit(appending('b'))
       expect(second.visibleUs - first.visibleUs).toBe(1_000_000)
       const slices = (await (await fixture.openReader()).pull(generous))!
@@ -187,7 +219,9 @@ export function logHandsOutRecords(fixture: LogFixture): void {
       await writer.commit(appending('a'))
       expect((await fixture.openReader({ group: 'e', start: 'earliest' })).positions).toEqual([0n])
       const late = await fixture.openReader({ group: 'l', start: 'latest' })
-      expect(late.positions).toEqual([1n])
+      const [end = 0n] = late.positions
+      expect(end).toBeGreaterThanOrEqual(1n)
+      if (fixture.capabilities.exactOffsets) expect(end).toBe(1n)
       await late.close()
       await writer.commit(appending('b'))
       const again = await fixture.openReader({ group: 'l', start: 'latest' })
@@ -198,7 +232,8 @@ export function logHandsOutRecords(fixture: LogFixture): void {
       await (await fixture.openWriter()).commit(appending('a', 'b'))
       const reader = await fixture.openReader()
       await reader.commit(commitOf({ next: [{ ...input, offset: 2n }] }))
-      for (const offset of [1n, 3n]) {
+      const past = fixture.capabilities.exactOffsets ? 3n : 9n
+      for (const offset of [1n, past]) {
         const moved = reader.commit(commitOf({ next: [{ ...input, offset }] }))
         await expect(moved).rejects.toMatchObject({ code: 'INVARIANT' })
       }
@@ -210,11 +245,16 @@ export function logHandsOutRecords(fixture: LogFixture): void {
       await writer.commit(appending('a', 'b'))
       await writer.commit(appending('c'))
       const reader = await fixture.openReader()
-      expect(await reader.lag()).toEqual([3])
+      const [before = 0] = await reader.lag()
       await reader.pull({ ...generous, maxRecords: 1 })
-      expect(await reader.lag()).toEqual([1])
+      const [between = 0] = await reader.lag()
       await reader.pull(generous)
       expect(await reader.lag()).toEqual([0])
+      // What stands between records counts, where there is something: it is only known when it is read.
+      expect(before).toBeGreaterThanOrEqual(3)
+      expect(between).toBeGreaterThanOrEqual(1)
+      expect(before).toBeGreaterThan(between)
+      if (fixture.capabilities.exactOffsets) expect([before, between]).toEqual([3, 1])
     })
   })
 }

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
-import { encodeHeaders, RecordBatch, type Header } from '../../src/core/record-batch.ts'
+import {
+  encodeHeaders,
+  nullHeaderValue,
+  RecordBatch,
+  type Header,
+} from '../../src/core/record-batch.ts'
 
 const bytes = fc.uint8Array({ maxLength: 80 })
 const header = fc.tuple(fc.constantFrom('a', '__proto__', '', 'ü', 'toString'), bytes)
@@ -100,6 +105,24 @@ describe('a record batch', () => {
         expect.objectContaining({ code: 'LOG_CORRUPT' }),
       )
     }
+  })
+
+  it('keeps headers without a value, and more of them than their count can say', () => {
+    const headers: Header[] = [
+      ['a', nullHeaderValue],
+      ['b', Buffer.alloc(0)],
+      ...Array.from({ length: 70_000 }, (): Header => ['c', Buffer.from('1')]),
+    ]
+    const times = { timestampMs: 1, eventTimeMs: 2, ingestUs: 3, waitUs: 4, runUs: 5 }
+    const builder = new RecordBatchBuilder('')
+    builder.append({ key: 'k', value: 'v', headers: encodeHeaders(headers), times })
+    const read = builder.finish().headers(0)
+    expect(read.map(([name]) => name)).toEqual(headers.map(([name]) => name))
+    expect([read[0]![1] === nullHeaderValue, read[1]![1] === nullHeaderValue]).toEqual([
+      true,
+      false,
+    ])
+    expect(Buffer.compare(encodeHeaders(read), encodeHeaders(headers))).toBe(0)
   })
 
   it('tells whether all of it is ASCII', () => {

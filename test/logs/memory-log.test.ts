@@ -1,4 +1,5 @@
 import { MemoryLog } from '../../src/logs/memory-log.ts'
+import { ownStorage } from '../conformance/log-fixture.ts'
 import { logConformance } from '../conformance/log-conformance.ts'
 
 logConformance(
@@ -11,5 +12,5 @@ logConformance(
       dispose: async () => {},
     }
   },
-  { noticesReset: true },
+  { ...ownStorage, growsTopics: true, compactsTopics: true },
 )

@@ -17,7 +17,7 @@ import { loadPipeline } from '../../src/spec/load-pipeline.ts'
 import type { PipelineSpec } from '../../src/spec/pipeline-spec.ts'
 import { compileTopology, type CompileProblem } from '../../src/topology/compile.ts'
 import type { Regroup } from '../../src/topology/cut-stage.ts'
-import type { Topology } from '../../src/topology/topology.ts'
+import type { LogKind, Topology } from '../../src/topology/topology.ts'
 
 /** Midnight: window starts are easy to read from it. */
 export const startMs = Date.UTC(2026, 0, 1)
@@ -77,6 +77,7 @@ export interface CompileOptions {
   /** Of every topic, whatever the file says. */
   readonly partitions?: number
   readonly regroup?: Regroup
+  readonly log?: LogKind
   readonly definitions?: Definitions
 }
 
@@ -95,6 +96,7 @@ export function compileText(text: string, options: CompileOptions = {}) {
     readText: () => '',
     ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
     ...(options.regroup === undefined ? {} : { regroup: options.regroup }),
+    ...(options.log === undefined ? {} : { log: options.log }),
   })
 }
 

@@ -61,6 +61,8 @@ export class EmbeddedLog implements Log {
         await writer.call('ensureTopics', topics)
         this.#refreshTopics()
       },
+      describeTopics: (names) => reader.describeTopics(names),
+      alterTopic: (change) => writer.call('alterTopic', change),
       reset: async (what) => {
         await writer.call('reset', what)
         this.#dropTopics(what.topics)

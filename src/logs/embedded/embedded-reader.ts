@@ -1,6 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { PipelineError } from '../../core/errors.ts'
-import type { LogReader, SliceBatch, TopicDescription, TopicPartition } from '../../core/log.ts'
+import type {
+  LogReader,
+  SliceBatch,
+  TopicDescription,
+  TopicPartition,
+  TopicSpec,
+} from '../../core/log.ts'
 import { readOnward } from '../stored-partition.ts'
 import type { BatchReader } from './batch-reader.ts'
 import { EmbeddedPartition } from './embedded-partition.ts'
@@ -30,6 +36,16 @@ export class EmbeddedReader implements LogReader {
         ranges: partitions.map(({ start, next }) => ({ start: BigInt(start), end: BigInt(next) })),
       })),
     )
+  }
+
+  async describeTopics(names: readonly string[]): Promise<readonly TopicSpec[]> {
+    const topics = inReadTransaction(this.#db, 'reading the topics', () => loadTopics(this.#db))
+    return names.flatMap((name) => {
+      const topic = topics.get(name)
+      if (topic === undefined) return []
+      const { retentionMs, partitions } = topic
+      return [{ name, partitions: partitions.length, retentionMs }]
+    })
   }
 
   async read(

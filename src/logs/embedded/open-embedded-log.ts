@@ -8,7 +8,7 @@ import { BatchReader } from './batch-reader.ts'
 import { assertDirectory, prepareDirectory } from './data-directory.ts'
 import { EmbeddedLog } from './embedded-log.ts'
 import { EmbeddedReader } from './embedded-reader.ts'
-import { armFailpoint } from './failpoint.ts'
+import { armFailpoint } from '../arm-failpoint.ts'
 import { assertFormat, assertSqliteVersion } from './format.ts'
 import { DirectoryLock } from './lock.ts'
 import { toPipelineError } from './sqlite-error.ts'
@@ -76,6 +76,8 @@ export async function openReadOnlyLog({ directory }: { directory: string }): Pro
     openTask: refuse,
     admin: {
       ensureTopics: refuse,
+      describeTopics: (names) => reader.describeTopics(names),
+      alterTopic: refuse,
       reset: refuse,
       storeManifest: refuse,
       loadManifest: (pipeline) => reader.loadManifest(pipeline),

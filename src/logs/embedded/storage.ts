@@ -2,7 +2,8 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { invariant, messageOf, PipelineError } from '../../core/errors.ts'
-import { assertSamePartitions } from '../log-rules.ts'
+import type { TopicChange } from '../../core/log.ts'
+import { assertSamePartitions, noSuchTopic } from '../log-rules.ts'
 import { CommitWriter } from './commit-writer.ts'
 import { createPrivately } from './data-directory.ts'
 import type { ReachFailpoint } from './failpoint.ts'
@@ -111,6 +112,7 @@ export class Storage implements StorageCalls {
   }
 
   ensureTopics(topics: Parameters<StorageCalls['ensureTopics']>[0]): void {
+    for (const topic of topics) assertPossible(topic)
     this.#transaction(() => {
       for (const topic of topics) {
         const existing = this.#tables.topics.get(topic.name)
@@ -123,6 +125,22 @@ export class Storage implements StorageCalls {
       }
       const highest = Math.max(0, ...this.#tables.partitions.keys())
       invariant(highest < maxPartitionId, 'a data directory has room for 4 million partitions')
+    })
+  }
+
+  alterTopic(change: TopicChange): void {
+    assertPossible(change)
+    this.#transaction(() => {
+      const topic = this.#tables.topics.get(change.name)
+      if (topic === undefined) throw noSuchTopic(change.name)
+      const { partitions = topic.partitions.length, retentionMs } = change
+      if (partitions !== topic.partitions.length) {
+        throw new PipelineError(
+          'CONFIG_INCOMPATIBLE',
+          `topic ${change.name} has ${topic.partitions.length} partitions, which stay as they are on the embedded log`,
+        )
+      }
+      if (retentionMs !== undefined) this.#tables.setRetention(topic, retentionMs)
     })
   }
 
@@ -290,4 +308,12 @@ export class Storage implements StorageCalls {
     }
     this.#reach('after-checkpoint')
   }
+}
+
+function assertPossible({ name, cleanup }: TopicChange): void {
+  if (cleanup !== 'compact') return
+  throw new PipelineError(
+    'CONFIG_INCOMPATIBLE',
+    `topic ${name}: the embedded log removes records by age only and does not compact; use \`cleanup: delete\`, or the Kafka log`,
+  )
 }

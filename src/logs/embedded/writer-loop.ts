@@ -98,6 +98,7 @@ export class WriterLoop {
     const { storage } = this.#options
     if (request.kind === 'openTask') return storage.openTask(request.argument)
     if (request.kind === 'ensureTopics') return storage.ensureTopics(request.argument)
+    if (request.kind === 'alterTopic') return storage.alterTopic(request.argument)
     if (request.kind === 'reset') return storage.reset(request.argument)
     if (request.kind === 'storeManifest') return storage.storeManifest(request.argument)
     if (request.kind === 'retain') return storage.retain(request.argument)

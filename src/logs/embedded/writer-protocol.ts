@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../core/errors.ts'
-import type { StateChange, TaskSpec, TopicSpec } from '../../core/log.ts'
+import type { StateChange, TaskSpec, TopicChange, TopicSpec } from '../../core/log.ts'
 
 export interface WriterThreadData {
   readonly directory: string
@@ -46,6 +46,7 @@ export interface RetainedChunk {
 export interface StorageCalls {
   openTask(task: Omit<TaskSpec, 'inputs'> & { readonly inputs: readonly number[] }): OpenedTask
   ensureTopics(topics: readonly TopicSpec[]): void
+  alterTopic(change: TopicChange): void
   reset(what: { readonly topics: readonly string[]; readonly groups: readonly string[] }): void
   storeManifest(of: { readonly pipeline: string; readonly manifest: string }): void
   /** One bounded chunk of what retention allows to be removed at `nowMs`. */

@@ -1,6 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { invariant, messageOf, PipelineError } from '../../core/errors.ts'
-import { armFailpoint } from './failpoint.ts'
+import { armFailpoint } from '../arm-failpoint.ts'
 import { Storage } from './storage.ts'
 import { WriterLoop, toWire } from './writer-loop.ts'
 import type { WriterRequest, WriterResponse, WriterThreadData } from './writer-protocol.ts'

@@ -102,9 +102,11 @@ describe('a data directory', { timeout: 30_000 }, () => {
     const task = { id: 'a', group: 'a', inputs: [], start: 'earliest' } as const
     await expect(log.openTask(task)).rejects.toMatchObject(refused)
     await expect(log.admin.ensureTopics([])).rejects.toMatchObject(refused)
+    await expect(log.admin.alterTopic({ name: 'in' })).rejects.toMatchObject(refused)
     await expect(log.admin.reset({ topics: [], groups: [] })).rejects.toMatchObject(refused)
     await expect(log.admin.storeManifest('p', '{}')).rejects.toMatchObject(refused)
     expect(await log.admin.manifests()).toEqual([])
+    expect(await log.admin.describeTopics(['in'])).toEqual([])
     await log.close()
   })
 

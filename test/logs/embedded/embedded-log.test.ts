@@ -4,6 +4,7 @@ import type { StateChange } from '../../../src/core/log.ts'
 import { EmbeddedLog } from '../../../src/logs/embedded/embedded-log.ts'
 import { openEmbeddedLog } from '../../../src/logs/embedded/open-embedded-log.ts'
 import { VirtualClock } from '../../../src/simulation/virtual-clock.ts'
+import { ownStorage } from '../../conformance/log-fixture.ts'
 import { logConformance } from '../../conformance/log-conformance.ts'
 import { temporaryDirectory } from './copier-process.ts'
 
@@ -19,7 +20,7 @@ logConformance(
       dispose: async () => rmSync(directory, { recursive: true }),
     }
   },
-  { noticesReset: true },
+  { ...ownStorage, growsTopics: false, compactsTopics: false },
 )
 
 describe('an embedded log whose writer meets a bug', () => {
