@@ -31,13 +31,15 @@ export function settingSchema(config: z.ZodType): JsonSchema {
 export function pipelineJsonSchema(definitions: Definitions): JsonSchema {
   const { $schema, ...schema } = settingSchema(pipelineSchema(componentSchemas(definitions)))
   const finished = finish(schema)
-  const topics = finished.properties?.['topics']
+  const named = ['topics', 'connections'].map((name) => {
+    return [name, { ...finished.properties?.[name], patternProperties: extensions }] as const
+  })
   return {
     $schema,
     $id: 'urn:millrace:pipeline',
     title: 'Millrace pipeline',
     ...finished,
-    properties: { ...finished.properties, topics: { ...topics, patternProperties: extensions } },
+    properties: { ...finished.properties, ...Object.fromEntries(named) },
     $defs: { variable },
   }
 }

@@ -60,14 +60,18 @@ function component(description: string): z.ZodType {
   return z.unknown().meta({ format: 'component', description })
 }
 
+const noDefinitions: Definitions = { operators: [], sources: [], sinks: [], listeners: [] }
+
 /** The frame of a file; the components have pages of their own. */
 function pipelinePage(): string {
+  const { connection, testStep } = componentSchemas(noDefinitions)
   const frame = pipelineSchema({
     step: component('An operator with its setting; see [operators](README.md#operators).'),
     source: component('A [source](README.md#sources) with its setting.'),
     sink: component('A [sink](README.md#sinks) with its setting.'),
     listeners: component('[Listeners](README.md#listeners) by name, each with its setting.'),
-    testStep: componentSchemas({ operators: [], sources: [], sinks: [], listeners: [] }).testStep,
+    connection,
+    testStep,
   })
   return page(
     'The pipeline file',

@@ -1,5 +1,7 @@
-import { childOf, type ConfigNode } from './config-node.ts'
+import { didYouMean } from '../core/nearest-name.ts'
 import { checkTests } from './check-tests.ts'
+import { childOf, nodeAt, type ConfigNode } from './config-node.ts'
+import { connectionsUsed } from './connections-used.ts'
 import type { Findings } from './findings.ts'
 import type { PipelineSpec, StageSpec } from './pipeline-spec.ts'
 
@@ -20,7 +22,40 @@ export function checkPipeline(spec: PipelineSpec, root: ConfigNode, findings: Fi
       message: `stages[${first}] has the name "${stage.name}" already`,
     })
   }
+  checkTopics(spec, root, findings)
+  checkConnections(spec, root, findings)
   checkTests(spec, root, findings)
+}
+
+function checkTopics(spec: PipelineSpec, root: ConfigNode, findings: Findings): void {
+  for (const [name, { cleanup }] of spec.topics) {
+    const path = ['topics', name, 'retention']
+    if (cleanup !== 'compact' || nodeAt(root, path) === undefined) continue
+    findings.atKey(path, {
+      code: 'CONFIG_INVALID',
+      message:
+        'a compacted topic keeps the last record of each key, however old it is: leave out "retention"',
+    })
+  }
+}
+
+/** Asked of the file: a connection with errors of its own is still there. */
+function checkConnections(spec: PipelineSpec, root: ConfigNode, findings: Findings): void {
+  const { log } = spec
+  const connections = nodeAt(root, ['connections'])
+  const names = connections?.kind === 'map' ? [...connections.entries.keys()] : []
+  const ofLog =
+    log === null || typeof log === 'string'
+      ? []
+      : [{ name: log.connection, path: ['log', 'kafka'] }]
+  for (const { name, path } of [...ofLog, ...connectionsUsed(spec)]) {
+    if (names.includes(name)) continue
+    findings.at(path, {
+      code: 'CONFIG_INVALID',
+      message: `no connection is called "${name}"${didYouMean(name, names)}`,
+      hint: `name it under "connections:", with "kafka:" and "brokers:" below`,
+    })
+  }
 }
 
 /** Presence is asked of the file: a source with errors of its own is still there. */
@@ -50,6 +85,15 @@ function checkStage(stage: StageSpec, node: ConfigNode, findings: Findings): voi
       'retry',
       `the first pause of ${what} (${initialMs} ms) is longer than the longest (${maxMs} ms)`,
     )
+  }
+  const stateful = stage.steps.find(({ definition }) => definition.kind === 'stateful')
+  if (stateful !== undefined && has('delivery') && stage.delivery === 'at_least_once') {
+    findings.at([...stage.path, 'delivery'], {
+      code: 'CONFIG_INVALID',
+      message:
+        `${what} keeps state ("${stateful.definition.type}") and commits exactly once: after a crash it ` +
+        'could not tell repeated records from new ones; leave out "delivery"',
+    })
   }
   const [, second] = stage.steps.filter(({ definition }) => definition.type === 'aggregate')
   if (second !== undefined) {

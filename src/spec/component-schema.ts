@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { expression } from '../core/config-types.ts'
 import type { Definitions } from '../core/definitions.ts'
+import { connectionDefinitions } from './connection-schema.ts'
 import { name, type ComponentSchemas } from './stage-schema.ts'
 import { testStepDefinitions } from './test-schema.ts'
 
@@ -37,6 +38,7 @@ export function componentSchemas(definitions: Definitions): ComponentSchemas {
     ),
     sink: oneOf(definitions.sinks, {}).describe('Where records go: one sink with its setting.'),
     listeners: listeners(definitions).describe('Listeners by name, each with its setting.'),
+    connection: oneOf(connectionDefinitions, {}).describe('A server: its kind, with its settings.'),
     testStep: oneOf(testStepDefinitions, {}).describe('One step of a test.'),
   }
 }

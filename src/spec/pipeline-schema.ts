@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { duration } from '../core/config-types.ts'
+import { brokersOfUrl, isKafkaUrl } from '../core/kafka-connection.ts'
 import {
+  delivery,
   eventTime,
   name,
   onError,
@@ -13,6 +15,7 @@ import { pipelineTest } from './test-schema.ts'
 
 const defaultPartitions = 4
 const maxPartitions = 1_024
+const maxReplication = 32
 
 export function topicSettings() {
   return z.strictObject({
@@ -24,9 +27,19 @@ export function topicSettings() {
       .describe('Parts that can be worked on in parallel; fixed when the topic is created.'),
     retention: duration().prefault('7d').describe('How long records are kept.'),
     cleanup: z
-      .enum(['delete'])
+      .enum(['delete', 'compact'])
       .default('delete')
-      .describe('What becomes of records after `retention`.'),
+      .describe(
+        'delete: records are removed after `retention`; compact (Kafka only): the last record of each key is kept.',
+      ),
+    replication: z
+      .int()
+      .min(1)
+      .max(maxReplication)
+      .optional()
+      .describe(
+        'On Kafka: copies of each partition, fixed when the topic is created; by default what the brokers say.',
+      ),
   })
 }
 
@@ -34,11 +47,28 @@ function defaults() {
   return z.strictObject({
     retry: retry().optional().describe('`retry` of each stage that has none.'),
     on_error: onError().optional().describe('`on_error` of each stage that has none.'),
+    delivery: delivery()
+      .optional()
+      .describe('`delivery` of each stage that has none and keeps no state.'),
     event_time: eventTime().optional(),
   })
 }
 
-const logPattern = /^(?:embedded|kafka:\/\/[^\s/]+)$/
+const logPattern = /^(?:embedded|kafka:\/\/.*)$/
+
+function log() {
+  const text = z
+    .string()
+    .regex(logPattern, 'a log is "embedded" or "kafka://HOST:PORT"')
+    .superRefine((value, context) => {
+      const brokers = isKafkaUrl(value) ? brokersOfUrl(value) : []
+      if (typeof brokers === 'string') context.addIssue({ code: 'custom', message: brokers })
+    })
+  const connection = z.strictObject({
+    kafka: name().describe('The Kafka cluster, by its name in `connections`.'),
+  })
+  return z.union([text, connection])
+}
 
 /** The schema of a whole pipeline file. */
 export function pipelineSchema(components: ComponentSchemas) {
@@ -49,13 +79,15 @@ export function pipelineSchema(components: ComponentSchemas) {
       .union([z.literal(''), name()])
       .default('')
       .describe('Set before the names of consumer groups, internal topics and transactions.'),
-    log: z
-      .string()
-      .regex(logPattern, 'a log is "embedded" or "kafka://HOST:PORT"')
+    log: log()
       .optional()
       .describe(
-        'Where topics live: `embedded` or `kafka://HOST:PORT`; the command line can say it too.',
+        'Where topics live: `embedded`, `kafka://HOST:PORT,HOST:PORT`, or a connection; the command line (`--log`) and MILLRACE_LOG come first.',
       ),
+    connections: z
+      .record(name(), components.connection)
+      .optional()
+      .describe('Servers by name, with how they are reached.'),
     topics: z
       .record(topicName(), topicSettings().nullable().describe('Settings of the topic.'))
       .optional()

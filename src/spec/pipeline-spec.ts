@@ -1,7 +1,9 @@
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
 import type { Expression } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
+import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
+import type { KafkaSettings } from './connection-schema.ts'
 
 /**
  * A pipeline file after reading: every default filled in, every name resolved to its definition, every
@@ -11,8 +13,10 @@ export interface PipelineSpec {
   readonly pipeline: string
   readonly description: string | null
   readonly namespace: string
-  /** `embedded` or `kafka://...`; null where the file leaves it to the command line. */
-  readonly log: string | null
+  /** `embedded`, `kafka://...` or a connection; null where the file leaves it to the command line. */
+  readonly log: string | { readonly connection: string } | null
+  /** Kafka clusters by name. */
+  readonly connections: ReadonlyMap<string, ConnectionSpec>
   readonly topics: ReadonlyMap<string, TopicSettings>
   readonly stages: readonly StageSpec[]
   readonly tests: readonly TestSpec[]
@@ -23,8 +27,22 @@ export type ConfigPath = readonly (string | number)[]
 
 export interface TopicSettings {
   readonly partitions: number
-  readonly retentionMs: number
+  /** null: kept for ever. */
+  readonly retentionMs: number | null
+  readonly cleanup: Cleanup
+  /** null: as the servers of the log have it. */
+  readonly replication: number | null
 }
+
+export interface ConnectionSpec {
+  /** Files in it are not yet read. */
+  readonly settings: KafkaSettings
+  readonly path: ConfigPath
+}
+
+export const deliveries = ['at_least_once', 'exactly_once'] as const
+/** How a stage commits on a log where that can be chosen. */
+export type Delivery = (typeof deliveries)[number]
 
 export interface StageSpec {
   readonly name: string
@@ -38,6 +56,7 @@ export interface StageSpec {
   readonly eventTime: Expression | null
   readonly start: 'earliest' | 'latest'
   readonly onError: 'dlq' | 'skip' | 'stop'
+  readonly delivery: Delivery
   readonly retry: {
     readonly max: number
     readonly backoff: { readonly initialMs: number; readonly maxMs: number }

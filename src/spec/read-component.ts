@@ -108,6 +108,11 @@ function entriesOf<Definition>(
   return named
 }
 
+const nouns: Readonly<Partial<Record<Place, string>>> = {
+  step: 'operator',
+  connection: 'kind of connection',
+}
+
 function findDefinition<Definition extends NamedDefinition>(
   { name, node, keyPath }: Named,
   { context, definitions, place }: ComponentOptions<Definition>,
@@ -115,7 +120,7 @@ function findDefinition<Definition extends NamedDefinition>(
   const found = definitions.find(({ type }) => type === name)
   if (found !== undefined) return found
   const names = definitions.map(({ type }) => type)
-  const noun = place === 'step' ? 'operator' : place
+  const noun = nouns[place] ?? place
   const finding = findingForWord(name, place) ?? {
     code: 'CONFIG_UNKNOWN_OPERATOR' as const,
     message: `no ${noun} is called "${name}"${didYouMean(name, names)}`,

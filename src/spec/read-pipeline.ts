@@ -1,10 +1,12 @@
 import { z } from 'zod'
+import { brokersOfUrl } from '../core/kafka-connection.ts'
 import { checkSetting, type CheckContext } from './check-setting.ts'
 import { childOf, describeNode, nodeAt, type ConfigNode } from './config-node.ts'
 import type { Explained } from './explain-issue.ts'
 import type { Finding } from './findings.ts'
 import { pipelineSchema, topicSettings, type PipelineFile } from './pipeline-schema.ts'
-import type { PipelineSpec, StageSpec, TestSpec } from './pipeline-spec.ts'
+import type { ConnectionSpec, PipelineSpec, StageSpec, TestSpec } from './pipeline-spec.ts'
+import { readConnections } from './read-connections.ts'
 import { buildStage, readStageComponents, type ReadOptions } from './read-stages.ts'
 import { buildTest, readTestSteps } from './read-tests.ts'
 import { findingForWord, type Place } from './wrong-words.ts'
@@ -15,6 +17,7 @@ const frame = pipelineSchema({
   source: unread,
   sink: unread,
   listeners: unread,
+  connection: unread,
   testStep: unread,
 })
 
@@ -30,7 +33,7 @@ export function readPipeline(
     context.findings.at([], { code: 'CONFIG_INVALID', message })
     return null
   }
-  ignoreTopicExtensions(root, context)
+  ignoreNamedExtensions(root, context)
   const file = checkSetting(frame, root, {
     ...context,
     path: [],
@@ -42,8 +45,10 @@ export function readPipeline(
   const tests = itemsOf(root, 'tests').map((node, index) =>
     readTestSteps(node, ['tests', index], context),
   )
+  const connections = readConnections(root, context)
   if (file === null) return null
   return specOf(file.value, {
+    connections,
     stages: file.value.stages.map((stage, index) => {
       const path = ['stages', index]
       return buildStage(stage, { path, defaults: file.value.defaults, components: stages[index]! })
@@ -54,12 +59,14 @@ export function readPipeline(
   })
 }
 
-/** Any name could be a topic's, so that the schema does not know these as unknown. */
-function ignoreTopicExtensions(root: ConfigNode, { ignored }: CheckContext): void {
-  const topics = childOf(root, 'topics')
-  if (topics?.kind !== 'map') return
-  for (const [name, entry] of topics.entries) {
-    if (name.startsWith('x-')) ignored.add(entry)
+/** Any name could be a topic's or connection's, so that the schema does not know these as unknown. */
+function ignoreNamedExtensions(root: ConfigNode, { ignored }: CheckContext): void {
+  for (const place of ['topics', 'connections']) {
+    const named = childOf(root, place)
+    if (named?.kind !== 'map') continue
+    for (const [name, entry] of named.entries) {
+      if (name.startsWith('x-')) ignored.add(entry)
+    }
   }
 }
 
@@ -70,18 +77,21 @@ function itemsOf(root: ConfigNode, name: string): readonly ConfigNode[] {
 
 function specOf(
   file: PipelineFile,
-  parts: { stages: StageSpec[]; tests: TestSpec[] },
+  parts: { connections: Map<string, ConnectionSpec>; stages: StageSpec[]; tests: TestSpec[] },
 ): PipelineSpec {
   const topics = Object.entries(file.topics ?? {})
+  const { log = null } = file
   return {
     pipeline: file.pipeline,
     description: file.description ?? null,
     namespace: file.namespace,
-    log: file.log ?? null,
+    log: typeof log === 'object' && log !== null ? { connection: log.kafka } : log,
     topics: new Map(
       topics.map(([name, settings]) => {
-        const { partitions, retention } = settings ?? defaultTopic
-        return [name, { partitions, retentionMs: retention }]
+        const { partitions, retention, cleanup, replication = null } = settings ?? defaultTopic
+        // Of a compacted topic only what a later record has replaced is removed.
+        const retentionMs = cleanup === 'compact' ? null : retention
+        return [name, { partitions, retentionMs, cleanup, replication }]
       }),
     ),
     ...parts,
@@ -103,15 +113,10 @@ function sayOfFrame({ path, unknown }: Explained, root: ConfigNode): Finding | n
       hint: 'name one topic: "to: TOPIC"',
     }
   }
-  if (
-    path[0] === 'topics' &&
-    last === 'cleanup' &&
-    node?.kind === 'scalar' &&
-    node.value === 'compact'
-  ) {
-    return { code, message: '"cleanup: compact" is not supported yet' }
-  }
-  return null
+  // Other messages quote the value, in which a password may stand.
+  const url = path[0] === 'log' && node?.kind === 'scalar' ? node.value : null
+  if (typeof url !== 'string' || !url.includes('@')) return null
+  return { code, message: String(brokersOfUrl(url)) }
 }
 
 function placeOf(path: readonly (string | number)[]): Place | null {

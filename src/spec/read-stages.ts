@@ -160,6 +160,7 @@ export function buildStage(
     eventTime: stage.event_time ?? defaults?.event_time ?? null,
     start: stage.start,
     onError: stage.on_error ?? defaults?.on_error ?? 'dlq',
+    delivery: stage.delivery ?? defaults?.delivery ?? 'exactly_once',
     retry: {
       max: firstOf((retry) => retry?.max) ?? retryDefaults.max,
       backoff: {

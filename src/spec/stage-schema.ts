@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration, expression } from '../core/config-types.ts'
 import { hookEvents, type HookEventName } from '../core/hook.ts'
+import { deliveries } from './pipeline-spec.ts'
 
 /** Schemas of what a stage can name; plain `z.unknown()` while the frame of a file is checked. */
 export interface ComponentSchemas {
@@ -8,6 +9,7 @@ export interface ComponentSchemas {
   readonly source: z.ZodType
   readonly sink: z.ZodType
   readonly listeners: z.ZodType
+  readonly connection: z.ZodType
   readonly testStep: z.ZodType
 }
 
@@ -58,6 +60,10 @@ export function retry() {
   })
 }
 
+export function delivery() {
+  return z.enum(deliveries)
+}
+
 export function onError() {
   return z.enum(['dlq', 'skip', 'stop'])
 }
@@ -83,6 +89,17 @@ function hook(listeners: z.ZodType) {
       .optional()
       .describe('Only events for which this holds; over `event` and `value`.'),
     do: listeners.describe('What is done: listeners by name, each with its setting.'),
+  })
+}
+
+function stateLimit() {
+  return z.strictObject({
+    max_keys: z
+      .int()
+      .min(1)
+      .default(defaultMaxKeys)
+      .describe('Keys that the state of a step may hold.'),
+    at_limit: z.enum(['stop']).default('stop').describe('What happens when it is full.'),
   })
 }
 
@@ -115,6 +132,11 @@ export function stage(components: ComponentSchemas) {
       .describe(
         'What becomes of a record that fails: the dead-letter topic (dlq, the default), counted and dropped, or the stage stops.',
       ),
+    delivery: delivery()
+      .optional()
+      .describe(
+        'On Kafka: exactly_once (the default) commits in transactions; at_least_once is faster, and a crash repeats some records. A stage that keeps state commits exactly once, and so does everything on the embedded log.',
+      ),
     retry: retry().optional().describe('How often a peer is tried again that rejects a record.'),
     idle: duration()
       .prefault('30s')
@@ -133,17 +155,7 @@ export function stage(components: ComponentSchemas) {
       })
       .optional()
       .describe('Thresholds of the events `lag_exceeded` and `delay_exceeded`.'),
-    state: z
-      .strictObject({
-        max_keys: z
-          .int()
-          .min(1)
-          .default(defaultMaxKeys)
-          .describe('Keys that the state of a step may hold.'),
-        at_limit: z.enum(['stop']).default('stop').describe('What happens when it is full.'),
-      })
-      .optional()
-      .describe('The limit of what steps remember.'),
+    state: stateLimit().optional().describe('The limit of what steps remember.'),
     dlq: topicName()
       .optional()
       .describe('Another dead-letter topic than `<pipeline>.<stage>.dlq`.'),

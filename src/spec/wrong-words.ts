@@ -9,6 +9,7 @@ export type Place =
   | 'sink'
   | 'listener'
   | 'hook'
+  | 'connection'
   | 'test'
   | 'test step'
 
@@ -99,13 +100,14 @@ const wrongWords: Readonly<Partial<Record<Place, Words>>> = {
 
 /** Parts of the language that this version does not have yet; told as that, not as a typing error. */
 const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
-  pipeline: ['tables', 'connections'],
-  stage: ['delivery', 'concurrency', 'encode'],
+  pipeline: ['tables'],
+  stage: ['concurrency', 'encode'],
   step: ['lookup', 'join', 'detect', 'throttle', 'route', 'exec', 'module'],
   source: ['http', 'tcp', 'websocket', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   sink: ['http', 'tcp', 'websocket', 'sse', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   listener: ['webhook', 'publish', 'command', 'websocket', 'sse'],
   hook: ['reliable'],
+  connection: ['postgres', 'rabbitmq'],
   test: ['stub'],
   'test step': ['fail', 'stub'],
 }

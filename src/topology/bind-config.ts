@@ -1,4 +1,6 @@
 import { resolve } from 'node:path'
+import { ConnectionName } from '../core/connection-name.ts'
+import type { KafkaConnection } from '../core/kafka-connection.ts'
 import {
   Aggregation,
   Expression,
@@ -16,6 +18,8 @@ export interface BindEnvironment {
   readonly readText: (absolutePath: string) => string
   /** Called for what cannot be bound, with the place in the setting; binding goes on. */
   readonly report: (path: ConfigPath, thrown: unknown) => void
+  /** Absent, or null for a connection: it is left unbound, as nothing will be opened. */
+  readonly connection?: (name: string) => KafkaConnection | null
 }
 
 /** Binds every expression, path and file inside a parsed setting, however deep it lies. */
@@ -27,6 +31,9 @@ export function bindConfig(config: unknown, path: ConfigPath, environment: BindE
     else if (config instanceof FilePath) config.bind(resolve(environment.folder, config.source))
     else if (config instanceof TextFile) {
       config.bind(environment.readText(resolve(environment.folder, config.path)))
+    } else if (config instanceof ConnectionName) {
+      const connection = environment.connection?.(config.name) ?? null
+      if (connection !== null) config.bind(connection)
     } else if (Array.isArray(config)) {
       for (const [index, item] of config.entries()) bindConfig(item, [...path, index], environment)
     } else if (config instanceof Map) {

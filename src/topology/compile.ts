@@ -11,10 +11,12 @@ import type {
 } from '../spec/pipeline-spec.ts'
 import { bindConfig, type BindEnvironment } from './bind-config.ts'
 import { checkFields } from './check-fields.ts'
+import { checkTopics } from './check-topics.ts'
 import { cutStage, readsRawRecord, type Regroup } from './cut-stage.ts'
+import { fingerprintOf } from './fingerprint.ts'
 import { orderNodes } from './order-nodes.ts'
 import { TopicTable } from './topic-table.ts'
-import type { StageHook, Topology } from './topology.ts'
+import type { LogKind, StageHook, Topology } from './topology.ts'
 
 export interface CompileEnvironment {
   /** Folder of the pipeline file. */
@@ -24,6 +26,10 @@ export interface CompileEnvironment {
   readonly partitions?: number
   /** How the log brings groups together; through a topic by default, as on a log with several workers. */
   readonly regroup?: Regroup
+  /** What the pipeline is to run on; null (the default) for none in particular, as in tests of pipelines. */
+  readonly log?: LogKind | null
+  /** How the servers of `connections:` are reached; see `BindEnvironment`. */
+  readonly connection?: NonNullable<BindEnvironment['connection']>
 }
 
 export interface CompileProblem {
@@ -46,8 +52,10 @@ export function compileTopology(
     return compileHooks(stage, bind)
   })
   const prefix = spec.namespace === '' ? '' : `${spec.namespace}.`
+  const fingerprint = fingerprintOf(spec)
   if (problems.length > 0) {
-    return { topology: { pipeline: spec.pipeline, prefix, topics: [], nodes: [], hooks }, problems }
+    const named = { pipeline: spec.pipeline, prefix, fingerprint }
+    return { topology: { ...named, topics: [], nodes: [], hooks }, problems }
   }
   const topics = new TopicTable(spec, { prefix, partitions: environment.partitions ?? null })
   const nodes = spec.stages.flatMap((stage) =>
@@ -56,15 +64,28 @@ export function compileTopology(
       prefix,
       topics,
       regroup: environment.regroup ?? 'repartition',
+      log: environment.log ?? 'embedded',
     }),
   )
-  const ordered = orderNodes(nodes, (stage, message) =>
-    report(pathOfStage(spec, stage), topologyError(message)),
-  )
+  checkTopics(spec, { internal: topics.internal, log: environment.log ?? null, report })
+  // Stages that write to internal topics would be told to run in circles besides.
+  const ordered =
+    problems.length > 0
+      ? nodes
+      : orderNodes(nodes, (stage, message) =>
+          report(pathOfStage(spec, stage), topologyError(message)),
+        )
   checkFields(spec, report)
   problems.push(...warnings(spec, topics))
   return {
-    topology: { pipeline: spec.pipeline, prefix, topics: topics.all(), nodes: ordered, hooks },
+    topology: {
+      pipeline: spec.pipeline,
+      prefix,
+      fingerprint,
+      topics: topics.all(),
+      nodes: ordered,
+      hooks,
+    },
     problems,
   }
 }

@@ -1,10 +1,12 @@
 import { invariant } from '../core/errors.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
-import type { StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
+import type { Delivery, StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
 import { fieldsNeeded } from './fields-needed.ts'
 import type { TopicTable } from './topic-table.ts'
 import type {
+  LogKind,
   NodeStep,
+  SinkOutput,
   SourceInput,
   StageNode,
   StageRole,
@@ -17,6 +19,7 @@ export interface CutEnvironment {
   readonly prefix: string
   readonly topics: TopicTable
   readonly regroup: Regroup
+  readonly log: LogKind
 }
 
 /**
@@ -79,7 +82,8 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
       role: 'sink',
       input: readingFrom([afterSteps]),
       steps: [],
-      output: sinkOf(stage),
+      // The part before has set the key.
+      output: { ...sinkOf(stage), key: null },
     })
   }
   // Steps may prepare the event time, so that it is not judged before them.
@@ -162,9 +166,10 @@ function toTopic(
   } as const
 }
 
-function sinkOf(stage: StageSpec): StageNode['output'] {
-  invariant(stage.sink !== null, 'only a stage with a sink has a sink part')
-  return { kind: 'sink', definition: stage.sink.definition, config: stage.sink.config }
+function sinkOf({ sink, key }: StageSpec): SinkOutput {
+  invariant(sink !== null, 'only a stage with a sink has a sink part')
+  const { definition, config } = sink
+  return { kind: 'sink', definition, config, key: key?.evaluate ?? null }
 }
 
 /** Steps up to the projection of a stateful step whose records must be brought together, and the rest. */
@@ -231,8 +236,11 @@ function nodeOf(
   const eventTime = environment.isTimed ? (stage.eventTime?.evaluate ?? null) : null
   const tasks = taskCount(part, environment.regroup)
   const partitions = partitionsOf(input) ?? 1
+  const id = `${stage.name}${part.suffix}`
+  const hasState = keepsState(part)
+  const hasChangelog = hasState && environment.log === 'kafka'
   return {
-    id: `${stage.name}${part.suffix}`,
+    id,
     stage: stage.name,
     role: part.role,
     group: `${environment.prefix}${environment.pipeline}.${stage.name}${part.suffix}`,
@@ -254,6 +262,11 @@ function nodeOf(
     lateTopic: isStateful
       ? environment.topics.aside(stage.name, 'late', { name: stage.late, partitions })
       : '',
+    delivery: deliveryOf(stage, { hasState, log: environment.log }),
+    hasState,
+    changelogTopic: hasChangelog
+      ? environment.topics.changelog({ id, stage: stage.name, tasks })
+      : null,
     settings: {
       start: stage.start,
       onError: stage.onError,
@@ -265,6 +278,25 @@ function nodeOf(
     },
     tasks,
   }
+}
+
+/** Positions of a source, entries of steps, the memory of a sink, the watermark that markers tell. */
+function keepsState({ input, steps, output }: Part): boolean {
+  if (input.kind === 'source') return true
+  if (steps.some(({ definition, part }) => definition.kind === 'stateful' && part === 'whole'))
+    return true
+  if (output?.kind === 'sink') return output.definition.remembers !== false
+  return output?.kind === 'topic' && output.markers
+}
+
+/**
+ * State, outputs and positions that are not of one moment would contradict each other after a crash.
+ * All parts of a stage that keeps state between records commit alike.
+ */
+function deliveryOf(stage: StageSpec, of: { hasState: boolean; log: LogKind }): Delivery {
+  if (of.log === 'embedded' || of.hasState) return 'exactly_once'
+  const isStateful = stage.steps.some(({ definition }) => definition.kind === 'stateful')
+  return isStateful ? 'exactly_once' : stage.delivery
 }
 
 /** Whether the step takes the record's text instead of a decoded value. */
@@ -280,7 +312,7 @@ function decodeOf(part: Part, eventTime: StageNode['eventTime']): StageNode['dec
 }
 
 function hasKey({ output }: Part): boolean {
-  return output?.kind === 'topic' && output.key !== null
+  return output !== null && output.key !== null
 }
 
 function taskCount(part: Part, regroup: Regroup): number {

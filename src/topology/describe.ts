@@ -15,6 +15,8 @@ function describeNode(node: StageNode, { hooks }: Topology): string {
     ['writes', outputText(node)],
     ['failed', failedText(node)],
     ['late', node.lateTopic],
+    ['state', node.changelogTopic ?? ''],
+    ['commits', node.delivery === 'at_least_once' ? 'at least once' : ''],
     ['hooks', events.map(({ on, listener }) => `${on.join(', ')} -> ${listener.type}`).join('; ')],
   ]
   const shown = lines.filter(([, text]) => text !== '')
@@ -38,6 +40,7 @@ const kindText = {
   repartition: 'between the parts of a stage, by another key',
   dead_letter: 'dead letters',
   late: 'late records',
+  changelog: 'state',
 } as const
 
 function inputText({ input }: StageNode): string {

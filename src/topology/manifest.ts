@@ -27,9 +27,16 @@ export function manifestOf(topology: Topology): Manifest {
     version: 1,
     topics: Object.fromEntries(topology.topics.map(({ name, partitions }) => [name, partitions])),
     reads: [...new Set(topology.nodes.flatMap(topicsReadBy))],
-    writes: [...new Set(topology.nodes.flatMap(topicsWrittenBy))],
+    writes: [
+      ...new Set(topology.nodes.flatMap((node) => [...topicsWrittenBy(node), ...ownTopics(node)])),
+    ],
     nodes: Object.fromEntries(topology.nodes.map((node) => [node.id, fingerprint(node, topology)])),
   }
+}
+
+/** A topic that is of no use without the node. */
+function ownTopics({ changelogTopic }: StageNode): string[] {
+  return changelogTopic === null ? [] : [changelogTopic]
 }
 
 function fingerprint(node: StageNode, { nodes }: Topology): NodeFingerprint {

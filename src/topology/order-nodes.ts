@@ -1,6 +1,6 @@
 import type { StageNode } from './topology.ts'
 
-/** The topics that a node writes, with those for records set aside. */
+/** The topics that a node writes records to, with those for records set aside. */
 export function topicsWrittenBy(node: StageNode): string[] {
   const aside = [node.deadLetterTopic, node.lateTopic].filter((topic) => topic !== '')
   return node.output?.kind === 'topic' ? [node.output.topic, ...aside] : aside

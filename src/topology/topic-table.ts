@@ -1,4 +1,4 @@
-import type { PipelineSpec } from '../spec/pipeline-spec.ts'
+import type { PipelineSpec, TopicSettings } from '../spec/pipeline-spec.ts'
 import type { TopologyTopic } from './topology.ts'
 
 const defaultPartitions = 4
@@ -11,6 +11,7 @@ export class TopicTable {
   readonly #prefix: string
   readonly #partitions: number | null
   readonly #topics = new Map<string, TopologyTopic>()
+  readonly #internal = new Map<string, string>()
 
   /** @param options.partitions of every topic, whatever the file says; null leaves it to the file. */
   constructor(spec: PipelineSpec, options: { prefix: string; partitions: number | null }) {
@@ -27,7 +28,7 @@ export class TopicTable {
       name,
       kind: 'user',
       partitions: settings?.partitions ?? defaultPartitions,
-      retentionMs: settings?.retentionMs ?? defaultRetentionMs,
+      ...keptAs(settings),
     })
   }
 
@@ -37,12 +38,23 @@ export class TopicTable {
     suffix: 'in' | 'out' | 'repartition',
     partitions: number | null,
   ): TopologyTopic {
-    return this.#add({
+    return this.#addInternal(stage, {
       name: `${this.#prefix}${this.#spec.pipeline}.${stage}.${suffix}`,
       kind: suffix === 'repartition' ? 'repartition' : 'internal',
       partitions: partitions ?? defaultPartitions,
       retentionMs: defaultRetentionMs,
     })
+  }
+
+  /** The topic that holds the state of a node, a partition for each of its tasks. */
+  changelog(node: { readonly id: string; readonly stage: string; readonly tasks: number }): string {
+    return this.#addInternal(node.stage, {
+      name: `${this.#prefix}${this.#spec.pipeline}.${node.id}.changelog`,
+      kind: 'changelog',
+      partitions: node.tasks,
+      retentionMs: null,
+      cleanup: 'compact',
+    }).name
   }
 
   /** A topic for the records that a stage could not use, with as many partitions as the stage reads. */
@@ -58,19 +70,43 @@ export class TopicTable {
       name,
       kind,
       partitions: declared?.partitions ?? options.partitions,
-      retentionMs: declared?.retentionMs ?? defaultRetentionMs,
+      ...keptAs(declared),
     }).name
+  }
+
+  /** Names of the topics that the compiler inserted, with the stage of each: the file may not use them. */
+  get internal(): ReadonlyMap<string, string> {
+    return this.#internal
   }
 
   all(): TopologyTopic[] {
     return [...this.#topics.values()]
   }
 
+  #addInternal(stage: string, topic: TopologyTopic): TopologyTopic {
+    this.#internal.set(topic.name, stage)
+    return this.#add(topic)
+  }
+
   #add(topic: TopologyTopic): TopologyTopic {
     const known = this.#topics.get(topic.name)
     if (known !== undefined) return known
-    const added = { ...topic, partitions: this.#partitions ?? topic.partitions }
+    // A changelog has a partition for each task, whose number follows from the others.
+    const fixed = topic.kind === 'changelog' ? null : this.#partitions
+    const added = { ...topic, partitions: fixed ?? topic.partitions }
     this.#topics.set(topic.name, added)
     return added
+  }
+}
+
+type Kept = Pick<TopologyTopic, 'retentionMs' | 'cleanup' | 'replication'>
+
+function keptAs(settings: TopicSettings | undefined): Kept {
+  if (settings === undefined) return { retentionMs: defaultRetentionMs }
+  const { retentionMs, cleanup, replication } = settings
+  return {
+    retentionMs,
+    ...(cleanup === 'compact' ? { cleanup } : {}),
+    ...(replication === null ? {} : { replication }),
   }
 }

@@ -3,13 +3,18 @@ import type { Evaluate } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
-import type { StageSpec } from '../spec/pipeline-spec.ts'
+import type { Delivery, StageSpec } from '../spec/pipeline-spec.ts'
+
+/** What topics and state are kept in; a topology is compiled for one of them. */
+export type LogKind = 'embedded' | 'kafka'
 
 /** A pipeline ready to run, as a value: it can be printed, drawn, compared and tested without running. */
 export interface Topology {
   readonly pipeline: string
   /** Prefix of groups, tasks and internal topics; empty or ending in a point. */
   readonly prefix: string
+  /** Of everything that the file says about the run: workers with another one run another pipeline. */
+  readonly fingerprint: string
   readonly topics: readonly TopologyTopic[]
   /** Upstream before downstream. */
   readonly nodes: readonly StageNode[]
@@ -17,8 +22,17 @@ export interface Topology {
 }
 
 export interface TopologyTopic extends TopicSpec {
-  readonly kind: 'user' | 'internal' | 'repartition' | 'dead_letter' | 'late'
+  readonly kind: TopicKind
 }
+
+export type TopicKind =
+  | 'user'
+  | 'internal'
+  | 'repartition'
+  | 'dead_letter'
+  | 'late'
+  /** On Kafka: the state of a node's tasks, one partition each. */
+  | 'changelog'
 
 /** A stage, or the part of one that the compiler cut off by an internal topic. */
 export interface StageNode {
@@ -40,6 +54,12 @@ export interface StageNode {
   readonly output: TopicOutput | SinkOutput | null
   readonly deadLetterTopic: string
   readonly lateTopic: string
+  /** How its tasks commit: a node with state does so exactly once on every log. */
+  readonly delivery: Delivery
+  /** Whether its tasks keep something over restarts: of steps, of a source or sink, of its markers. */
+  readonly hasState: boolean
+  /** Where the log keeps that state in a topic, its name. */
+  readonly changelogTopic: string | null
   readonly settings: NodeSettings
   /** One task, or one per input partition. */
   readonly tasks: number
@@ -82,6 +102,8 @@ export interface SinkOutput {
   readonly kind: 'sink'
   readonly definition: SinkDefinition
   readonly config: unknown
+  /** As of a `TopicOutput`. */
+  readonly key: Evaluate | null
 }
 
 export interface NodeStep {

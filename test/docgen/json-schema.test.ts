@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { pipelineJsonSchema } from '../../src/docgen/json-schema.ts'
 import { brokenComponents } from '../spec/broken-components.ts'
+import { brokenConnections, connectionWith } from '../spec/broken-connections.ts'
 import { brokenPipelines } from '../spec/broken-pipelines.ts'
 import { definitions } from '../spec/fixture-definitions.ts'
 import { problemsOf, stageWith, stepWith } from '../spec/load-file.ts'
@@ -42,6 +43,15 @@ describe('the JSON Schema of pipeline files', () => {
     ['a variable inside a duration', stageWith('from: a', 'to: b', 'idle: ${SECONDS}s')],
     ['a secret in place of a topic', stageWith('from: ${secret:TOPIC}', 'to: b')],
     ['ignored keys', `x-top: 1\n${stageWith('x-a: 1', 'from: a', 'to: b', 'limits: { x-b: 2 }')}`],
+    [
+      'a connection with its secrets',
+      connectionWith(
+        'brokers: [a, b:9093]',
+        'tls: { ca: ./ca.pem, x-note: 1 }',
+        'sasl: { mechanism: "${HOW}", username: "${USER}", password: "${secret:PASSWORD}" }',
+      ),
+    ],
+    ['a log by name', `log: { kafka: prod }\n${connectionWith('brokers: a')}`],
     ['numbers, true and null as expressions', stepWith('set: { a: 1, b: true, c: null }')],
   ])('accepts %s', (_, text) => {
     expect(accepts(text), JSON.stringify(validate.errors)).toBe(true)
@@ -71,14 +81,23 @@ describe('the JSON Schema of pipeline files', () => {
     'a clock that is no time',
     'a bad field name',
     'an operator with nothing behind its colon',
+    'a retention of a compacted topic',
+    'a Kafka log without brokers',
+    'a Kafka log with something behind its brokers',
+    'a port that is none',
+    'a password in the address of the log',
+    'a log by a name that nothing has',
+    'a broker that is no address',
+    'a password that stands in the file',
+    'a private key that stands in the file',
+    'a certificate without its key',
   ])
 
-  it.each([...brokenComponents, ...brokenPipelines].filter(({ rule }) => !beyondSchemas.has(rule)))(
-    'refuses $rule',
-    ({ text }) => {
-      expect(accepts(text)).toBe(false)
-    },
-  )
+  const broken = [...brokenComponents, ...brokenConnections, ...brokenPipelines]
+
+  it.each(broken.filter(({ rule }) => !beyondSchemas.has(rule)))('refuses $rule', ({ text }) => {
+    expect(accepts(text)).toBe(false)
+  })
 
   it('does not refuse what the reader takes', () => {
     const files = [stageWith('from: a', 'to: b'), stepWith('compact'), stepWith('filter: true')]

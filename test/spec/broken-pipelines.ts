@@ -78,19 +78,14 @@ export const brokenPipelines: readonly BrokenFile[] = [
     found: [['2:1', 'CONFIG_INVALID', '"tables"', 'not supported yet']],
   },
   {
-    rule: 'connections',
-    text: file('pipeline: p\nconnections: {}'),
-    found: [['2:1', 'CONFIG_INVALID', 'not supported yet']],
+    rule: 'a delivery that cannot be promised',
+    text: stageWith('from: a', 'to: b', 'delivery: exactly-once'),
+    found: [['6:15', 'CONFIG_INVALID', 'did you mean "exactly_once"?']],
   },
   {
-    rule: 'delivery',
-    text: stageWith('from: a', 'to: b', 'delivery: exactly_once'),
-    found: [['6:5', 'CONFIG_INVALID', 'not supported yet']],
-  },
-  {
-    rule: 'delivery among the defaults',
-    text: file('pipeline: p\ndefaults: { delivery: exactly_once }'),
-    found: [['2:13', 'CONFIG_INVALID', 'not supported yet']],
+    rule: 'an unknown delivery among the defaults',
+    text: file('pipeline: p\ndefaults: { delivery: at_most_once }'),
+    found: [['2:23', 'CONFIG_INVALID', 'at_least_once or exactly_once']],
   },
   {
     rule: 'concurrency',
@@ -103,9 +98,14 @@ export const brokenPipelines: readonly BrokenFile[] = [
     found: [['5:9', 'CONFIG_INVALID', 'not supported yet', 'to: TOPIC']],
   },
   {
-    rule: 'compaction',
-    text: file('pipeline: p\ntopics:\n  a: { cleanup: compact }'),
-    found: [['3:17', 'CONFIG_INVALID', '"cleanup: compact" is not supported yet']],
+    rule: 'a retention of a compacted topic',
+    text: file('pipeline: p\ntopics:\n  a: { cleanup: compact, retention: 1d }'),
+    found: [['3:26', 'CONFIG_INVALID', 'leave out "retention"']],
+  },
+  {
+    rule: 'a topic without copies',
+    text: file('pipeline: p\ntopics:\n  a: { replication: 0 }'),
+    found: [['3:21', 'CONFIG_INVALID', 'at least 1']],
   },
   {
     rule: 'a reliable hook',

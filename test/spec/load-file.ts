@@ -5,17 +5,19 @@ import { definitions } from './fixture-definitions.ts'
 export interface Surroundings {
   readonly environment?: Readonly<Record<string, string>>
   readonly secrets?: Readonly<Record<string, string>>
+  readonly ignoresLog?: boolean
 }
 
 export function load(
   text: string,
-  { environment = {}, secrets = {} }: Surroundings = {},
+  { environment = {}, secrets = {}, ignoresLog = false }: Surroundings = {},
 ): LoadedPipeline {
   return loadPipeline(text, {
     file: 'pipelines/x.yaml',
     definitions,
     environment,
     readSecret: (name) => secrets[name],
+    ignoresLog,
   })
 }
 

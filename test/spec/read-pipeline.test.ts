@@ -82,9 +82,10 @@ describe('a pipeline file that is read', () => {
       namespace: '',
       log: null,
     })
+    const unsaid = { cleanup: 'delete', replication: null }
     expect([...spec.topics]).toEqual([
-      ['orders.raw', { partitions: 2, retentionMs: 86_400_000 }],
-      ['orders.clean', { partitions: 4, retentionMs: 604_800_000 }],
+      ['orders.raw', { partitions: 2, retentionMs: 86_400_000, ...unsaid }],
+      ['orders.clean', { partitions: 4, retentionMs: 604_800_000, ...unsaid }],
     ])
   })
 

@@ -17,6 +17,9 @@ const load = (text: string) => {
   return loadPipeline(text, { file: 'x.yaml', definitions, environment: {}, readSecret: () => 'x' })
 }
 
+/** What examples name. */
+const connections = { main: { kafka: { brokers: 'localhost:9092' } } }
+
 const stageOf = {
   operators: (component: object) => ({ from: 'a', steps: [component], to: 'b' }),
   sources: (component: object) => ({ source: component, to: 'b' }),
@@ -32,7 +35,7 @@ const examples = (['operators', 'sources', 'sinks', 'listeners'] as const).flatM
       const stage = { name: 's', ...stageOf[kind]({ [type]: config }) }
       return {
         name: `${kind}/${type}: ${title}`,
-        text: writeYaml({ pipeline: 'p', stages: [stage] }),
+        text: writeYaml({ pipeline: 'p', connections, stages: [stage] }),
       }
     })
   })

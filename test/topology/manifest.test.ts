@@ -120,6 +120,28 @@ describe('manifest', () => {
     ])
   })
 
+  it('knows the changelogs of Kafka, with their partitions, as its own', () => {
+    const file = (partitions: number) =>
+      manifestOf(
+        topologyOf(
+          `pipeline: p\ntopics:\n  a: { partitions: ${partitions} }\nstages:\n  - { name: s, from: a, steps: [{ dedupe: { by: key } }], to: b }\n`,
+          { log: 'kafka' },
+        ),
+      )
+    expect(file(4).topics).toEqual({
+      a: 4,
+      b: 4,
+      'p.s.dlq': 4,
+      'p.s.late': 4,
+      'p.s.changelog': 4,
+    })
+    expect(file(4).writes).toContain('p.s.changelog')
+    expect(incompatibilities(file(4), file(4))).toEqual([])
+    expect(incompatibilities(file(4), file(8))).toContainEqual(
+      expect.stringMatching(/"p\.s\.changelog" has 4 partitions/),
+    )
+  })
+
   it('of another version is refused with what to do', () => {
     expect(() => parseManifest('{"version":2}')).toThrow(
       /version 2; use the Millrace that wrote it/,
