@@ -1,0 +1,123 @@
+import type { Clock, Random } from '../../../core/clock.ts'
+import type { TopicPartition } from '../../../core/log.ts'
+import type { KafkaClient, PartitionOffset, Transaction } from '../client/kafka-client.ts'
+import { KafkaError } from '../client/kafka-error.ts'
+import { RetryDelay } from '../retry-delay.ts'
+import { unlessAborted } from '../unless-aborted.ts'
+import type { BatchSender, ProducedBatch } from './batch-sender.ts'
+
+export interface GroupOffsets {
+  readonly group: string
+  readonly offsets: readonly PartitionOffset[]
+}
+
+export interface TransactionContent {
+  readonly outputs: readonly ProducedBatch[]
+  /** Positions that become valid together with the outputs. */
+  readonly offsets: readonly GroupOffsets[]
+}
+
+export interface OpenTransactionOptions {
+  readonly client: KafkaClient
+  readonly clock: Clock
+  readonly random: Random
+  readonly transaction: Transaction
+  readonly sender: BatchSender
+  /** When to give up, by the clock's `monotonicUs`: before the coordinator does. */
+  readonly deadlineUs: number
+  readonly signal: AbortSignal
+  /** Told when the cluster cannot be worked with for the moment. */
+  readonly onTrouble?: (error: KafkaError) => void
+}
+
+/** The coordinator needs a few ms to complete the transaction before: the next one begins with waiting. */
+const retryDelays = { firstMs: 1, maxMs: 20, factor: 1.5 }
+
+/** The requests of one transaction, in as few round trips as the protocol allows. */
+export class OpenTransaction {
+  readonly #options: OpenTransactionOptions
+  #isBegun = false
+  #isEndSent = false
+  #retries = 0
+
+  constructor(options: OpenTransactionOptions) {
+    this.#options = options
+  }
+
+  /** Whether the coordinator may know of it. */
+  get isBegun(): boolean {
+    return this.#isBegun
+  }
+
+  /** Whether it may have been committed. */
+  get isEndSent(): boolean {
+    return this.#isEndSent
+  }
+
+  /** Requests that were sent again. */
+  get retries(): number {
+    return this.#retries
+  }
+
+  /**
+   * Four round trips one after the other: the partitions, then (while the batches travel) the group and
+   * its positions, then the end. Brokers refuse each of them before the one that it builds on.
+   */
+  async commit({ outputs, offsets }: TransactionContent): Promise<void> {
+    const { client, transaction, sender } = this.#options
+    const partitions = distinct(outputs)
+    this.#isBegun = true
+    if (partitions.length > 0) {
+      await this.#request(() => client.addPartitions(transaction, partitions))
+    }
+    const delivery = sender.send(outputs)
+    await Promise.all([this.#unlessStopped(delivery.done), this.#storeOffsets(offsets)])
+    this.#isEndSent = true
+    await this.#request(() => client.endTransaction(transaction, 'commit'))
+  }
+
+  async #storeOffsets(groups: readonly GroupOffsets[]): Promise<void> {
+    const { client, transaction } = this.#options
+    for (const { group, offsets } of groups) {
+      if (offsets.length === 0) continue
+      await this.#request(() => client.addOffsets(transaction, group))
+      await this.#request(() => client.commitTransactionOffsets(transaction, group, offsets))
+    }
+  }
+
+  /** Again while it was certainly not done, and there is time. */
+  async #request(send: () => Promise<void>): Promise<void> {
+    const { clock, random, deadlineUs, signal } = this.#options
+    const delay = new RetryDelay(retryDelays, random)
+    for (;;) {
+      try {
+        await this.#unlessStopped(send())
+        return
+      } catch (error) {
+        if (!(error instanceof KafkaError) || error.kind !== 'retriable') throw error
+        if (clock.monotonicUs() >= deadlineUs) throw error
+        if (error.code !== 'CONCURRENT_TRANSACTIONS') this.#options.onTrouble?.(error)
+      }
+      this.#retries += 1
+      await clock.sleep(delay.next(), signal)
+    }
+  }
+
+  async #unlessStopped(request: Promise<void>): Promise<void> {
+    const { signal } = this.#options
+    await unlessAborted(request, signal)
+    if (signal.aborted) throw stoppedError()
+  }
+}
+
+/** The owner of a producer does not want to wait for it any more. */
+export function stoppedError(): KafkaError {
+  return new KafkaError({ code: 'CLOSED', kind: 'fatal' }, 'writing was stopped')
+}
+
+function distinct(outputs: readonly TopicPartition[]): TopicPartition[] {
+  const byName = new Map(
+    outputs.map(({ topic, partition }) => [`${topic}/${partition}`, { topic, partition }]),
+  )
+  return [...byName.values()]
+}
