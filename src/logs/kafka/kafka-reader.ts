@@ -1,0 +1,88 @@
+import { PipelineError } from '../../core/errors.ts'
+import type { LogReader, SliceBatch, TopicDescription, TopicPartition } from '../../core/log.ts'
+import type { TopicMetadata } from './client/kafka-client.ts'
+import type { PartitionReader } from './fetching/partition-reader.ts'
+import type { KafkaContext } from './kafka-context.ts'
+import { retentionOf } from './topic-settings.ts'
+import { translated } from './pipeline-error.ts'
+import { untilDoneOr } from './until-done-or.ts'
+
+const bufferBytes = 16 * 1024 * 1024
+/** For records whose transaction is over, but not yet marked so; those of an open one are left out. */
+const patienceMs = 1_000
+/** Topics of the brokers themselves. */
+const isInternal = (name: string) => name.startsWith('__')
+
+/** Looks into topics without any part in their groups. */
+export class KafkaReader implements LogReader {
+  readonly #context: KafkaContext
+
+  constructor(context: KafkaContext) {
+    this.#context = context
+  }
+
+  topics(): Promise<readonly TopicDescription[]> {
+    const { client } = this.#context
+    return translated('listing the topics', async () => {
+      const found = (await client.describeTopics(null)).filter(({ name }) => !isInternal(name))
+      const configs = await client.describeConfigs(found.map(({ name }) => name))
+      return Promise.all(
+        found.map(async (topic) => ({
+          name: topic.name,
+          partitions: topic.leaders.length,
+          retentionMs: retentionOf(configs.get(topic.name)),
+          ranges: await this.#ranges(topic),
+        })),
+      )
+    })
+  }
+
+  read(
+    { topic, partition, offset }: TopicPartition & { readonly offset: bigint },
+    maxBytes: number,
+  ): Promise<readonly SliceBatch[]> {
+    const { client, fetcher } = this.#context
+    return translated(`reading topic ${topic}`, async () => {
+      const place = { topic, partition }
+      const [described] = await client.describeTopics([topic])
+      if (described === undefined || partition >= described.leaders.length) {
+        throw new PipelineError(
+          'CONFIG_USAGE',
+          `there is no topic ${topic} with a partition ${partition}`,
+        )
+      }
+      const [start = 0n] = await client.listOffsets([place], 'earliest', 'read_committed')
+      const [end = 0n] = await client.listOffsets([place], 'latest', 'read_uncommitted')
+      const from = offset < start ? start : offset
+      if (from >= end) return []
+      const reader = fetcher.open({ ...place, offset: from, bufferBytes, topicId: null })
+      try {
+        // What comes first may be nothing but markers and aborted records.
+        while (reader.position < end && !reader.isReady && (await this.#hasMoved(reader)));
+        return reader.take(Infinity, maxBytes)
+      } finally {
+        reader.close()
+      }
+    })
+  }
+
+  /** Whether something has come in time. */
+  async #hasMoved(reader: PartitionReader): Promise<boolean> {
+    const { position } = reader
+    const waiting = new AbortController()
+    await untilDoneOr(this.#context.clock, patienceMs, reader.whenPast(position, waiting.signal))
+    waiting.abort()
+    return reader.isReady || reader.position > position
+  }
+
+  /** Nothing to do: the connections are the log's. */
+  async close(): Promise<void> {}
+
+  async #ranges({ name, leaders }: TopicMetadata): Promise<TopicDescription['ranges']> {
+    const { client } = this.#context
+    const places = leaders.map((_, partition) => ({ topic: name, partition }))
+    const starts = await client.listOffsets(places, 'earliest', 'read_committed')
+    const ends = await client.listOffsets(places, 'latest', 'read_committed')
+    return places.map((_, partition) => ({ start: starts[partition]!, end: ends[partition]! }))
+  }
+}
