@@ -10,6 +10,15 @@ const bucketCount = 44 << subBucketBits
 const float = new Float64Array(1)
 const words = new Uint32Array(float.buffer)
 
+/** A histogram as plain data, for another process. */
+export interface HistogramData {
+  readonly count: number
+  readonly sumUs: number
+  readonly maxUs: number
+  /** Numbers and counts of the buckets that are not empty. */
+  readonly buckets: readonly (readonly [index: number, count: number])[]
+}
+
 /** Durations in µs, for every record: an addition takes some 10 ns and never allocates. */
 export class LatencyHistogram {
   readonly #counts = new Float64Array(bucketCount)
@@ -32,6 +41,19 @@ export class LatencyHistogram {
     this.count += other.count
     this.sumUs += other.sumUs
     this.maxUs = Math.max(this.maxUs, other.maxUs)
+  }
+
+  toData(): HistogramData {
+    const { count, sumUs, maxUs } = this
+    const buckets = [...this.#counts.entries()].filter(([, inBucket]) => inBucket > 0)
+    return { count, sumUs, maxUs, buckets }
+  }
+
+  addData({ count, sumUs, maxUs, buckets }: HistogramData): void {
+    for (const [index, inBucket] of buckets) this.#counts[index]! += inBucket
+    this.count += count
+    this.sumUs += sumUs
+    this.maxUs = Math.max(this.maxUs, maxUs)
   }
 
   get meanUs(): number {

@@ -1,20 +1,19 @@
 import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment } from '../core/endpoints.ts'
-import { messageOf, PipelineError } from '../core/errors.ts'
+import { asPipelineError, type PipelineError } from '../core/errors.ts'
 import type { ListenerEnvironment } from '../core/hook.ts'
 import type { Log } from '../core/log.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { WorkGroup } from '../core/work-group.ts'
 import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { hookCondition } from './hook-condition.ts'
 import { HookRunner } from './hook-runner.ts'
 import type { WriterLinks } from './link-topologies.ts'
+import { NodeTasks } from './node-tasks.ts'
 import type { ProgressBoard } from './progress-board.ts'
-import {
-  bottleneckOf,
-  stageReport,
-  type PipelineOutcome,
-  type PipelineReport,
-} from './run-report.ts'
+import type { PipelinePart } from './run-part.ts'
+import { pipelineReport, type PipelineOutcome, type PipelineReport } from './run-report.ts'
+import { SharedWork } from './shared-work.ts'
 import { SliceStep } from './slice-step.ts'
 import { StageMeter } from './stage-meter.ts'
 import { runsAnywhere, type StepExecutor } from './step-executor.ts'
@@ -40,19 +39,14 @@ export interface RunEnvironment {
   readonly executor: StepExecutor | null
 }
 
-interface RunningNode {
-  readonly node: StageNode
-  readonly meter: StageMeter
-  readonly tasks: StageTask[]
-}
-
 const hookDrainMs = 2_000
 
 /** One pipeline at work: all its tasks, started together and stopped together. */
 export class PipelineRun {
   readonly topology: Topology
   readonly #environment: RunEnvironment
-  readonly #nodes: RunningNode[] = []
+  readonly #nodes: NodeTasks[] = []
+  #shared: SharedWork | null = null
   readonly #hooks = new Map<string, HookRunner>()
   readonly #stop = new AbortController()
   #outcome: PipelineOutcome = 'running'
@@ -79,7 +73,9 @@ export class PipelineRun {
       if (shared.signal.aborted) stop()
       await this.#openHooks()
       for (const node of this.topology.nodes) this.#nodes.push(this.#prepare(node, shared))
-      await Promise.all(this.#nodes.flatMap(({ node, tasks }) => this.#runNode(node, tasks)))
+      const { group } = this.#environment.log
+      if (group === undefined) await this.#runAll()
+      else await this.#runShared(group, shared.board)
       this.#outcome =
         this.#error !== null ? 'failed' : this.#stop.signal.aborted ? 'stopped' : 'completed'
     } catch (thrown) {
@@ -102,51 +98,56 @@ export class PipelineRun {
   }
 
   get tasks(): readonly StageTask[] {
-    return this.#nodes.flatMap(({ tasks }) => tasks)
+    return this.#nodes.flatMap(({ all }) => all)
   }
 
   async report(): Promise<PipelineReport> {
-    const durationMs = this.#durationMs()
-    const stages = await Promise.all(
-      [...new Set(this.topology.nodes.map(({ stage }) => stage))].map(async (stage) => {
-        const parts = this.#nodes.filter(({ node }) => node.stage === stage)
-        const metered = await Promise.all(parts.map((part) => this.#metered(part)))
-        return metered.length === 0 ? [] : [stageReport(stage, metered, durationMs)]
+    const time = { durationMs: this.#durationMs() }
+    const parts = await Promise.all(this.#nodes.map((tasks) => this.#metered(tasks)))
+    return pipelineReport(this.#state(), parts, time)
+  }
+
+  /** The same as data, to be added up with those of other processes. */
+  async part(): Promise<PipelinePart> {
+    const nodes = await Promise.all(
+      this.#nodes.map(async (tasks) => {
+        const { meter, ...part } = await this.#metered(tasks)
+        return { ...part, id: tasks.node.id, meter: meter.toData() }
       }),
     )
-    const all = stages.flat()
+    return { ...this.#state(), nodes }
+  }
+
+  #state(): Pick<PipelineReport, 'pipeline' | 'outcome' | 'error'> {
     const error =
       this.#error === null ? null : { code: this.#error.code, message: this.#error.message }
-    return {
-      pipeline: this.topology.pipeline,
-      outcome: this.#outcome,
-      error,
-      stages: all,
-      bottleneck: bottleneckOf(all),
-    }
+    return { pipeline: this.topology.pipeline, outcome: this.#outcome, error }
   }
 
   #durationMs(): number {
     return ((this.#endedUs ?? this.#environment.clock.monotonicUs()) - this.#startedUs) / 1_000
   }
 
-  async #metered({ node, meter, tasks }: RunningNode) {
-    const lags = this.#endedUs === null ? await Promise.all(tasks.map((task) => task.lag())) : []
-    const phases = new Set(tasks.map(({ phase }) => phase))
-    const phase = phases.has('blocked')
-      ? 'blocked'
-      : phases.has('working')
-        ? 'working'
-        : (tasks[0]?.phase ?? 'starting')
-    return { phase, role: node.role, meter, lag: lags.reduce((sum, lag) => sum + lag, 0) }
+  async #metered({ node, meter, phase, all, everRun }: NodeTasks) {
+    const lags = this.#endedUs === null ? await Promise.all(all.map((task) => task.lag())) : []
+    return {
+      stage: node.stage,
+      role: node.role,
+      phase,
+      tasks: node.tasks,
+      tasksRun: everRun.map((index) => taskId(this.topology, node, index)),
+      meter,
+      lag: lags.reduce((sum, lag) => sum + lag, 0),
+    }
   }
 
-  #prepare(node: StageNode, shared: { board: ProgressBoard; links: WriterLinks }): RunningNode {
-    const meter = new StageMeter()
-    const tasks = Array.from({ length: node.tasks }, (_, index) =>
-      this.#task(node, index, { ...shared, meter }),
-    )
-    return { node, meter, tasks }
+  #prepare(node: StageNode, shared: { board: ProgressBoard; links: WriterLinks }): NodeTasks {
+    return new NodeTasks({
+      node,
+      meter: new StageMeter(),
+      make: (index, meter) => this.#task(node, index, { ...shared, meter }),
+      failed: (error, index) => this.#taskFailed(taskId(this.topology, node, index), error),
+    })
   }
 
   #task(
@@ -208,40 +209,59 @@ export class PipelineRun {
     })
   }
 
-  #runNode(node: StageNode, tasks: readonly StageTask[]): Promise<void>[] {
-    const hooks = this.#hooks.get(node.stage)!
-    const { clock } = this.#environment
-    const about = { pipeline: this.topology.pipeline, stage: node.stage, value: null }
-    hooks.publish({
-      event: 'stage_started',
-      timeMs: clock.wallMs(),
-      data: { tasks: tasks.length },
-      ...about,
+  async #runAll(): Promise<void> {
+    const byStage = Map.groupBy(this.#nodes, ({ node }) => node.stage)
+    await Promise.all([...byStage].map(([stage, parts]) => this.#runStage(stage, parts)))
+  }
+
+  async #runStage(stage: string, parts: readonly NodeTasks[]): Promise<void> {
+    const places = parts.flatMap((tasks) =>
+      Array.from({ length: tasks.node.tasks }, (_, index) => ({ tasks, index })),
+    )
+    this.#tellStage(stage, places.length)
+    await Promise.all(places.map(({ tasks, index }) => tasks.begin(index, this.#stop.signal)))
+    this.#tellStage(stage, 0)
+  }
+
+  async #runShared(group: WorkGroup, board: ProgressBoard): Promise<void> {
+    const { follow, clock, listeners } = this.#environment
+    const { pipeline } = this.topology
+    this.#shared = new SharedWork({
+      topology: this.topology,
+      group,
+      nodes: this.#nodes,
+      board,
+      clock,
+      follow,
+      staffed: (stage, count) => this.#tellStage(stage, count),
+      shared: (count, all) =>
+        listeners.log('info', `${pipeline}: this worker runs ${count} of ${all} tasks`, {}),
+      failed: (error) => this.#fail(error),
     })
-    let left = tasks.length
-    return tasks.map(async (task) => {
-      try {
-        await task.run(this.#stop.signal)
-      } catch (thrown) {
-        this.#fail(thrown)
-      }
-      left -= 1
-      if (left > 0) return
-      hooks.publish({
-        event: 'stage_stopped',
-        timeMs: clock.wallMs(),
-        data: { phase: task.phase },
-        ...about,
-      })
+    await this.#shared.run(this.#stop.signal)
+  }
+
+  /** @param count of its tasks that begin to run here; 0: none runs here any more. */
+  #tellStage(stage: string, count: number): void {
+    const parts = this.#nodes.filter(({ node }) => node.stage === stage)
+    this.#hooks.get(stage)!.publish({
+      event: count > 0 ? 'stage_started' : 'stage_stopped',
+      pipeline: this.topology.pipeline,
+      stage,
+      timeMs: this.#environment.clock.wallMs(),
+      data: count > 0 ? { tasks: count } : { phase: parts.at(-1)!.phase },
+      value: null,
     })
+  }
+
+  #taskFailed(id: string, error: PipelineError): void {
+    if (this.#shared === null) this.#fail(error)
+    else void this.#shared.taskFailed(id, error)
   }
 
   #fail(thrown: unknown): void {
     this.#outcome = 'failed'
-    this.#error ??=
-      thrown instanceof PipelineError
-        ? thrown
-        : new PipelineError('INVARIANT', messageOf(thrown), { cause: thrown })
+    this.#error ??= asPipelineError(thrown)
     this.#stop.abort()
   }
 

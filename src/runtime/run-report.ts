@@ -7,6 +7,17 @@ import type { StageMeter } from './stage-meter.ts'
 export interface RunReport {
   readonly durationMs: number
   readonly pipelines: readonly PipelineReport[]
+  /** The processes that were started for it, where it is about several. */
+  readonly workers?: readonly WorkerReport[]
+}
+
+export interface WorkerReport {
+  /** From 1 on. */
+  readonly worker: number
+  /** How often it was started. */
+  readonly starts: number
+  /** How it is, or how it ended last. */
+  readonly state: 'running' | 'ended' | 'failed' | 'lost'
 }
 
 export interface PipelineReport {
@@ -24,6 +35,10 @@ export interface StageReport {
   readonly stage: string
   readonly role: StageRole
   readonly phase: string
+  /** How many tasks the stage has, wherever they run. */
+  readonly tasks: number
+  /** Ids of those that the report is about: they ran here, all the time or for some of it. */
+  readonly tasksRun: readonly string[]
   /** Records taken in. */
   readonly n: number
   /** Processing time of one record. */
@@ -44,7 +59,7 @@ export interface StageReport {
   /** Records per second of the stage's active time (first to last commit), and what it could do while busy. */
   readonly rate: number
   readonly serviceRate: number
-  /** Share of the run that the stage was at work, 0 to 1. */
+  /** Share of the run, in all processes together, that the stage was at work, 0 to 1. */
   readonly utilisation: number
   readonly dispositions: Readonly<Record<Disposition, number>>
   /** Records dropped by step, dead-lettered or skipped by error code. */
@@ -67,15 +82,40 @@ export interface Distribution {
 export interface MeteredPart {
   readonly phase: string
   readonly role: StageRole
+  readonly tasks: number
+  readonly tasksRun: readonly string[]
   readonly meter: StageMeter
   readonly lag: number
+}
+
+export interface ReportTime {
+  readonly durationMs: number
+  /** How many processes spent it. */
+  readonly processes?: number
+}
+
+/** @param parts of all stages, upstream first, those of one stage by its name. */
+export function pipelineReport(
+  what: Pick<PipelineReport, 'pipeline' | 'outcome' | 'error'>,
+  parts: readonly (MeteredPart & { readonly stage: string })[],
+  time: ReportTime,
+): PipelineReport {
+  const { pipeline, outcome, error } = what
+  const stages = [...new Set(parts.map(({ stage }) => stage))].map((stage) =>
+    stageReport(
+      stage,
+      parts.filter((part) => part.stage === stage),
+      time,
+    ),
+  )
+  return { pipeline, outcome, error, stages, bottleneck: bottleneckOf(stages) }
 }
 
 /** Merges the parts of one stage, upstream first, into what the user knows as the stage. */
 export function stageReport(
   stage: string,
   parts: readonly MeteredPart[],
-  durationMs: number,
+  { durationMs, processes = 1 }: ReportTime,
 ): StageReport {
   const [first] = parts
   const meters = parts.map(({ meter }) => meter)
@@ -89,6 +129,8 @@ export function stageReport(
     stage,
     role: mainRole(parts),
     phase: parts.at(-1)!.phase,
+    tasks: sumOf(parts, ({ tasks }) => tasks),
+    tasksRun: parts.flatMap(({ tasksRun }) => tasksRun),
     n,
     t: distribution(run, n),
     T,
@@ -102,7 +144,7 @@ export function stageReport(
     },
     rate: activeMs === 0 ? 0 : (1_000 * n) / activeMs,
     serviceRate: T === 0 ? 0 : (1_000 * n) / T,
-    utilisation: durationMs === 0 ? 0 : Math.min(1, T / durationMs),
+    utilisation: durationMs === 0 ? 0 : Math.min(1, T / durationMs / processes),
     dispositions: mergedDispositions(meters),
     reasons: mergedReasons(meters),
     made: sumOf(meters, (meter) => meter.made),

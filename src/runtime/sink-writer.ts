@@ -87,9 +87,11 @@ export class SinkWriter {
   }
 
   #taken({ memory, failures }: SinkReceipt, attempts: number): Omit<Written, 'backoffUs'> {
+    const before = JSON.stringify(this.#memory)
     this.#memory = memory
     return {
-      state: [this.#change()],
+      // A sink that remembers nothing needs no state, and so no transaction where the log is a cluster.
+      state: JSON.stringify(memory) === before ? [] : [this.#change()],
       failures: failures.map(({ index, code, message }) => ({
         index,
         failure: new RecordFailure(code, message, attempts),

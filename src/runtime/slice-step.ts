@@ -148,7 +148,7 @@ export class SliceStep {
     this.#output.writeMarkers(watermarkMs)
     this.#stats.drops = this.#chain.takeDrops()
     const state = this.#chain.states.flatMap((link) => link.state.takeChanges())
-    if (watermarkMs > this.#storedWatermarkMs) {
+    if (this.#node.hasState && watermarkMs > this.#storedWatermarkMs) {
       this.#storedWatermarkMs = watermarkMs
       state.push({ step: watermarkStep, key: '', value: String(watermarkMs), dueMs: null })
     }

@@ -1,6 +1,29 @@
-import { LatencyHistogram } from './latency-histogram.ts'
+import { type HistogramData, LatencyHistogram } from './latency-histogram.ts'
 import type { SliceStats } from './slice-stats.ts'
 import { dispositions } from '../core/operator.ts'
+
+const sums = [
+  'queueUs',
+  'batchUs',
+  'backoffUs',
+  'commitUs',
+  'bytes',
+  'made',
+  'madeDeadLettered',
+  'slices',
+  'skewed',
+] as const
+
+/** A meter as plain data, for another process. */
+export interface MeterData extends Readonly<Record<(typeof sums)[number], number>> {
+  readonly run: HistogramData
+  readonly wait: HistogramData
+  readonly dispositions: readonly number[]
+  readonly failures: readonly (readonly [code: string, count: number])[]
+  readonly drops: readonly (readonly [step: string, count: number])[]
+  readonly firstUs: number
+  readonly lastUs: number
+}
 
 /** All that was measured of one node since the run began; it counts what is committed. */
 export class StageMeter {
@@ -55,8 +78,49 @@ export class StageMeter {
     if (Number.isNaN(this.firstUs)) this.firstUs = committedUs
     this.lastUs = committedUs
   }
+
+  toData(): MeterData {
+    const { queueUs, batchUs, backoffUs, commitUs, bytes } = this
+    const { made, madeDeadLettered, slices, skewed, firstUs, lastUs } = this
+    return {
+      queueUs,
+      batchUs,
+      backoffUs,
+      commitUs,
+      bytes,
+      made,
+      madeDeadLettered,
+      slices,
+      skewed,
+      firstUs,
+      lastUs,
+      run: this.run.toData(),
+      wait: this.wait.toData(),
+      dispositions: [...this.dispositions],
+      failures: [...this.failures],
+      drops: [...this.drops],
+    }
+  }
+
+  /** What another process measured of the same node; nothing is lost by it. */
+  addData(data: MeterData): void {
+    this.run.addData(data.run)
+    this.wait.addData(data.wait)
+    for (const sum of sums) this[sum] += data[sum]
+    for (const [index, count] of data.dispositions.entries()) this.dispositions[index]! += count
+    addCounts(this.failures, data.failures)
+    addCounts(this.drops, data.drops)
+    this.firstUs = fromEither(Math.min, this.firstUs, data.firstUs)
+    this.lastUs = fromEither(Math.max, this.lastUs, data.lastUs)
+  }
 }
 
-function addCounts(to: Map<string, number>, from: ReadonlyMap<string, number>): void {
+/** NaN says that there is none. */
+function fromEither(choose: typeof Math.min, left: number, right: number): number {
+  if (Number.isNaN(left)) return right
+  return Number.isNaN(right) ? left : choose(left, right)
+}
+
+function addCounts(to: Map<string, number>, from: Iterable<readonly [string, number]>): void {
   for (const [name, count] of from) to.set(name, (to.get(name) ?? 0) + count)
 }

@@ -285,7 +285,7 @@ export class StageOutput implements ChainEnd {
 
   #keyOf(record: StepRecord): string | Uint8Array | null {
     const { output } = this.#node
-    if (output?.kind === 'topic' && output.key !== null) return keyText(output.key(record))
+    if (output !== null && output.key !== null) return keyText(output.key(record))
     return record.madeKey ?? record.keyBytes
   }
 

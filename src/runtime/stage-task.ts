@@ -89,8 +89,12 @@ export class StageTask {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { id, node, inputs, log, environment, step } = this.#options
-    this.#log = await log.openTask({ id, group: node.group, inputs, start: node.settings.start })
+    const { id, node, inputs, taskIndex, log, environment, step } = this.#options
+    const { group, settings, delivery, changelogTopic } = node
+    const changelog =
+      changelogTopic === null ? {} : { changelog: { topic: changelogTopic, partition: taskIndex } }
+    const { start } = settings
+    this.#log = await log.openTask({ id, group, inputs, start, delivery, ...changelog })
     const stored = await this.#log.restore()
     step.restore(stored)
     if (node.input.kind === 'source') {
@@ -229,7 +233,7 @@ export class StageTask {
     await this.#inFlight
     this.#inFlight = this.#settle(
       { outputs, state, next: what.slice?.next ?? [] },
-      { result, caused },
+      { result, caused, slice: what.slice },
     )
     // The error surfaces where the promise is awaited next, before anything more is committed.
     this.#inFlight.catch(() => {})
@@ -237,12 +241,13 @@ export class StageTask {
 
   async #settle(
     commit: TaskCommit,
-    of: { result: StepResult; caused: readonly HookEvent[] },
+    of: { result: StepResult; caused: readonly HookEvent[]; slice: InputSlice | null },
   ): Promise<void> {
     const { meter, events, telemetry, pipeline, node } = this.#options
     const { stats } = of.result
     // From here on the records wait in their topic: taking another time would count some of it twice.
     const { visibleUs: committedUs } = await this.#log!.commit(commit)
+    of.slice?.committed?.()
     meter.addSlice(stats, committedUs)
     events.publishAll(of.caused)
     const { records, waitUs, runUs, endUs } = stats

@@ -1,9 +1,11 @@
 import { PipelineError } from '../core/errors.ts'
+import type { Log } from '../core/log.ts'
 import { incompatibilities, manifestOf, parseManifest } from '../topology/manifest.ts'
 import type { Topology } from '../topology/topology.ts'
 import { outsideTask, WriterLinks } from './link-topologies.ts'
 import { PipelineRun, type RunEnvironment } from './pipeline-run.ts'
 import { ProgressBoard } from './progress-board.ts'
+import type { RunPart } from './run-part.ts'
 import type { RunReport } from './run-report.ts'
 
 /** Pipelines that run together in this process. */
@@ -12,6 +14,8 @@ export interface Run {
   /** Resolves when all pipelines have ended, stopped or failed. */
   readonly done: Promise<void>
   report(): Promise<RunReport>
+  /** The same as data, to be added up with those of other processes. */
+  part(): Promise<RunPart>
 }
 
 /**
@@ -23,9 +27,7 @@ export async function startRun(
   environment: RunEnvironment,
   signal: AbortSignal,
 ): Promise<Run> {
-  // All are checked before the first changes anything.
-  for (const topology of topologies) await assertCompatible(topology, environment)
-  for (const topology of topologies) await prepareLog(topology, environment)
+  await prepareLog(topologies, environment)
   const { clock, follow, outsideEnds, notice } = environment
   const board = new ProgressBoard()
   const links = new WriterLinks(topologies, { outsideEnds: outsideEnds !== null })
@@ -55,12 +57,28 @@ export async function startRun(
       durationMs: (clock.monotonicUs() - startedUs) / 1_000,
       pipelines: await Promise.all(runs.map((run) => run.report())),
     }),
+    part: () => Promise.all(runs.map((run) => run.part())),
   }
 }
 
-async function assertCompatible(topology: Topology, { log }: RunEnvironment): Promise<void> {
+/**
+ * Creates what is missing in the log and remembers what it is made for.
+ * @throws PipelineError CONFIG_INCOMPATIBLE; nothing was changed then.
+ */
+export async function prepareLog(
+  topologies: readonly Topology[],
+  { log }: Pick<RunEnvironment, 'log'>,
+): Promise<void> {
+  for (const topology of topologies) await assertCompatible(topology, log)
+  for (const topology of topologies) {
+    await log.admin.ensureTopics(topology.topics)
+    await log.admin.storeManifest(fullName(topology), JSON.stringify(manifestOf(topology)))
+  }
+}
+
+async function assertCompatible(topology: Topology, { admin }: Log): Promise<void> {
   const name = fullName(topology)
-  const stored = await log.admin.loadManifest(name)
+  const stored = await admin.loadManifest(name)
   const problems =
     stored === null ? [] : incompatibilities(parseManifest(stored), manifestOf(topology))
   if (problems.length === 0) return
@@ -69,11 +87,6 @@ async function assertCompatible(topology: Topology, { log }: RunEnvironment): Pr
     `the pipeline "${name}" no longer fits what is stored: ${problems.join('; ')}. ` +
       'Undo the change, or run it with --fresh to start again from its sources',
   )
-}
-
-async function prepareLog(topology: Topology, { log }: RunEnvironment): Promise<void> {
-  await log.admin.ensureTopics(topology.topics)
-  await log.admin.storeManifest(fullName(topology), JSON.stringify(manifestOf(topology)))
 }
 
 function fullName({ prefix, pipeline }: Topology): string {

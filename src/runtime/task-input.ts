@@ -13,6 +13,8 @@ export interface InputSlice {
   readonly next: TaskCommit['next']
   readonly state: readonly StateChange[]
   readonly records: number
+  /** To be called when the slice is committed. */
+  readonly committed?: () => void
 }
 
 export interface TaskInput {
@@ -92,11 +94,12 @@ export class SourceInput implements TaskInput {
       value: JSON.stringify(position),
       dueMs: null,
     }))
-    return { parts: [part], next: [], state, records: slice.batch.count }
+    const committed = () => this.#source.committed?.(slice.positions)
+    return { parts: [part], next: [], state, records: slice.batch.count, committed }
   }
 
   async lag(): Promise<number> {
-    return 0
+    return this.#source.lag?.() ?? 0
   }
 
   async close(): Promise<void> {

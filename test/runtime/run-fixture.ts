@@ -12,6 +12,7 @@ import type { JsonValue } from '../../src/core/json.ts'
 import type { Log } from '../../src/core/log.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../../src/core/record-batch.ts'
+import type { WorkGroup } from '../../src/core/work-group.ts'
 import { MemoryLog } from '../../src/logs/memory-log.ts'
 import { type Run, startRun } from '../../src/runtime/start-run.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
@@ -170,6 +171,11 @@ export function plannedListener(
   return { definition, events }
 }
 
+export interface StartOptions {
+  readonly follow?: boolean
+  readonly beforeCommit?: (task: string) => Promise<void>
+}
+
 /** The log of one data directory, and the runs over it. */
 export class RunBench {
   readonly clock: VirtualClock
@@ -206,15 +212,21 @@ export class RunBench {
   }
 
   /** @param options.beforeCommit called with the task's id; commits wait for it, as for a full disk. */
-  start(
+  start(topologies: readonly Topology[], options: StartOptions = {}): Promise<Run> {
+    this.#stop = new AbortController()
+    return this.startWorker(topologies, { ...options, signal: this.#stop.signal })
+  }
+
+  /** As `start`, for one of several that run at the same time. */
+  startWorker(
     topologies: readonly Topology[],
-    options: { follow?: boolean; beforeCommit?: (task: string) => Promise<void> } = {},
+    options: StartOptions & { readonly group?: WorkGroup; readonly signal: AbortSignal },
   ): Promise<Run> {
     const { clock } = this
-    const log = gated(this.log, options.beforeCommit ?? (() => Promise.resolve()))
+    const gatedLog = gated(this.log, options.beforeCommit ?? (() => Promise.resolve()))
+    const log = options.group === undefined ? gatedLog : { ...gatedLog, group: options.group }
     const random = new SeededRandom(7)
     const stdout = new Writable({ write: (_chunk, _encoding, done) => done() })
-    this.#stop = new AbortController()
     const environment = {
       log,
       clock,
@@ -228,7 +240,7 @@ export class RunBench {
       listeners: { log: () => {} },
       endpoints: { clock, random, stdin: Readable.from([]), stdout, notice: () => {} },
     }
-    return startRun(topologies, environment, this.#stop.signal)
+    return startRun(topologies, environment, options.signal)
   }
 
   stop(): void {

@@ -24,7 +24,7 @@ function meterOf(counts: Partial<Record<Disposition, number>>): StageMeter {
 }
 
 function part(meter: StageMeter, more: Partial<MeteredPart> = {}): MeteredPart {
-  return { phase: 'ended', role: 'cleaning', meter, lag: 0, ...more }
+  return { phase: 'ended', role: 'cleaning', tasks: 1, tasksRun: [], meter, lag: 0, ...more }
 }
 
 describe('stage report', () => {
@@ -35,7 +35,7 @@ describe('stage report', () => {
       fc.property(fc.array(records, { minLength: 1 }), (slices) => {
         const meter = new StageMeter()
         for (const slice of slices) addSlice(meter, slice, 3e6)
-        const { n, t, T, s, D } = stageReport('s', [part(meter)], 1_000)
+        const { n, t, T, s, D } = stageReport('s', [part(meter)], { durationMs: 1_000 })
         const all = slices.flat()
         const runMs = all.reduce((sum, { runUs }) => sum + runUs, 0) / 1_000
         expect(n).toBe(all.length)
@@ -49,7 +49,7 @@ describe('stage report', () => {
   })
 
   it('is all zeros for a stage that had nothing to do', () => {
-    const report = stageReport('s', [part(new StageMeter())], 1_000)
+    const report = stageReport('s', [part(new StageMeter())], { durationMs: 1_000 })
     expect(report).toMatchObject({
       n: 0,
       T: 0,
@@ -72,7 +72,7 @@ describe('stage report', () => {
     stats.batchUs = 25
     stats.backoffUs = 2_000
     meter.addSlice(stats, 1_120)
-    const { waiting, D } = stageReport('s', [part(meter)], 1)
+    const { waiting, D } = stageReport('s', [part(meter)], { durationMs: 1 })
     expect(waiting.backoff).toBe(2)
     expect(waiting.queue + waiting.batch + waiting.backoff + waiting.commit).toBeCloseTo(D, 9)
   })
@@ -93,7 +93,7 @@ describe('stage report', () => {
     const report = stageReport(
       's',
       [part(first, { lag: 3 }), part(second, { role: 'analysis', lag: 4, phase: 'waiting' })],
-      10,
+      { durationMs: 10 },
     )
     expect(report).toMatchObject({ n: 10, role: 'analysis', phase: 'waiting', lag: 7 })
     expect(report.T).toBeCloseTo(0.26, 9)
@@ -105,7 +105,7 @@ describe('stage report', () => {
     const report = stageReport(
       's',
       [part(meterOf({ absorbed: 5 })), part(meterOf({ emitted: 2, dead_lettered: 1 }))],
-      10,
+      { durationMs: 10 },
     )
     expect(report.dispositions).toMatchObject({ absorbed: 5, emitted: 0, dead_lettered: 0 })
   })
@@ -114,7 +114,7 @@ describe('stage report', () => {
     const report = stageReport(
       's',
       [part(meterOf({ emitted: 1, skipped: 1 })), part(meterOf({ absorbed: 2, late: 1 }))],
-      10,
+      { durationMs: 10 },
     )
     expect(report.dispositions).toMatchObject({ absorbed: 1, late: 0, skipped: 1, emitted: 0 })
   })
@@ -133,8 +133,8 @@ describe('stage report', () => {
       3_000,
     )
     const stages = [
-      stageReport('quick', [part(quick)], 100),
-      stageReport('slow', [part(slow)], 100),
+      stageReport('quick', [part(quick)], { durationMs: 100 }),
+      stageReport('slow', [part(slow)], { durationMs: 100 }),
     ]
     expect(bottleneckOf(stages)).toMatchObject({ stage: 'slow' })
     expect(bottleneckOf(stages)!.sentence).toMatch(
