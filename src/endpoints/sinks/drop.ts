@@ -7,6 +7,13 @@ export const dropSink = defineSink({
   config: z.strictObject({}).describe('It has no settings.'),
   examples: [{ title: 'Count records only', config: {} }],
   delivery: 'exactly_once',
+  guarantee: () => ({
+    guarantee: 'exactly_once',
+    why: 'Nothing is written.',
+    afterCrash: null,
+    dropBy: null,
+  }),
+  remembers: false,
   singleTask: () => false,
   files: () => [],
   reset: () => Promise.resolve(),

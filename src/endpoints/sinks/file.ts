@@ -81,6 +81,12 @@ export const fileSink = defineSink({
     },
   ],
   delivery: 'exactly_once',
+  guarantee: () => ({
+    guarantee: 'exactly_once',
+    why: 'The length of the file is committed with the position; what lies beyond it after a crash is cut off and written again.',
+    afterCrash: null,
+    dropBy: null,
+  }),
   singleTask: () => true,
   files: ({ path }) => [path.absolute],
   reset: async ({ path }, memory) => {

@@ -44,6 +44,13 @@ export const stdoutSink = defineSink({
     { title: 'A short table at the end of the run', config: { format: 'table', limit: 10 } },
   ],
   delivery: 'at_least_once',
+  guarantee: () => ({
+    guarantee: 'at_least_once',
+    why: 'Records are printed first, then the position is committed.',
+    afterCrash: 'The records printed since the last commit are printed again.',
+    dropBy: 'a field of the record that identifies it; Millrace prints no id of its own.',
+  }),
+  remembers: false,
   singleTask: () => true,
   files: () => [],
   reset: () => Promise.resolve(),

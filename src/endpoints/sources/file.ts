@@ -82,6 +82,12 @@ export const fileSource = defineSource({
   files: ({ path }) => (Array.isArray(path) ? path : [path]).map(({ absolute }) => absolute),
   bounded: () => true,
   replayable: true,
+  guarantee: () => ({
+    guarantee: 'exactly_once',
+    why: 'The position in each file is committed with the records that were read up to it.',
+    afterCrash: null,
+    dropBy: null,
+  }),
   create(setting, environment, positions) {
     const paths = Array.isArray(setting.path) ? setting.path : [setting.path]
     const files: InputFileSettings = {

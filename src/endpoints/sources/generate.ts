@@ -99,6 +99,12 @@ export const generateSource = defineSource({
   bounded: ({ count }) => count !== undefined,
   files: () => [],
   replayable: true,
+  guarantee: () => ({
+    guarantee: 'exactly_once',
+    why: 'The number of the next record is committed with the records, and the same seed makes the same ones.',
+    afterCrash: null,
+    dropBy: null,
+  }),
   create(setting, environment, positions) {
     return new GenerateSource(setting, environment, nextIndex(positions.get(split)))
   },

@@ -38,6 +38,12 @@ export const stdinSource = defineSource({
   bounded: () => false,
   files: () => [],
   replayable: false,
+  guarantee: () => ({
+    guarantee: 'at_most_once',
+    why: 'Standard input cannot be read a second time.',
+    afterCrash: 'What was read and not yet committed is lost.',
+    dropBy: null,
+  }),
   create(setting, environment) {
     return new StdinSource(environment, {
       format: setting.format,
