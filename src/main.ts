@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { isatty } from 'node:tty'
 import { createSystemClock } from './clock/system-clock.ts'
 import { createSystemRandom } from './clock/system-random.ts'
@@ -7,20 +8,29 @@ import {
   type ExitCode,
   type Interrupts,
 } from './cli/cli-environment.ts'
+import { sessionTimeoutOf } from './cli/kafka-connections.ts'
+import type { OpenKafkaLog } from './cli/log-choice.ts'
+import { logOpener } from './cli/open-log.ts'
 import { printError } from './cli/print-error.ts'
 import { runProgram } from './cli/program.ts'
 import { SecretMask } from './cli/secret-mask.ts'
+import { supervisorOf, workerStarter } from './cli/worker-process.ts'
+import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
+import { partitionOf } from './runtime/partitioner.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
 
 /** The composition root: the only file that knows the process. */
 const { env, stdout, stderr } = process
+const cwd = process.cwd()
+const clock = createSystemClock()
+const supervisor = supervisorOf(env)
 /** Of a terminal that does not tell. */
 const defaultSize = { columns: 100, rows: 24 }
 
 const environment: CliEnvironment = {
   env,
-  cwd: process.cwd(),
+  cwd,
   // Opened by whoever reads it, not by commands that do not.
   get stdin() {
     return process.stdin
@@ -30,17 +40,22 @@ const environment: CliEnvironment = {
   screen: {
     isTerminal: isatty(2),
     sharesStdout: isatty(1),
+    canAsk: isatty(0) && isatty(2),
     colors: isatty(2) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     size: () => ({
       columns: stderr.columns || defaultSize.columns,
       rows: stderr.rows || defaultSize.rows,
     }),
   },
-  clock: createSystemClock(),
+  clock,
   random: createSystemRandom(),
   telemetry: noopTelemetry,
   mask: new SecretMask(),
   interrupts: catchInterrupts(),
+  openLog: logOpener({ clock, cwd, env }, openKafka),
+  openKafkaEndpoints,
+  supervisor,
+  startWorker: workerStarter(env, cwd),
 }
 
 process.on('uncaughtException', (error) => exit(printError(environment, error)))
@@ -49,6 +64,30 @@ try {
   exit(await runProgram(process.argv.slice(2), environment))
 } catch (thrown) {
   exit(printError(environment, thrown))
+}
+
+/** Loaded by those who need it only. */
+async function openKafka(options: Parameters<OpenKafkaLog>[0]): ReturnType<OpenKafkaLog> {
+  const { openKafkaLog } = await import('./logs/kafka/open-kafka-log.ts')
+  const worker = `${hostname()}/${process.pid}`
+  return openKafkaLog({
+    ...options,
+    random: environment.random,
+    mask: environment.mask.text,
+    worker,
+    instanceId: env['MILLRACE_INSTANCE_ID'] || null,
+    sessionTimeoutMs: sessionTimeoutOf(environment),
+    // A way for tests to have the process killed in the middle of a commit.
+    failpoint: env['MILLRACE_FAILPOINT'],
+  })
+}
+
+async function openKafkaEndpoints(options: {
+  notice: (message: string) => void
+}): Promise<KafkaEndpoints> {
+  const { kafkaEndpoints } = await import('./logs/kafka/endpoint/kafka-endpoints.ts')
+  const { random, mask } = environment
+  return kafkaEndpoints({ ...options, clock, random, mask: mask.text, partitionOf })
 }
 
 function catchInterrupts(): Interrupts {
@@ -62,7 +101,11 @@ function catchInterrupts(): Interrupts {
       process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.failed)
     stopping.abort(signal)
   }
+  const stop = () => onSignal('SIGTERM')
   const listen = () => {
+    // A worker whose supervisor has gone stops as well.
+    if (supervisor !== null && !process.listeners('disconnect').includes(stop))
+      process.on('disconnect', stop)
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       if (!process.listeners(signal).includes(onSignal)) process.on(signal, onSignal)
     }

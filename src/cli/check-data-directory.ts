@@ -132,7 +132,7 @@ async function checkLog(dataDir: string, environment: CliEnvironment): Promise<F
   const name = 'log'
   try {
     const { topics, pipelines } = await lookIntoLog(
-      dataDir,
+      { kind: 'embedded', dataDir },
       environment,
       async ({ reader, admin }) => ({
         topics: await reader.topics(),

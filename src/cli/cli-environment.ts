@@ -1,7 +1,10 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Clock, Random } from '../core/clock.ts'
+import type { KafkaEndpoints } from '../core/endpoints.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { OpenLog } from './log-choice.ts'
 import type { SecretMask } from './secret-mask.ts'
+import type { StartWorker, Supervisor } from './worker-process.ts'
 
 /** Everything a command gets from outside; `src/main.ts` makes it, tests make their own. */
 export interface CliEnvironment {
@@ -19,6 +22,14 @@ export interface CliEnvironment {
   /** Knows all secrets that were read so far: whatever is written for people goes through it. */
   readonly mask: SecretMask
   readonly interrupts: Interrupts
+  readonly openLog: OpenLog
+  /** Topics of clusters beside the log, for sources and sinks; absent where tests reach none. */
+  readonly openKafkaEndpoints?: (options: {
+    readonly notice: (message: string) => void
+  }) => Promise<KafkaEndpoints>
+  /** Who started this process as one of several workers; null: it is on its own. */
+  readonly supervisor: Supervisor | null
+  readonly startWorker: StartWorker
 }
 
 /** What it takes to load pipeline files. */
@@ -30,6 +41,8 @@ export interface Screen {
   /** stdout is shown on a terminal too: lines of data would mix with a block that is redrawn. */
   readonly sharesStdout: boolean
   readonly colors: boolean
+  /** Whether somebody is there to answer a question on stdin. */
+  readonly canAsk: boolean
   size(): { readonly columns: number; readonly rows: number }
 }
 

@@ -1,4 +1,5 @@
 import type { LogReader, TopicDescription } from '../core/log.ts'
+import { chooseLog, type LogOptions } from './choose-log.ts'
 import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { codeOf, deadLetterTopics, eachDeadLetter, failedAtMs } from './dead-letters.ts'
 import { lookIntoLog } from './open-log.ts'
@@ -16,15 +17,16 @@ interface TopicTally {
 }
 
 export async function dlqLs(
-  { dataDir, json = false }: { dataDir: string; json?: boolean },
+  options: LogOptions & { readonly json?: boolean },
   environment: CliEnvironment,
 ): Promise<ExitCode> {
-  const tallies = await lookIntoLog(dataDir, environment, async ({ reader }) => {
+  const choice = chooseLog(options, [], environment)
+  const tallies = await lookIntoLog(choice, environment, async ({ reader }) => {
     const topics = await deadLetterTopics(reader)
     return Promise.all(topics.map((topic) => tally(reader, topic)))
   })
   const { stdout } = environment
-  if (json) {
+  if (options.json === true) {
     stdout.write(`${JSON.stringify(tallies, null, 2)}\n`)
     return exitCodes.ok
   }

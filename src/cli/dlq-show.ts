@@ -1,3 +1,4 @@
+import { chooseLog, type LogOptions } from './choose-log.ts'
 import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import {
   codeOf,
@@ -12,8 +13,7 @@ import { printableLine } from './printable.ts'
 import { showCount } from './show-amount.ts'
 import { bytesText, recordAt, recordJson, timeText, type StoredRecord } from './stored-record.ts'
 
-export interface DlqShowOptions {
-  readonly dataDir: string
+export interface DlqShowOptions extends LogOptions {
   readonly limit: number
   readonly code?: string
   readonly json?: boolean
@@ -31,7 +31,8 @@ export async function dlqShow(
 ): Promise<ExitCode> {
   const { limit, code } = options
   let count = 0
-  const letters = await lookIntoLog(options.dataDir, environment, async ({ reader }) => {
+  const choice = chooseLog(options, [], environment)
+  const letters = await lookIntoLog(choice, environment, async ({ reader }) => {
     const topic = await findDeadLetterTopic(reader, name)
     let newest: DeadLetter[] = []
     await eachDeadLetter(reader, topic, (slice, index) => {

@@ -1,7 +1,8 @@
 import { PipelineError } from '../core/errors.ts'
-import type { LogReader } from '../core/log.ts'
+import type { Log } from '../core/log.ts'
 import { topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { Topology } from '../topology/topology.ts'
+import type { LogOptions } from './choose-log.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import { isError, loadTopologies, type KnownTopics, type PipelineFile } from './load-topologies.ts'
 
@@ -18,29 +19,35 @@ export interface FittedTopologies {
  */
 export async function fitStoredTopics(
   files: readonly PipelineFile[],
-  reader: LogReader,
-  environment: CliEnvironment,
+  log: Pick<Log, 'admin'>,
+  { environment, options }: { environment: CliEnvironment; options: Pick<LogOptions, 'log'> },
 ): Promise<FittedTopologies> {
   const topologies = files.map(({ topology }) => topology)
   const nodes = topologies.flatMap((topology) => topology.nodes)
   const written = new Set(nodes.flatMap(topicsWrittenBy))
   const foreign = new Set(nodes.flatMap(topicsReadBy).filter((topic) => !written.has(topic)))
   if (foreign.size === 0) return { topologies, stored: new Map() }
-  const stored = await storedSettings(reader, foreign)
+  const stored = await storedSettings(log, foreign)
   if (stored.size === 0) return { topologies, stored }
   const paths = files.map(({ absolute }) => absolute)
-  const { files: fitted, diagnostics } = loadTopologies(paths, environment, stored)
+  const { files: fitted, diagnostics } = loadTopologies(paths, environment, {
+    log: options.log,
+    stored,
+  })
   const problem = diagnostics.find(isError)
   if (problem === undefined) return { topologies: fitted.map(({ topology }) => topology), stored }
   const { file, code, message } = problem
   throw new PipelineError(code, `${file} changed while the run was starting: ${message}`)
 }
 
-async function storedSettings(reader: LogReader, names: ReadonlySet<string>): Promise<KnownTopics> {
-  const topics = (await reader.topics()).filter(({ name }) => names.has(name))
+async function storedSettings(
+  { admin }: Pick<Log, 'admin'>,
+  names: ReadonlySet<string>,
+): Promise<KnownTopics> {
+  const topics = await admin.describeTopics([...names])
   return new Map(
-    topics.flatMap(({ name, partitions, retentionMs }) =>
-      retentionMs === null ? [] : [[name, { partitions, retentionMs }] as const],
-    ),
+    topics.map(({ name, partitions, retentionMs, cleanup = 'delete', replication = null }) => {
+      return [name, { partitions, retentionMs, cleanup, replication }] as const
+    }),
   )
 }

@@ -5,10 +5,10 @@ import { printDiagnostics } from './print-diagnostics.ts'
 
 export async function graph(
   file: string,
-  { format }: { format: 'text' | 'mermaid' },
+  { format, log }: { format: 'text' | 'mermaid'; log?: string },
   environment: CliEnvironment,
 ): Promise<ExitCode> {
-  const { files, diagnostics } = loadTopologies([file], environment)
+  const { files, diagnostics } = loadTopologies([file], environment, { log })
   printDiagnostics(environment, diagnostics)
   if (diagnostics.some(isError)) return exitCodes.config
   const draw = format === 'mermaid' ? drawTopology : describeTopology

@@ -6,18 +6,28 @@ import { sinks } from '../endpoints/sinks/registry.generated.ts'
 import { sources } from '../endpoints/sources/registry.generated.ts'
 import { ExpressionError } from '../expressions/expression-error.ts'
 import { listeners } from '../hooks/registry.generated.ts'
+import {
+  brokersOfUrl,
+  isKafkaUrl,
+  kafkaUrl,
+  type KafkaConnection,
+} from '../core/kafka-connection.ts'
 import { operators } from '../operators/registry.generated.ts'
 import { ConfigErrors, formatPath, type Diagnostic } from '../spec/diagnostic.ts'
-import { loadPipeline, type LoadedPipeline } from '../spec/load-pipeline.ts'
+import { connectionsOpened, loadPipeline, type LoadedPipeline } from '../spec/load-pipeline.ts'
 import type { PipelineSpec, TopicSettings } from '../spec/pipeline-spec.ts'
+import { bindConfig } from '../topology/bind-config.ts'
 import {
   compileTopology,
   type CompileEnvironment,
   type CompileProblem,
 } from '../topology/compile.ts'
-import type { Topology } from '../topology/topology.ts'
+import { namedTopics } from '../topology/check-topics.ts'
+import type { LogKind, TopicKind, Topology } from '../topology/topology.ts'
 import { checkFiles } from './check-files.ts'
+import { askedLog, logKind } from './choose-log.ts'
 import type { LoadEnvironment } from './cli-environment.ts'
+import { connectionOfFile } from './kafka-connections.ts'
 import { listPipelineFiles, readPipelineFile, type PipelineFilePath } from './pipeline-files.ts'
 import { readSecret } from './read-secret.ts'
 
@@ -36,43 +46,64 @@ export interface LoadResult {
   readonly files: readonly PipelineFile[]
   /** Of all files, in their order; line and column are 0 where the finding is about the file as a whole. */
   readonly diagnostics: readonly Diagnostic[]
+  /** What the pipelines were compiled for. */
+  readonly log: LogKind
+}
+
+export interface LoadOptions {
+  /** `--log`, which comes before `MILLRACE_LOG` and the files. */
+  readonly log?: string | undefined
+  /** Settings of topics that exist already, for stages that use them and do not declare them. */
+  readonly stored?: KnownTopics
+  /** No log will be opened: what the files say of one does not matter. */
+  readonly forTests?: boolean
 }
 
 export type KnownTopics = ReadonlyMap<string, TopicSettings>
 type Loaded = PipelineFilePath & LoadedPipeline & { readonly text: string }
+type IgnoredParts = { readonly ignoresLog: boolean; readonly ignoresEndpoints: boolean }
+type Connections = ReadonlyMap<string, KafkaConnection>
 
 /**
  * Reads and compiles all pipelines that the paths name, and finds everything that is wrong with them.
- * @param stored settings of topics that exist already, for stages that read them and do not declare them.
+ * @throws PipelineError CONFIG_USAGE when `--log` or `MILLRACE_LOG` names no log.
  */
 export function loadTopologies(
   paths: readonly string[],
   environment: LoadEnvironment,
-  stored: KnownTopics = new Map(),
+  options: LoadOptions = {},
 ): LoadResult {
+  const { stored = new Map(), forTests = false } = options
+  const asked = forTests ? { log: 'embedded' } : askedLog(options.log, environment)
   const diagnostics: Diagnostic[] = []
   const found = paths.flatMap(
     (path) => collecting(diagnostics, path, () => listPipelineFiles(path, environment.cwd)) ?? [],
   )
+  const ignores = { ignoresLog: asked !== null, ignoresEndpoints: forTests }
   const unique = [...new Map(found.map((file) => [file.absolute, file])).values()]
   const loaded = unique.flatMap((file) => {
-    const result = collecting(diagnostics, file.shown, () => load(file, environment))
+    const result = collecting(diagnostics, file.shown, () => load(file, environment, ignores))
     diagnostics.push(...(result?.warnings ?? []))
     return result === null ? [] : [result]
   })
   diagnostics.push(...clashes(loaded))
+  if (asked === null) diagnostics.push(...disagreements(loaded))
+  const log = asked === null ? logOfFiles(loaded) : logKind(asked.log)
   const known = new Map([...stored, ...loaded.flatMap(({ spec }) => [...spec.topics])])
   const files = loaded.map((file) => {
-    const compiled = compile(file, known)
-    diagnostics.push(...compiled.diagnostics)
+    const { connections, problems } = bindConnections(file, ignores)
+    const compiled = compile(file, known, { log: forTests ? null : log, connections })
+    diagnostics.push(...problems, ...compiled.diagnostics)
     return compiled.file
   })
+  diagnostics.push(...internalClashes(files))
   const sound = files.filter(({ shown }) => !errorsIn(diagnostics).has(shown))
   for (const { file, problem } of checkFiles(sound)) diagnostics.push(diagnosticOf(problem, file))
   const bad = errorsIn(diagnostics)
   return {
     files: files.filter(({ shown }) => !bad.has(shown)),
     diagnostics: environment.mask.json(inOrder(diagnostics, unique)),
+    log,
   }
 }
 
@@ -85,13 +116,14 @@ export function isError({ severity }: Diagnostic): boolean {
   return severity === 'error'
 }
 
-function load(file: PipelineFilePath, environment: LoadEnvironment): Loaded {
+function load(file: PipelineFilePath, environment: LoadEnvironment, ignores: IgnoredParts): Loaded {
   const text = readPipelineFile(file)
   const loaded = loadPipeline(text, {
     file: file.shown,
     definitions,
     environment: environment.env,
     readSecret: (name) => readSecret(name, environment),
+    ...ignores,
   })
   for (const secret of loaded.secrets) environment.mask.add(secret)
   return { ...file, ...loaded, text }
@@ -120,23 +152,85 @@ function ofFile(file: string, { code, message }: PipelineError): Diagnostic {
 function compile(
   file: Loaded,
   known: KnownTopics,
+  { log, connections }: { log: LogKind | null; connections: Connections },
 ): { file: PipelineFile; diagnostics: Diagnostic[] } {
   const { shown, absolute, source, text } = file
   const spec = withKnownTopics(file.spec, known)
-  const { topology, problems } = compileTopology(spec, compileEnvironment(absolute))
+  const { topology, problems } = compileTopology(spec, {
+    ...compileEnvironment(absolute, log),
+    connection: (name) => connections.get(name) ?? null,
+  })
   const diagnostics = problems.map((problem) => diagnosticOf(problem, file))
   return { file: { shown, absolute, text, source, spec, topology }, diagnostics }
 }
 
 /** The pipeline as its tests want it: every topic with so many partitions. */
 export function compileForTest({ spec, absolute }: PipelineFile, partitions: number): Topology {
-  return compileTopology(spec, { ...compileEnvironment(absolute), partitions }).topology
+  return compileTopology(spec, { ...compileEnvironment(absolute, null), partitions }).topology
 }
 
-function compileEnvironment(file: string): CompileEnvironment {
+function compileEnvironment(file: string, log: LogKind | null): CompileEnvironment {
   const folder = dirname(file)
   // The embedded log has one process: all its tasks share a thread.
-  return { folder, readText: (path) => readText(path, folder), regroup: 'one_task' }
+  const regroup = log === 'kafka' ? 'repartition' : 'one_task'
+  return { folder, readText: (path) => readText(path, folder), regroup, log }
+}
+
+/** Reads the certificates of the clusters that a run of the file needs. */
+function bindConnections(
+  file: Loaded,
+  ignores: IgnoredParts,
+): { connections: Connections; problems: Diagnostic[] } {
+  const connections = new Map<string, KafkaConnection>()
+  const problems: CompileProblem[] = []
+  const folder = dirname(file.absolute)
+  for (const name of connectionsOpened(file.spec, ignores)) {
+    const found = file.spec.connections.get(name)
+    if (found === undefined) continue
+    const before = problems.length
+    bindConfig(found.settings, found.path, {
+      folder,
+      readText: (path) => readText(path, folder),
+      report: (path, thrown) => problems.push({ severity: 'error', path, thrown }),
+    })
+    if (problems.length > before) continue
+    try {
+      connections.set(name, connectionOfFile(file, name))
+    } catch (thrown) {
+      problems.push({ severity: 'error', path: found.path, thrown })
+    }
+  }
+  return { connections, problems: problems.map((problem) => diagnosticOf(problem, file)) }
+}
+
+function logOfFiles(loaded: readonly Loaded[]): LogKind {
+  const logs = loaded.flatMap(({ spec: { log } }) => (log === null ? [] : [log]))
+  return logs.some((log) => typeof log === 'object' || isKafkaUrl(log)) ? 'kafka' : 'embedded'
+}
+
+/** Pipelines that run together have one log. */
+function disagreements(loaded: readonly Loaded[]): Diagnostic[] {
+  const [first, ...others] = loaded.filter(({ spec }) => spec.log !== null)
+  if (first === undefined) return []
+  return others
+    .filter(({ spec }) => placeOfLog(spec) !== placeOfLog(first.spec))
+    .map(({ shown, source, spec }) => ({
+      severity: 'error',
+      code: 'CONFIG_TOPOLOGY',
+      message: `${first.shown} wants ${placeOfLog(first.spec)}, and this file ${placeOfLog(spec)}: pipelines that run together have one log; --log names it, or run each by itself`,
+      file: shown,
+      ...source.locate(['log']),
+      path: 'log',
+    }))
+}
+
+function placeOfLog({ log, connections }: PipelineSpec): string {
+  if (typeof log === 'string') {
+    const brokers = isKafkaUrl(log) ? brokersOfUrl(log) : log
+    return typeof brokers === 'string' ? brokers : kafkaUrl({ brokers })
+  }
+  const settings = log === null ? undefined : connections.get(log.connection)?.settings
+  return settings === undefined ? 'no log' : kafkaUrl(settings)
 }
 
 /** A topic is declared by one pipeline, and has its settings for all that use it. */
@@ -212,6 +306,28 @@ function clashes(loaded: readonly Loaded[]): Diagnostic[] {
       claim(topics, topic, { what: 'the topic', path: ['topics', topic] })
     return found
   })
+}
+
+const internalKinds: ReadonlySet<TopicKind> = new Set(['internal', 'repartition', 'changelog'])
+
+/** What one pipeline keeps for itself is no topic of another. */
+function internalClashes(files: readonly PipelineFile[]): Diagnostic[] {
+  const owners = new Map(
+    files.flatMap(({ shown, topology }) =>
+      topology.topics
+        .filter(({ kind }) => internalKinds.has(kind))
+        .map(({ name }) => [name, shown] as const),
+    ),
+  )
+  return files.flatMap((file) =>
+    namedTopics(file.spec)
+      .filter(([name]) => (owners.get(name) ?? file.shown) !== file.shown)
+      .map(([name, path]) => {
+        const message = `"${name}" is an internal topic of ${owners.get(name)}; give this one another name`
+        const thrown = new PipelineError('CONFIG_TOPOLOGY', message)
+        return diagnosticOf({ severity: 'error', path, thrown }, file)
+      }),
+  )
 }
 
 function inOrder(

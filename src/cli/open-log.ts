@@ -2,28 +2,33 @@ import { resolve } from 'node:path'
 import type { Log } from '../core/log.ts'
 import { openEmbeddedLog } from '../logs/embedded/open-embedded-log.ts'
 import type { CliEnvironment } from './cli-environment.ts'
+import type { LogChoice, OpenKafkaLog, OpenLog } from './log-choice.ts'
 
-/** @throws PipelineError as `openEmbeddedLog` */
-export function openLogForWriting(
-  dataDir: string,
-  { clock, cwd, env }: CliEnvironment,
-  notice: (message: string) => void,
-): Promise<Log> {
+/** @throws PipelineError as `openEmbeddedLog`, or as `openKafka`. */
+export function logOpener(
+  { clock, cwd, env }: Pick<CliEnvironment, 'clock' | 'cwd' | 'env'>,
+  openKafka: OpenKafkaLog,
+): OpenLog {
   // A way for tests to have the process killed in the middle of a commit.
   const failpoint = env['MILLRACE_FAILPOINT']
-  return openEmbeddedLog({ directory: resolve(cwd, dataDir), clock, notice, failpoint })
+  return async (choice, options) => {
+    const directory = resolve(cwd, choice.dataDir)
+    return choice.kind === 'kafka'
+      ? openKafka({ ...options, connection: choice.connection, directory, clock })
+      : openEmbeddedLog({ ...options, directory, clock, failpoint })
+  }
 }
 
 /**
  * Opens the log beside the process that writes it, for as long as `use` takes.
- * @throws PipelineError as `openEmbeddedLog`
+ * @throws PipelineError as `OpenLog`
  */
 export async function lookIntoLog<Result>(
-  dataDir: string,
-  { clock, cwd }: CliEnvironment,
+  choice: LogChoice,
+  environment: CliEnvironment,
   use: (log: Log) => Promise<Result>,
 ): Promise<Result> {
-  const log = await openEmbeddedLog({ directory: resolve(cwd, dataDir), clock, readOnly: true })
+  const log = await environment.openLog(choice, { readOnly: true, notice: () => {} })
   try {
     return await use(log)
   } finally {

@@ -1,17 +1,20 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
+import {
+  dataDirOption,
+  examples,
+  jsonHelp,
+  kafkaHelp,
+  levelOption,
+  logOption,
+  pathsHelp,
+  positiveInteger,
+  wholeNumber,
+  type Choose,
+  type Verb,
+} from './command-options.ts'
+import { addDlq, addTap, addTopics } from './log-commands.ts'
 import { packageVersion } from './package-files.ts'
-
-/** What a verb does once its arguments are read. Its module is loaded only then. */
-type Verb = (environment: CliEnvironment) => Promise<ExitCode>
-
-const dataDirOption = [
-  '--data-dir <dir>',
-  'where topics, positions and state are kept',
-  './.millrace',
-] as const
-const jsonHelp = 'print the result as JSON on stdout'
-const pathsHelp = 'pipeline files, or folders with *.yaml files'
 
 /**
  * Reads the command line and runs the command that it names.
@@ -33,7 +36,7 @@ export async function runProgram(
   return verb === null ? exitCodes.config : (verb as Verb)(environment)
 }
 
-function makeProgram(environment: CliEnvironment, choose: (verb: Verb) => void): Command {
+function makeProgram(environment: CliEnvironment, choose: Choose): Command {
   const program = new Command('millrace')
   const { stdout, stderr, mask, screen } = environment
   // Commands take these settings over from their parent when they are made.
@@ -53,6 +56,8 @@ function makeProgram(environment: CliEnvironment, choose: (verb: Verb) => void):
     .helpCommand(false)
   addRun(program, choose)
   addPipelineCommands(program, choose)
+  addExplain(program, choose)
+  addTopics(program, choose)
   addDlq(program, choose)
   addTap(program, choose)
   addSetUpCommands(program, choose)
@@ -67,7 +72,7 @@ function makeProgram(environment: CliEnvironment, choose: (verb: Verb) => void):
   return program
 }
 
-function addRun(program: Command, choose: (verb: Verb) => void): void {
+function addRun(program: Command, choose: Choose): void {
   program
     .command('run')
     .summary('run pipelines until their input ends')
@@ -84,11 +89,14 @@ function addRun(program: Command, choose: (verb: Verb) => void): void {
     .option('--follow', 'keep waiting for more input at the end')
     .option('--json', 'print the report of the run as JSON on stdout')
     .option('--quiet', 'no progress and no summary, only warnings and errors')
-    .option('--log <log>', 'where topics live: embedded (env: MILLRACE_LOG; default: embedded)')
+    .option(...logOption)
+    .option('--no-create-topics', 'stop when a topic is missing, in place of creating it')
+    .option('--yes', 'with --fresh on Kafka: delete topics without asking')
     .addOption(
-      new Option('--workers <count>', 'processes that share the work')
-        .argParser(positiveInteger)
-        .hideHelp(),
+      new Option(
+        '--workers <count>',
+        'on Kafka: processes of this command that share the work; the same command on other machines shares it too',
+      ).argParser(positiveInteger),
     )
     .addOption(
       new Option(
@@ -108,19 +116,22 @@ function addRun(program: Command, choose: (verb: Verb) => void): void {
         'millrace run pipelines/orders.yaml',
         'millrace run pipelines --data-dir /var/lib/millrace --follow',
         'millrace run pipelines/flights.yaml --fresh --json > report.json',
+        'millrace run pipelines/orders.yaml --log kafka://localhost:9092 --workers 3',
       ),
     )
+    .addHelpText('after', kafkaHelp())
     .action((paths: string[], options) => {
       choose(async (environment) => (await import('./run.ts')).run(paths, options, environment))
     })
 }
 
-function addPipelineCommands(program: Command, choose: (verb: Verb) => void): void {
+function addPipelineCommands(program: Command, choose: Choose): void {
   program
     .command('validate')
     .summary('check pipeline files without running them')
     .description('Checks pipeline files and names everything that is wrong, with its place.')
     .argument('<path...>', pathsHelp)
+    .option(...logOption)
     .option('--json', jsonHelp)
     .addHelpText(
       'after',
@@ -153,6 +164,7 @@ function addPipelineCommands(program: Command, choose: (verb: Verb) => void): vo
       'Shows what a pipeline file becomes: its stages with their steps, and the topics between them.',
     )
     .argument('<file>', 'a pipeline file')
+    .option(...logOption)
     .addOption(
       new Option('--format <format>', 'how to draw it')
         .choices(['text', 'mermaid'])
@@ -170,90 +182,33 @@ function addPipelineCommands(program: Command, choose: (verb: Verb) => void): vo
     })
 }
 
-function addDlq(program: Command, choose: (verb: Verb) => void): void {
-  const dlq = program
-    .command('dlq')
-    .helpCommand(false)
-    .summary('look at records that failed')
-    .description('Looks at dead-letter topics, also while a run is on.')
-  dlq
-    .command('ls')
-    .summary('list the dead-letter topics')
-    .description('Lists the dead-letter topics with the number of their records, by error code.')
-    .option(...dataDirOption)
-    .option('--json', jsonHelp)
-    .addHelpText(
-      'after',
-      examples('millrace dlq ls', 'millrace dlq ls --data-dir /var/lib/millrace --json'),
-    )
-    .action((options) => {
-      choose(async (environment) => (await import('./dlq-ls.ts')).dlqLs(options, environment))
-    })
-  dlq
-    .command('show')
-    .summary('show records that failed')
+function addExplain(program: Command, choose: Choose): void {
+  program
+    .command('explain')
+    .summary('show what a pipeline guarantees, and why')
     .description(
-      'Shows the newest dead letters of a topic or stage: why, where from, and the original record.',
+      'Shows the stages of pipelines and what holds for records on each path through them, on the log ' +
+        'that is chosen: what a crash repeats, and by what that can be told. Nothing is opened.',
     )
-    .argument('<name>', 'a dead-letter topic, or the stage that it belongs to')
-    .option(...dataDirOption)
-    .addOption(limitOption(20))
-    .option('--code <code>', 'only records with this error code')
-    .option(
-      '--json',
-      'print one JSON object per record on stdout; bytes that are no text as base64',
-    )
+    .argument('<path...>', pathsHelp)
+    .option('--guarantees', 'only the guarantees')
+    .option(...logOption)
+    .option('--json', 'print the guarantees as JSON on stdout')
     .addHelpText(
       'after',
       examples(
-        'millrace dlq show clean',
-        'millrace dlq show orders.clean.dlq --code RECORD_CAST --limit 5',
+        'millrace explain pipelines/orders.yaml --guarantees',
+        'millrace explain pipelines/orders.yaml --guarantees --log kafka://localhost:9092',
       ),
     )
-    .action((name: string, options) => {
+    .action((paths: string[], options) => {
       choose(async (environment) =>
-        (await import('./dlq-show.ts')).dlqShow(name, options, environment),
+        (await import('./explain.ts')).explain(paths, options, environment),
       )
     })
 }
 
-function addTap(program: Command, choose: (verb: Verb) => void): void {
-  program
-    .command('tap')
-    .summary('show records of a topic')
-    .description(
-      'Shows records of a topic, also while a run is on: the last 10, unless options say otherwise.',
-    )
-    .argument('<topic>', 'the name of a topic')
-    .option(...dataDirOption)
-    .addOption(new Option('--partition <number>', 'only this partition').argParser(wholeNumber))
-    .addOption(
-      new Option(
-        '--from <place>',
-        'earliest, latest (waits for new records), or an offset',
-      ).argParser(tapStart),
-    )
-    .addOption(limitOption(null))
-    .option('--follow', 'keep waiting for new records')
-    .option(
-      '--json',
-      'print one JSON object per record on stdout; bytes that are no text as base64',
-    )
-    .option('--internal', 'show the markers between the records of internal topics too')
-    .addHelpText(
-      'after',
-      examples(
-        'millrace tap orders.clean',
-        'millrace tap orders.clean --from earliest --limit 100 --json',
-        'millrace tap orders.totals --follow',
-      ),
-    )
-    .action((topic: string, options) => {
-      choose(async (environment) => (await import('./tap.ts')).tap(topic, options, environment))
-    })
-}
-
-function addSetUpCommands(program: Command, choose: (verb: Verb) => void): void {
+function addSetUpCommands(program: Command, choose: Choose): void {
   program
     .command('init')
     .summary('make a first pipeline')
@@ -289,35 +244,4 @@ function addSetUpCommands(program: Command, choose: (verb: Verb) => void): void 
     .action((options) => {
       choose(async (environment) => (await import('./doctor.ts')).doctor(options, environment))
     })
-}
-
-function examples(...lines: readonly string[]): string {
-  return `\n${lines.length === 1 ? 'Example' : 'Examples'}:\n${lines.map((line) => `  $ ${line}\n`).join('')}`.trimEnd()
-}
-
-function levelOption(): Option {
-  return new Option('--log-level <level>', 'least important lines to show')
-    .choices(['debug', 'info', 'warn', 'error'])
-    .default('info')
-}
-
-function limitOption(fallback: number | null): Option {
-  const option = new Option('--limit <count>', 'at most so many records').argParser(positiveInteger)
-  return fallback === null ? option : option.default(fallback)
-}
-
-function positiveInteger(text: string): number {
-  const value = wholeNumber(text)
-  if (value === 0) throw new InvalidArgumentError('It is a whole number from 1 on.')
-  return value
-}
-
-function wholeNumber(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('It is a whole number.')
-}
-
-function tapStart(text: string): string {
-  if (/^(?:earliest|latest|\d{1,18})$/.test(text)) return text
-  throw new InvalidArgumentError('It is "earliest", "latest" or an offset.')
 }

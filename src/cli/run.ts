@@ -1,62 +1,44 @@
 import { availableParallelism } from 'node:os'
 import { relative } from 'node:path'
 import { instantOf } from '../clock/system-clock.ts'
+import type { EndpointEnvironment, KafkaEndpoints } from '../core/endpoints.ts'
 import { PipelineError } from '../core/errors.ts'
-import type { LogLevel } from '../core/hook.ts'
 import type { Log } from '../core/log.ts'
 import type { RunEnvironment } from '../runtime/pipeline-run.ts'
-import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import type { SinkOutput } from '../topology/topology.ts'
-import { assertEmbeddedLog } from './choose-log.ts'
+import { assertWorkers, chooseLog, shownLog } from './choose-log.ts'
 import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { createLogger, type WriteLog } from './create-logger.ts'
 import { fitStoredTopics, type FittedTopologies } from './fit-stored-topics.ts'
 import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
 import { limitYoungGeneration } from './limit-young-generation.ts'
-import { openLogForWriting } from './open-log.ts'
+import { assertTopicsExist } from './outside-topics.ts'
+import type { LogChoice } from './log-choice.ts'
 import { printDiagnostics } from './print-diagnostics.ts'
 import { printError } from './print-error.ts'
 import { resetPipelines } from './reset-pipelines.ts'
+import { maxThreads, printReport, type RunOptions, type Setting } from './run-setting.ts'
+import { runWorkers } from './run-workers.ts'
 import { StatusArea } from './status-area.ts'
 import { StepThreads } from './step-threads.ts'
-import { summaryLines } from './summary.ts'
 import { superviseRun, type Ending } from './supervise-run.ts'
 
-export interface RunOptions {
-  readonly dataDir: string
-  readonly fresh?: boolean
-  readonly follow?: boolean
-  readonly json?: boolean
-  readonly quiet?: boolean
-  readonly log?: string
-  readonly workers?: number
-  readonly threads?: number
-  readonly logLevel: LogLevel
-  readonly logFormat: 'text' | 'json'
-}
-
-/** A run being set up: what its parts need in common. */
-interface Setting {
-  readonly options: RunOptions
-  readonly environment: CliEnvironment
-  readonly area: StatusArea
-  readonly log: WriteLog
-}
-
-const defaultDataDir = './.millrace'
-/** Each takes some 40 MB; beyond these the main thread, which reads and commits, is the limit. */
-const maxThreads = 2
+const tellEveryMs = 1_000
 
 export async function run(
   paths: readonly string[],
   options: RunOptions,
   environment: CliEnvironment,
 ): Promise<ExitCode> {
-  const { files, diagnostics } = loadTopologies(paths, environment)
-  printDiagnostics(environment, diagnostics)
-  if (diagnostics.some(isError)) return exitCodes.config
-  assertEmbeddedLog(options, files, environment)
+  const { files, diagnostics } = loadTopologies(paths, environment, { log: options.log })
+  const errors = diagnostics.filter(isError)
+  // Of warnings the supervisor has told.
+  printDiagnostics(environment, environment.supervisor === null ? diagnostics : errors)
+  if (errors.length > 0) return exitCodes.config
+  const choice = chooseLog(options, files, environment)
+  assertWorkers(options.workers, choice)
+  if (options.fresh === true) assertMayForget(choice, options)
   const sinksToStdout = stagesWithStdout(files)
   if (options.json === true) refuseMixedOutput(sinksToStdout)
   const { screen } = environment
@@ -65,18 +47,36 @@ export async function run(
     options.quiet !== true &&
     !(screen.sharesStdout && sinksToStdout.length > 0)
   const area = new StatusArea(environment, { block })
-  const level = options.quiet === true && options.logLevel !== 'error' ? 'warn' : options.logLevel
+  const setting = {
+    options,
+    choice,
+    environment,
+    area,
+    log: logger(options, environment, area),
+    endOfStdout: endOfStdout(files, environment),
+    writtenFiles: writtenFiles(files, environment.cwd),
+  }
+  const { workers = 1 } = options
+  return workers > 1 ? runWorkers(files, workers, setting) : runInLog(files, setting)
+}
+
+function logger(options: RunOptions, environment: CliEnvironment, area: StatusArea): WriteLog {
+  const { clock, supervisor } = environment
+  const { quiet, logLevel, logFormat } = options
+  const level = quiet === true && logLevel !== 'error' ? 'warn' : logLevel
   const write = (line: string) => area.line(line)
-  const log = createLogger({ level, format: options.logFormat, clock: environment.clock, write })
-  return runInLog(files, { options, environment, area, log })
+  const log = createLogger({ level, format: logFormat, clock, write })
+  if (supervisor === null || logFormat === 'text') return log
+  // In text the supervisor says before each line whose it is.
+  const { worker } = supervisor
+  return (lineLevel, message, fields) => log(lineLevel, message, { worker, ...fields })
 }
 
 async function runInLog(files: readonly PipelineFile[], setting: Setting): Promise<ExitCode> {
   const { options, environment } = setting
   const stopping = environment.interrupts.listen()
-  const log = await openLogForWriting(options.dataDir, environment, (message) =>
-    setting.log('warn', message),
-  )
+  const notice = (message: string) => setting.log('warn', message)
+  const log = await environment.openLog(setting.choice, { readOnly: false, notice })
   let closing: Promise<void> | null = null
   const close = () => (closing ??= log.close())
   const over = new AbortController()
@@ -85,24 +85,31 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
   try {
     const topologies = files.map(({ topology }) => topology)
     if (options.fresh === true) await resetPipelines(topologies, log)
-    const fitted = await fitStoredTopics(files, log.reader, environment)
+    const fitted = await fitStoredTopics(files, log, { environment, options })
+    const where = { choice: setting.choice, files }
+    await assertTopicsExist(fitted.topologies, log, { ...where, creates: options.createTopics })
     const stop = new AbortController()
-    const signal = AbortSignal.any([stopping, stop.signal, ...endOfStdout(files, environment)])
+    const signal = AbortSignal.any([stopping, stop.signal, ...setting.endOfStdout])
     threads = stepThreads(files, fitted, setting)
     const environmentOfRun = { ...runEnvironment(log, setting), executor: threads }
     const started = await startRun(fitted.topologies, environmentOfRun, signal)
-    const { area } = setting
+    const telling = tellParts(started, environment, over.signal)
     const ending = await superviseRun(started, {
       environment,
-      area,
+      area: setting.area,
       log: setting.log,
       stopping,
       stop: () => stop.abort(),
       quiet: options.quiet === true,
+      isSupervised: environment.supervisor !== null,
       close,
       tell: (error) => tellFailure(error, setting),
     })
-    await report(started, ending, setting)
+    over.abort()
+    await telling
+    await environment.supervisor?.tell({ kind: 'over', part: await started.part() })
+    if (environment.supervisor === null && !ending.isForced)
+      await printReport(await started.report(), setting)
     return exitCodeOf(started, ending)
   } catch (thrown) {
     await close()
@@ -112,6 +119,15 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
     await threads?.close()
     await limiting
   }
+}
+
+/** Topics of a cluster may be others' too. */
+function assertMayForget(choice: LogChoice, { yes }: RunOptions): void {
+  if (choice.kind === 'embedded' || yes === true) return
+  throw new PipelineError(
+    'CONFIG_USAGE',
+    `--fresh deletes the topics of these pipelines on ${shownLog(choice)} with all their records; add --yes if that is meant`,
+  )
 }
 
 /** By default as many as there are cores beside the main thread's. */
@@ -127,6 +143,7 @@ function stepThreads(
     paths: files.map(({ absolute }) => absolute),
     cwd,
     env: { ...env },
+    log: options.log,
     stored,
     texts: files.map(({ text }) => text),
     instant: instantOf(clock),
@@ -146,6 +163,7 @@ function runEnvironment(
     random,
     stdout,
     notice,
+    ...kafkaOf(environment, notice),
     // Opened by the source that reads it only.
     get stdin() {
       return environment.stdin
@@ -163,6 +181,16 @@ function runEnvironment(
     follow: options.follow === true,
     outsideEnds: null,
   }
+}
+
+/** All sources and sinks of a run share it. */
+function kafkaOf(
+  { openKafkaEndpoints }: CliEnvironment,
+  notice: (message: string) => void,
+): Pick<EndpointEnvironment, 'kafka'> {
+  if (openKafkaEndpoints === undefined) return {}
+  let opened: Promise<KafkaEndpoints> | null = null
+  return { kafka: () => (opened ??= openKafkaEndpoints({ notice })) }
 }
 
 function stagesWithStdout(files: readonly PipelineFile[]): string[] {
@@ -194,30 +222,25 @@ function refuseMixedOutput([stage]: readonly string[]): void {
   )
 }
 
-async function report(
+/** Says every now and then how far this worker is, so that little of it is missed if it dies. */
+async function tellParts(
   started: Run,
-  ending: Ending,
-  { options, environment, area, log }: Setting,
+  { supervisor, clock }: CliEnvironment,
+  over: AbortSignal,
 ): Promise<void> {
-  if (ending.isForced) return
-  const result = await started.report()
-  if (options.json === true) {
-    environment.stdout.write(`${JSON.stringify(environment.mask.json(result), null, 2)}\n`)
+  if (supervisor === null) return
+  while (!over.aborted) {
+    await supervisor.tell({ kind: 'part', part: await started.part() })
+    await clock.sleep(tellEveryMs, over)
   }
-  if (options.quiet === true || environment.interrupts.stdoutClosed.aborted) return
-  if (options.logFormat === 'json') return logOutcomes(result, log)
-  const dataDirHint = options.dataDir === defaultDataDir ? '' : ` --data-dir ${options.dataDir}`
-  const lines = summaryLines(result, {
-    colors: environment.screen.colors,
-    dataDirHint,
-    files: writtenFiles(started, environment.cwd),
-  })
-  for (const line of lines) area.line(line)
 }
 
-function writtenFiles({ runs }: Run, cwd: string): ReadonlyMap<string, readonly string[]> {
+function writtenFiles(
+  files: readonly PipelineFile[],
+  cwd: string,
+): ReadonlyMap<string, readonly string[]> {
   return new Map(
-    runs.flatMap(({ topology: { pipeline, nodes } }) =>
+    files.flatMap(({ topology: { pipeline, nodes } }) =>
       nodes.flatMap(({ stage, output }) =>
         output?.kind === 'sink'
           ? [[`${pipeline}.${stage}`, filesOf(output).map((path) => shortPath(path, cwd))] as const]
@@ -235,14 +258,6 @@ function filesOf({ definition, config }: SinkOutput): readonly string[] {
 function shortPath(path: string, cwd: string): string {
   const fromHere = relative(cwd, path)
   return fromHere.length < path.length ? fromHere : path
-}
-
-/** Lines for machines stay lines for machines: the same numbers come with `--json`. */
-function logOutcomes({ pipelines }: RunReport, log: WriteLog): void {
-  for (const { pipeline, outcome, stages } of pipelines) {
-    const records = Object.fromEntries(stages.map(({ stage, n }) => [stage, n]))
-    log('info', `the pipeline ${pipeline} has ${outcome}`, { pipeline, outcome, records })
-  }
 }
 
 function tellFailure(error: PipelineError, { options, environment, area, log }: Setting): void {

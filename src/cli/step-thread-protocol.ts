@@ -7,6 +7,8 @@ export interface StepThreadData {
   readonly paths: readonly string[]
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** As `--log` says. */
+  readonly log: string | undefined
   readonly stored: KnownTopics
   /** By path, what the run has read: a file may have changed in the meantime. */
   readonly texts: readonly string[]

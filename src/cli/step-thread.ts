@@ -21,11 +21,15 @@ class StepThread {
   readonly #topologies: readonly Topology[]
   readonly #steps = new Map<string, SliceStep>()
 
-  constructor(port: MessagePort, { cwd, env, paths, stored, texts, instant }: StepThreadData) {
+  constructor(port: MessagePort, { cwd, env, log, paths, stored, texts, instant }: StepThreadData) {
     this.#port = port
     this.#clock = createSystemClock(instant)
     this.#mask = new SecretMask()
-    const { files, diagnostics } = loadTopologies(paths, { cwd, env, mask: this.#mask }, stored)
+    const { files, diagnostics } = loadTopologies(
+      paths,
+      { cwd, env, mask: this.#mask },
+      { log, stored },
+    )
     const problem = diagnostics.find(isError)
     if (problem !== undefined) throw new Error(`${problem.file}: ${problem.message}`)
     this.#topologies = files.map(({ topology }) => topology)

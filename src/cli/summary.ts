@@ -1,12 +1,12 @@
 import { dispositions } from '../core/operator.ts'
-import type { PipelineReport, RunReport, StageReport } from '../runtime/run-report.ts'
+import type { PipelineReport, RunReport, StageReport, WorkerReport } from '../runtime/run-report.ts'
 import { showCount, showDuration, showRate } from './show-amount.ts'
 import { textTable, type Column } from './text-table.ts'
 
 export interface SummaryOptions {
   readonly colors: boolean
   /** Appended to the commands that the summary proposes, such as ` --data-dir DIR`. */
-  readonly dataDirHint: string
+  readonly logHint: string
   /** Files that a stage writes, by `<pipeline>.<stage>`. */
   readonly files: ReadonlyMap<string, readonly string[]>
 }
@@ -31,7 +31,10 @@ const legend = [
 
 /** What each pipeline did, as text of at most 100 columns. */
 export function summaryLines(report: RunReport, options: SummaryOptions): string[] {
-  return report.pipelines.flatMap((pipeline) => ['', ...pipelineLines(pipeline, report, options)])
+  return [
+    ...report.pipelines.flatMap((pipeline) => ['', ...pipelineLines(pipeline, report, options)]),
+    ...restartsOf(report.workers ?? []),
+  ]
 }
 
 function pipelineLines(
@@ -40,9 +43,13 @@ function pipelineLines(
   options: SummaryOptions,
 ): string[] {
   const style = styleOf(options.colors)
-  const title = `pipeline ${style.bold(pipeline.pipeline)}: ${outcomeText(pipeline, style)} after ${showDuration(report.durationMs)}`
+  const { workers = [] } = report
+  const title =
+    `pipeline ${style.bold(pipeline.pipeline)}: ${outcomeText(pipeline, style)} after ` +
+    showDuration(report.durationMs) +
+    (workers.length > 1 ? `, by ${workers.length} workers` : '')
   if (pipeline.stages.every(({ n, made }) => n === 0 && made === 0)) {
-    return pipeline.outcome === 'failed' ? [title] : [title, 'There was nothing new to read.']
+    return pipeline.outcome === 'failed' ? [title] : [title, nothingDone(pipeline)]
   }
   const [head = '', ...rows] = textTable(columns, pipeline.stages.map(cellsOf))
   return [
@@ -52,6 +59,7 @@ function pipelineLines(
     ...pipeline.stages.flatMap((stage, index) => [
       rows[index]!,
       ...detailsOf(stage, style),
+      ...shareOf(stage, workers.length > 1 ? 'these workers' : 'this worker'),
       ...filesOf(options.files.get(`${pipeline.pipeline}.${stage.stage}`)),
     ]),
     '',
@@ -80,6 +88,31 @@ function cellsOf(stage: StageReport): string[] {
     showCount(n),
     ...[t.mean, t.p95, T, s.mean, s.p95, D].map(showDuration),
     showRate(stage.rate),
+  ]
+}
+
+/** How much of a stage the numbers are about, where other workers have run tasks of it too. */
+function shareOf({ tasks, tasksRun }: StageReport, who: string): string[] {
+  if (tasksRun.length >= tasks) return []
+  const count = tasksRun.length === 0 ? 'none' : showCount(tasksRun.length)
+  return [`  ${who} ran ${count} of its ${showCount(tasks)} ${tasks === 1 ? 'task' : 'tasks'}`]
+}
+
+function nothingDone({ stages }: PipelineReport): string {
+  const tasks = stages.reduce((sum, stage) => sum + stage.tasks, 0)
+  const run = stages.reduce((sum, { tasksRun }) => sum + tasksRun.length, 0)
+  if (run >= tasks) return 'There was nothing new to read.'
+  if (run === 0) return 'None of its tasks ran here.'
+  return `There was nothing new to read for the ${showCount(run)} of its ${showCount(tasks)} tasks that ran here.`
+}
+
+function restartsOf(workers: readonly WorkerReport[]): string[] {
+  const restarted = workers.filter(({ starts }) => starts > 1)
+  if (restarted.length === 0) return []
+  const counts = restarted.map(({ worker, starts }) => `worker ${worker} ${starts} times`)
+  return [
+    `Started ${counts.join(', ')}. What a worker did in the second before it died is missing in the numbers`,
+    'above, not in the topics.',
   ]
 }
 
@@ -114,14 +147,14 @@ function filesOf(files: readonly string[] | undefined): string[] {
   return files === undefined || files.length === 0 ? [] : [`  written to ${files.join(', ')}`]
 }
 
-function hintsOf({ stages }: PipelineReport, { dataDirHint }: SummaryOptions): string[] {
+function hintsOf({ stages }: PipelineReport, { logHint }: SummaryOptions): string[] {
   const failing = stages.filter(
     (stage) => stage.dispositions.dead_lettered + stage.madeDeadLettered > 0,
   )
   const [only] = failing
   if (only === undefined) return []
   const command = failing.length === 1 ? `millrace dlq show ${only.stage}` : 'millrace dlq ls'
-  return [`Records failed; see why: ${command}${dataDirHint}`]
+  return [`Records failed; see why: ${command}${logHint}`]
 }
 
 interface Style {

@@ -19,6 +19,8 @@ export interface SuperviseOptions {
   /** Stops the run from here. */
   readonly stop: () => void
   readonly quiet: boolean
+  /** How it goes is told by the process that started this one as a worker. */
+  readonly isSupervised: boolean
   /** Tells why a pipeline failed. */
   readonly tell: (error: PipelineError) => void
   /** Lets go of the log once all pipelines are at rest. */
@@ -49,6 +51,7 @@ export async function superviseRun(run: SupervisedRun, options: SuperviseOptions
     .then(
       () =>
         ended.signal.aborted ||
+        options.isSupervised ||
         options.log('info', 'stopping: finishing what was begun; once more stops at once'),
     )
     .then(() => clock.sleep(shutdownTimeoutMs, ended.signal))
@@ -88,14 +91,14 @@ class RunWatcher {
   }
 
   async watch(ended: AbortSignal): Promise<void> {
-    const { environment, quiet } = this.#options
+    const { environment, quiet, isSupervised } = this.#options
     const { clock } = environment
     let nextLineUs = clock.monotonicUs() + lineMs * 1_000
     while (!ended.aborted) {
       await clock.sleep(redrawMs, ended)
       this.tellFailures()
       this.#stopIfHopeless()
-      if (quiet || ended.aborted) continue
+      if (quiet || isSupervised || ended.aborted) continue
       const isDue = clock.monotonicUs() >= nextLineUs
       if (!this.#options.area.hasBlock && !isDue) continue
       await this.#show(ended)
@@ -118,8 +121,9 @@ class RunWatcher {
 
   /** Nothing goes on without the log; and with all pipelines failed there is nothing left to wait for. */
   #stopIfHopeless(): void {
+    const count = this.failures.length
     const isLogLost = this.failures.some(({ code }) => code === 'LOG_IO')
-    if (isLogLost || this.failures.length === this.#run.runs.length) this.#options.stop()
+    if (isLogLost || (count > 0 && count === this.#run.runs.length)) this.#options.stop()
   }
 
   async #show(ended: AbortSignal): Promise<void> {

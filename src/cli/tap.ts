@@ -1,6 +1,7 @@
 import { PipelineError } from '../core/errors.ts'
 import type { LogReader, TopicDescription } from '../core/log.ts'
 import { didYouMean } from '../core/nearest-name.ts'
+import { chooseLog, type LogOptions } from './choose-log.ts'
 import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { lookIntoLog } from './open-log.ts'
 import {
@@ -13,8 +14,7 @@ import {
   type StoredRecord,
 } from './stored-record.ts'
 
-export interface TapOptions {
-  readonly dataDir: string
+export interface TapOptions extends LogOptions {
   readonly partition?: number
   /** `earliest`, `latest` or an offset; the last records when it is not said. */
   readonly from?: string
@@ -32,7 +32,8 @@ export async function tap(
   options: TapOptions,
   environment: CliEnvironment,
 ): Promise<ExitCode> {
-  return lookIntoLog(options.dataDir, environment, async ({ reader }) => {
+  const choice = chooseLog(options, [], environment)
+  return lookIntoLog(choice, environment, async ({ reader }) => {
     const description = await describeTopic(reader, topic)
     const reading = new TapReading(reader, options, description)
     const follows = options.follow === true || options.from === 'latest'

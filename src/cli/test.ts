@@ -22,7 +22,7 @@ export async function test(
   { json = false }: { json?: boolean },
   environment: CliEnvironment,
 ): Promise<ExitCode> {
-  const { files, diagnostics } = loadTopologies(paths, environment)
+  const { files, diagnostics } = loadTopologies(paths, environment, { forTests: true })
   printDiagnostics(environment, diagnostics)
   if (diagnostics.some(isError)) return exitCodes.config
   const { stdout, mask } = environment

@@ -1,14 +1,22 @@
+import { chooseLog, defaultDataDir } from './choose-log.ts'
 import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { isError, loadTopologies } from './load-topologies.ts'
 import { countDiagnostics, printDiagnostics } from './print-diagnostics.ts'
 
 export async function validate(
   paths: readonly string[],
-  { json = false }: { json?: boolean },
+  { json = false, log }: { json?: boolean; log?: string },
   environment: CliEnvironment,
 ): Promise<ExitCode> {
-  const { files, diagnostics } = loadTopologies(paths, environment)
+  const { files, diagnostics } = loadTopologies(paths, environment, { log })
   const isValid = !diagnostics.some(isError)
+  // How the log is reached is part of what has to be right.
+  if (isValid)
+    chooseLog(
+      { dataDir: defaultDataDir, ...(log === undefined ? {} : { log }) },
+      files,
+      environment,
+    )
   if (json) {
     const pipelines = files.map(({ shown, spec }) => ({
       file: shown,

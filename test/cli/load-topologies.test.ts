@@ -45,8 +45,9 @@ describe('loading pipelines', () => {
 
   it('gives a topic that no file declares the settings that it is stored with', () => {
     const environment = aCliEnvironment({ cwd: aFolder({ 'b.yaml': reader }) })
-    const stored = new Map([['shared', { partitions: 3, retentionMs: 5 }]])
-    const [file] = loadTopologies(['b.yaml'], environment, stored).files
+    const shared = { partitions: 3, retentionMs: 5, cleanup: 'delete', replication: null } as const
+    const stored = new Map([['shared', shared]])
+    const [file] = loadTopologies(['b.yaml'], environment, { stored }).files
     expect(file?.topology.topics[0]).toMatchObject({
       name: 'shared',
       partitions: 3,
@@ -100,6 +101,26 @@ describe('loading pipelines', () => {
       'the pipeline "writer" is declared by a.yaml already',
       'the topic "shared" is declared by a.yaml already',
       'the topic "shared" is declared by a.yaml already',
+    ])
+  })
+
+  it('lets no pipeline use what another keeps for itself', () => {
+    const stateful = writer.replace(
+      'to: shared',
+      'steps: [{ split: value.items }, { aggregate: { by: value.c, fields: { n: count() } } }]\n    to: shared',
+    )
+    const { diagnostics } = load({
+      'a.yaml': stateful,
+      'b.yaml': reader.replace('from: shared', 'from: writer.write.repartition'),
+    })
+    expect(diagnostics.filter(({ severity }) => severity === 'error')).toMatchObject([
+      {
+        file: 'b.yaml',
+        line: 4,
+        path: 'stages[0].from',
+        message:
+          '"writer.write.repartition" is an internal topic of a.yaml; give this one another name',
+      },
     ])
   })
 

@@ -14,7 +14,7 @@ const valid =
   'pipeline: a\nstages:\n  - name: read\n    from: topic\n    steps:\n      - trim: [x]\n    sink: drop\n'
 
 describe('the command line', () => {
-  it.each(['run', 'validate', 'test', 'graph', 'tap', 'init', 'schema', 'doctor'])(
+  it.each(['run', 'validate', 'test', 'graph', 'explain', 'tap', 'init', 'schema', 'doctor'])(
     'has help with an example for %s',
     async (verb) => {
       const { code, stdout, stderr } = await command([verb, '--help'])
@@ -49,6 +49,20 @@ describe('the command line', () => {
         { severity: 'error', code: 'CONFIG_UNKNOWN_OPERATOR', file: 'a.yaml', line: 6 },
       ],
     })
+  })
+
+  it('validates how the log is reached', async () => {
+    const environment = aCliEnvironment({
+      cwd: aFolder({ 'a.yaml': valid }),
+      env: {
+        MILLRACE_LOG: 'kafka://broker',
+        MILLRACE_KAFKA_SASL_MECHANISM: 'plain',
+        MILLRACE_KAFKA_SASL_USERNAME: 'user',
+        MILLRACE_KAFKA_SASL_PASSWORD: 'hunter2',
+      },
+    })
+    await expect(runProgram(['validate', 'a.yaml'], environment)).rejects.toThrow(/unencrypted/)
+    expect(await runProgram(['validate', 'a.yaml', '--log', 'embedded'], environment)).toBe(0)
   })
 
   it('lets a file with warnings pass', async () => {

@@ -16,6 +16,8 @@ export function aStageReport(changes: Partial<StageReport> = {}): StageReport {
     stage: 'clean',
     role: 'cleaning',
     phase: 'ended',
+    tasks: 1,
+    tasksRun: ['orders.clean/0'],
     n: 0,
     t: nothing,
     T: 0,

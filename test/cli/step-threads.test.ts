@@ -48,6 +48,7 @@ function open(onError: string, options: { edit?: string } = {}) {
     paths: ['orders.yaml'],
     cwd,
     env: {},
+    log: undefined,
     stored: new Map(),
     texts: [text],
     instant: instantOf(environment.clock),

@@ -3,7 +3,7 @@ import { summaryLines } from '../../src/cli/summary.ts'
 import type { StageReport } from '../../src/runtime/run-report.ts'
 import { aRunReport, aStageReport } from './report-fixture.ts'
 
-const plain = { colors: false, dataDirHint: '', files: new Map<string, readonly string[]>() }
+const plain = { colors: false, logHint: '', files: new Map<string, readonly string[]>() }
 const times = { mean: 0.0012, p50: 0.001, p95: 0.003, p99: 0.004, max: 0.1 }
 const dispositions = {
   dead_lettered: 0,
@@ -43,7 +43,7 @@ describe('the summary', () => {
       reasons: { RECORD_CAST: 1, filter: 1_000, RECORD_DECODE: 2, other: 0 },
       made: 7,
     })
-    const text = summaryLines(aRunReport([stage]), { ...plain, dataDirHint: ' --data-dir d' }).join(
+    const text = summaryLines(aRunReport([stage]), { ...plain, logHint: ' --data-dir d' }).join(
       '\n',
     )
     expect(text).toContain('  3 dead_lettered, 5 emitted, 1,000 filtered, 7 results made\n')
@@ -64,6 +64,34 @@ describe('the summary', () => {
     )
     const failed = aRunReport([aStageReport()], { outcome: 'failed' })
     expect(summaryLines(failed, plain).join('\n')).not.toContain('nothing new')
+  })
+
+  it('says of which tasks its numbers are where others ran some too', () => {
+    const part = { tasks: 4, tasksRun: ['o.clean/0', 'o.clean/3'] }
+    const none = { ...part, stage: 'totals', tasks: 1, tasksRun: [] }
+    const lines = (stages: readonly StageReport[], workers = {}) =>
+      summaryLines({ ...aRunReport(stages), ...workers }, plain).join('\n')
+    const one = lines([busyStage(part), busyStage(none)])
+    expect(one).toContain('\n  this worker ran 2 of its 4 tasks\n')
+    expect(one).toContain('\n  this worker ran none of its 1 task\n')
+    expect(lines([busyStage()])).not.toContain('this worker')
+    const worker = { starts: 1, state: 'ended' } as const
+    const workers = [1, 2].map((number) => ({ ...worker, worker: number }))
+    const several = lines([busyStage(part)], { workers })
+    expect(several).toContain('completed after 2.35 s, by 2 workers\n')
+    expect(several).toContain('\n  these workers ran 2 of its 4 tasks\n')
+    expect(lines([aStageReport(part)])).toContain('to read for the 2 of its 4 tasks that ran here.')
+    expect(lines([aStageReport(none)])).toContain('None of its tasks ran here.')
+  })
+
+  it('says what is missing in the numbers when workers had to be started again', () => {
+    const workers = [1, 3].map((starts, index) => ({
+      worker: index + 1,
+      starts,
+      state: 'ended' as const,
+    }))
+    const text = summaryLines({ ...aRunReport([busyStage()]), workers }, plain).join('\n')
+    expect(text).toContain('Started worker 2 3 times.')
   })
 
   it('names the bottleneck and suspected clocks', () => {

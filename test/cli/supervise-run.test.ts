@@ -36,6 +36,7 @@ function supervise(run: SupervisedRun) {
     stopping: environment.interrupts.listen(),
     stop: () => stop.abort(),
     quiet: false,
+    isSupervised: false,
     close: async () => void (isClosed = true),
     tell: ({ code }) => told.push(code),
   })

@@ -237,9 +237,13 @@ describe('a run', () => {
   })
 
   it.each([
-    [['--log', 'kafka://localhost:9092'], {}, /the Kafka log is not supported yet/],
-    [[], { MILLRACE_LOG: 'kafka://localhost:9092' }, /MILLRACE_LOG is kafka:\/\/localhost:9092/],
     [['--log', 'kafak'], {}, /--log is "kafak", which is no log/],
+    [['--log', 'kafka://u:hunter2@a'], {}, /^(?!.*hunter2).*no user and password/s],
+    [
+      ['--log', 'kafka://127.0.0.1:1'],
+      { MILLRACE_KAFKA_TSL: 'true' },
+      /no variable MILLRACE_KAFKA_TSL; did you mean "MILLRACE_KAFKA_TLS"/,
+    ],
     [['--workers', '3'], {}, /--workers 3 needs Kafka: the embedded log is one file/],
   ] as const)('cannot use %j with %j', async (options, env, message) => {
     const made = workspace({ 'copy.yaml': copy, 'in.ndjson': '' })
@@ -247,6 +251,19 @@ describe('a run', () => {
     expect(result.code).toBe(2)
     expectClean(result)
     expect(result.stderr).toMatch(message)
+  })
+
+  it.each([
+    [['--log', 'kafka://127.0.0.1:1'], {}],
+    [[], { MILLRACE_LOG: 'kafka://127.0.0.1:1' }],
+  ] as const)('finds no broker with %j and %j, and says where', async (options, env) => {
+    const made = workspace({ 'copy.yaml': copy, 'in.ndjson': '' })
+    const result = await millrace(['run', 'copy.yaml', ...options], { cwd: made.folder, env })
+    expect(result.code).toBe(1)
+    expectClean(result)
+    expect(result.stderr).toMatch(
+      /broker at 127\.0\.0\.1:1: nothing listens there: start the broker/,
+    )
   })
 
   it('on a full disk says so, and works on as soon as there is room', async (context) => {
@@ -320,12 +337,15 @@ describe('a command line', () => {
     expect(shown.stderr).toContain('did you mean "write"?')
   })
 
-  it.each([[['--help']], [['run', '--help']], [['dlq', 'show', '-h']], [['tap', '--help']]])(
-    '%j has examples',
-    async (args) => {
-      const { code, stdout, stderr } = await millrace(args, { cwd: workspace().folder })
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-      expect(stdout.match(/^ {2}\$ millrace /gm)!.length).toBeGreaterThan(1)
-    },
-  )
+  it.each([
+    [['--help']],
+    [['run', '--help']],
+    [['dlq', 'show', '-h']],
+    [['tap', '--help']],
+    [['explain', '--help']],
+  ])('%j has examples', async (args) => {
+    const { code, stdout, stderr } = await millrace(args, { cwd: workspace().folder })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout.match(/^ {2}\$ millrace /gm)!.length).toBeGreaterThan(1)
+  })
 })

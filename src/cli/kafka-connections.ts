@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { duration } from '../core/config-types.ts'
+import { messageOf, PipelineError } from '../core/errors.ts'
+import { TextFile } from '../core/expression.ts'
+import {
+  isPem,
+  revealsPassword,
+  saslMechanisms,
+  type KafkaConnection,
+  type KafkaSasl,
+  type KafkaTls,
+} from '../core/kafka-connection.ts'
+import { didYouMean } from '../core/nearest-name.ts'
+import type { PipelineSpec } from '../spec/pipeline-spec.ts'
+import type { CliEnvironment } from './cli-environment.ts'
+import { readSecret } from './read-secret.ts'
+
+const prefix = 'MILLRACE_KAFKA_'
+/** Brokers allow no less than 6 s as they come, and a process is easily silent for a second. */
+const minSessionTimeoutMs = 1_000
+
+/** A pipeline file, as far as the choice of a log goes. */
+export interface ChoosingFile {
+  readonly spec: Pick<PipelineSpec, 'log' | 'connections'>
+  readonly shown: string
+}
+
+/** How a cluster is reached whose address the command line, `MILLRACE_LOG` or `log:` gives. */
+export const kafkaVariables = {
+  TLS: 'true encrypts the connections',
+  TLS_CA: 'PEM file of who signs the certificates of the brokers',
+  TLS_CERT: 'PEM file of the certificate of this client',
+  TLS_KEY: 'PEM file of its private key, or the key itself; also as a file of the secrets folder',
+  TLS_SERVER_NAME: 'the name in the certificates of the brokers',
+  TLS_INSECURE_SKIP_VERIFY: 'true takes any certificate',
+  SASL_MECHANISM: saslMechanisms.join(', '),
+  SASL_USERNAME: 'the user',
+  SASL_PASSWORD: 'the password; also as a file of the secrets folder',
+  ALLOW_PLAINTEXT_PASSWORD: 'true lets SASL PLAIN send the password without TLS',
+  SESSION_TIMEOUT: 'after so long without a sign of life others get the tasks of a worker (10s)',
+} as const
+type Variable = keyof typeof kafkaVariables
+
+/**
+ * A connection that a pipeline file names; its files have been read.
+ * @throws PipelineError CONFIG_FILE
+ */
+export function connectionOfFile({ spec, shown }: ChoosingFile, name: string): KafkaConnection {
+  const found = spec.connections.get(name)
+  if (found === undefined) throw usage(`${shown} has no connection "${name}"`)
+  const { brokers, tls, sasl, allow_plaintext_password } = found.settings
+  const given = typeof tls === 'object' ? tls : null
+  return {
+    brokers,
+    tls:
+      tls === false
+        ? null
+        : {
+            ca: pemOf(given?.ca),
+            cert: pemOf(given?.cert),
+            key: pemOf(given?.key),
+            serverName: given?.server_name ?? null,
+            insecureSkipVerify: given?.insecure_skip_verify ?? false,
+          },
+    sasl: sasl ?? null,
+    allowPlaintextPassword: allow_plaintext_password,
+  }
+}
+
+function pemOf(setting: TextFile | string | undefined): string | null {
+  if (setting === undefined) return null
+  return setting instanceof TextFile ? assertPem(setting.text, setting.path) : setting
+}
+
+/**
+ * A connection to these brokers, by the variables of the environment.
+ * @throws PipelineError CONFIG_VARIABLE, CONFIG_FILE
+ */
+export function connectionOfEnvironment(
+  brokers: readonly string[],
+  environment: CliEnvironment,
+): KafkaConnection {
+  assertKnown(environment.env)
+  const variables = new KafkaVariables(environment)
+  const tls = tlsOf(variables)
+  const sasl = saslOf(variables)
+  const allowPlaintextPassword = variables.flag('ALLOW_PLAINTEXT_PASSWORD') ?? false
+  if (revealsPassword({ sasl, isEncrypted: tls !== null, allowPlaintextPassword })) {
+    throw wrong(
+      `${prefix}SASL_MECHANISM=plain would send the password unencrypted: set ${prefix}TLS=true, or use ` +
+        `scram-sha-256 or scram-sha-512; ${prefix}ALLOW_PLAINTEXT_PASSWORD=true allows it all the same`,
+    )
+  }
+  return { brokers, tls, sasl, allowPlaintextPassword }
+}
+
+/**
+ * How long workers wait for one that is silent, ms; null: as long as is usual. For every connection.
+ * @throws PipelineError CONFIG_VARIABLE
+ */
+export function sessionTimeoutOf(environment: CliEnvironment): number | null {
+  const text = new KafkaVariables(environment).text('SESSION_TIMEOUT')
+  if (text === null) return null
+  const parsed = duration().safeParse(text)
+  if (parsed.success && parsed.data >= minSessionTimeoutMs) return parsed.data
+  throw wrong(`${prefix}SESSION_TIMEOUT is "${text}"; it is a duration from 1s on, such as 10s`)
+}
+
+/** A mistyped name would leave the connection less safe than it was meant to be. */
+function assertKnown(env: CliEnvironment['env']): void {
+  const known = Object.keys(kafkaVariables).map((name) => prefix + name)
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith(prefix) || known.includes(name)) continue
+    throw wrong(
+      `there is no variable ${name}${didYouMean(name, known)}; there are ${known.join(', ')}`,
+    )
+  }
+}
+
+function tlsOf(variables: KafkaVariables): KafkaTls | null {
+  const isOn = variables.flag('TLS')
+  const tls: KafkaTls = {
+    ca: variables.pem('TLS_CA'),
+    cert: variables.pem('TLS_CERT'),
+    key: variables.pem('TLS_KEY'),
+    serverName: variables.text('TLS_SERVER_NAME'),
+    insecureSkipVerify: variables.flag('TLS_INSECURE_SKIP_VERIFY') ?? false,
+  }
+  if ((tls.cert === null) !== (tls.key === null)) {
+    throw wrong(`${prefix}TLS_CERT and ${prefix}TLS_KEY go together, and one of them is not set`)
+  }
+  const isWanted = Object.values(tls).some((value) => value !== null && value !== false)
+  if (isOn === false && isWanted) {
+    throw wrong(
+      `${prefix}TLS is false, and other ${prefix}TLS_ variables are set; leave out one of both`,
+    )
+  }
+  return isOn === true || isWanted ? tls : null
+}
+
+function saslOf(variables: KafkaVariables): KafkaSasl | null {
+  const mechanism = variables.text('SASL_MECHANISM')?.toLowerCase() ?? null
+  const username = variables.text('SASL_USERNAME')
+  const password = variables.secret('SASL_PASSWORD')
+  if (mechanism === null && username === null && password === null) return null
+  if (mechanism === null || username === null || password === null) {
+    throw wrong(
+      `${prefix}SASL_MECHANISM, ${prefix}SASL_USERNAME and ${prefix}SASL_PASSWORD go together, and not all of them are set`,
+    )
+  }
+  const known = saslMechanisms.find((each) => each === mechanism)
+  if (known !== undefined) return { mechanism: known, username, password }
+  throw wrong(`${prefix}SASL_MECHANISM is "${mechanism}"; there are ${saslMechanisms.join(', ')}`)
+}
+
+/** The variables by the ends of their names; an empty one is not set. */
+class KafkaVariables {
+  readonly #environment: CliEnvironment
+
+  constructor(environment: CliEnvironment) {
+    this.#environment = environment
+  }
+
+  text(name: Variable): string | null {
+    const value = this.#environment.env[prefix + name] ?? ''
+    return value === '' ? null : value
+  }
+
+  flag(name: Variable): boolean | null {
+    const value = this.text(name)?.toLowerCase() ?? null
+    if (value === null) return null
+    if (value === 'true' || value === 'false') return value === 'true'
+    throw wrong(`${prefix}${name} is "${value}"; it is true or false`)
+  }
+
+  secret(name: Variable): string | null {
+    const value = readSecret(prefix + name, this.#environment) ?? ''
+    return value === '' ? null : value
+  }
+
+  /** The text of the file that the variable names, or its own. */
+  pem(name: Variable): string | null {
+    const value = this.text(name)
+    if (value === null || isPem(value)) return name === 'TLS_KEY' ? this.secret(name) : value
+    return assertPem(readPem(prefix + name, resolve(this.#environment.cwd, value)), value)
+  }
+}
+
+function readPem(variable: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new PipelineError('CONFIG_FILE', `reading ${variable}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+function assertPem(text: string, path: string): string {
+  if (text.includes('-----BEGIN ')) return text
+  throw new PipelineError(
+    'CONFIG_FILE',
+    `${path} is no PEM file: there is no "-----BEGIN" in it; convert it, for instance with openssl`,
+  )
+}
+
+function wrong(message: string): PipelineError {
+  return new PipelineError('CONFIG_VARIABLE', message)
+}
+
+function usage(message: string): PipelineError {
+  return new PipelineError('CONFIG_USAGE', message)
+}

@@ -1,0 +1,155 @@
+import { Option, type Command } from 'commander'
+import {
+  dataDirOption,
+  examples,
+  jsonHelp,
+  limitOption,
+  logOption,
+  pathsHelp,
+  tapStart,
+  wholeNumber,
+  type Choose,
+} from './command-options.ts'
+
+/** Commands that look into a log, or change its topics. */
+export function addTopics(program: Command, choose: Choose): void {
+  const topics = program
+    .command('topics')
+    .helpCommand(false)
+    .summary('compare and change the topics of pipelines')
+    .description(
+      'Compares the topics that pipelines want with those on the log, and makes them so.',
+    )
+  topics
+    .command('plan')
+    .summary('show what apply would do')
+    .description(
+      'Shows which topics would be created and changed (partitions, retention, cleanup), and what cannot be ' +
+        'done; it changes nothing. Exit code 2 when something cannot be done.',
+    )
+    .argument('<path...>', pathsHelp)
+    .option(...dataDirOption)
+    .option(...logOption)
+    .option('--json', jsonHelp)
+    .addHelpText(
+      'after',
+      examples(
+        'millrace topics plan pipelines/orders.yaml',
+        'millrace topics plan pipelines --log kafka://localhost:9092 --json',
+      ),
+    )
+    .action((paths: string[], options) => {
+      choose(async (environment) =>
+        (await import('./topics.ts')).topicsPlan(paths, options, environment),
+      )
+    })
+  topics
+    .command('apply')
+    .summary('create and change topics')
+    .description(
+      'Shows the plan, asks, and carries it out: all of it, or nothing where a part cannot be done.',
+    )
+    .argument('<path...>', pathsHelp)
+    .option(...dataDirOption)
+    .option(...logOption)
+    .option('--yes', 'do not ask')
+    .option('--json', 'print the plan as JSON on stdout')
+    .addHelpText(
+      'after',
+      examples(
+        'millrace topics apply pipelines/orders.yaml',
+        'millrace topics apply pipelines --log kafka://localhost:9092 --yes',
+      ),
+    )
+    .action((paths: string[], options) => {
+      choose(async (environment) =>
+        (await import('./topics.ts')).topicsApply(paths, options, environment),
+      )
+    })
+}
+
+export function addDlq(program: Command, choose: Choose): void {
+  const dlq = program
+    .command('dlq')
+    .helpCommand(false)
+    .summary('look at records that failed')
+    .description('Looks at dead-letter topics, also while a run is on.')
+  dlq
+    .command('ls')
+    .summary('list the dead-letter topics')
+    .description('Lists the dead-letter topics with the number of their records, by error code.')
+    .option(...dataDirOption)
+    .option(...logOption)
+    .option('--json', jsonHelp)
+    .addHelpText(
+      'after',
+      examples('millrace dlq ls', 'millrace dlq ls --data-dir /var/lib/millrace --json'),
+    )
+    .action((options) => {
+      choose(async (environment) => (await import('./dlq-ls.ts')).dlqLs(options, environment))
+    })
+  dlq
+    .command('show')
+    .summary('show records that failed')
+    .description(
+      'Shows the newest dead letters of a topic or stage: why, where from, and the original record.',
+    )
+    .argument('<name>', 'a dead-letter topic, or the stage that it belongs to')
+    .option(...dataDirOption)
+    .option(...logOption)
+    .addOption(limitOption(20))
+    .option('--code <code>', 'only records with this error code')
+    .option(
+      '--json',
+      'print one JSON object per record on stdout; bytes that are no text as base64',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'millrace dlq show clean',
+        'millrace dlq show orders.clean.dlq --code RECORD_CAST --limit 5',
+      ),
+    )
+    .action((name: string, options) => {
+      choose(async (environment) =>
+        (await import('./dlq-show.ts')).dlqShow(name, options, environment),
+      )
+    })
+}
+
+export function addTap(program: Command, choose: Choose): void {
+  program
+    .command('tap')
+    .summary('show records of a topic')
+    .description(
+      'Shows records of a topic, also while a run is on: the last 10, unless options say otherwise.',
+    )
+    .argument('<topic>', 'the name of a topic')
+    .option(...dataDirOption)
+    .option(...logOption)
+    .addOption(new Option('--partition <number>', 'only this partition').argParser(wholeNumber))
+    .addOption(
+      new Option(
+        '--from <place>',
+        'earliest, latest (waits for new records), or an offset',
+      ).argParser(tapStart),
+    )
+    .addOption(limitOption(null))
+    .option('--follow', 'keep waiting for new records')
+    .option(
+      '--json',
+      'print one JSON object per record on stdout; bytes that are no text as base64',
+    )
+    .option('--internal', 'show the markers between the records of internal topics too')
+    .addHelpText(
+      'after',
+      examples(
+        'millrace tap orders.clean',
+        'millrace tap orders.clean --from earliest --limit 100 --json',
+        'millrace tap orders.totals --follow',
+      ),
+    )
+    .action((topic: string, options) => {
+      choose(async (environment) => (await import('./tap.ts')).tap(topic, options, environment))
+    })
+}
