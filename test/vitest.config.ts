@@ -17,7 +17,7 @@ export default defineConfig({
           // No module of ours keeps anything: files can share them, which halves the time.
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', storageTests],
+          exclude: ['test/e2e/**', 'test/kafka/**', storageTests],
         },
       },
       { test: { name: 'storage', experimental, include: [storageTests] } },
@@ -28,6 +28,18 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           // Each of them starts processes that want a core of their own.
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'kafka',
+          experimental,
+          include: ['test/kafka/**/*.test.ts'],
+          globalSetup: ['test/kafka/broker/shared-broker.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // They share a broker, and those that start another one want a core for it.
           fileParallelism: false,
         },
       },

@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { benchCommands, buildCommand } from './bench-commands.ts'
 import { benchEngine } from './bench-engine.ts'
 import { benchExpressions } from './bench-expressions.ts'
+import { benchKafka } from './bench-kafka.ts'
 import { benchLog } from './bench-log.ts'
 import { referenceOrders } from './reference-orders.ts'
 
 /**
  * Measures what Millrace promises about speed and memory and prints it with the facts of the machine.
- * It judges nothing: compare runs taken in turn on one machine.
+ * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka.
  */
 const orders = Number(process.env['ORDERS'] ?? 1_000_000)
 
@@ -56,11 +57,14 @@ try {
   process.stdout.write(
     `workload: ${orders} orders of ${Math.round(bytes / orders)} bytes, ${good} good, ${orders - good} bad\n\n`,
   )
-  print(benchExpressions())
-  print(await benchLog(folder))
   const command = buildCommand(folder)
-  print(await benchEngine(folder, { command, orders }))
-  print(benchCommands(folder, command))
+  if (process.argv.includes('kafka')) print(await benchKafka(folder, { command, orders }))
+  else {
+    print(benchExpressions())
+    print(await benchLog(folder))
+    print(await benchEngine(folder, { command, orders }))
+    print(benchCommands(folder, command))
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -11,7 +11,7 @@ interface Ban {
 
 /** Where the real time, real randomness and real processes are the subject, or stand in a text. */
 const realTime =
-  /^(src\/clock\/|src\/simulation\/|test\/(bench|e2e|clock)\/|test\/expressions\/escape-attempts\.ts$)/
+  /^(src\/clock\/|src\/simulation\/|test\/(bench|e2e|clock|kafka)\/|test\/expressions\/escape-attempts\.ts$)/
 const everywhere = /^(src|test)\//
 const inSrc = /^src\//
 
@@ -126,6 +126,8 @@ export const bans: readonly Ban[] = [
     name: 'a path of one machine',
     instead: 'a path relative to the project, or os.tmpdir()',
     where: everywhere,
+    // Inside a container.
+    except: /^test\/kafka\/broker\/container-broker\.ts$/,
   },
   {
     pattern: /\bexport \*/,
