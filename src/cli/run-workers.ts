@@ -22,12 +22,14 @@ export async function runWorkers(
   const stopping = environment.interrupts.listen()
   await prepare(files, setting)
   const stop = new AbortController()
+  const stopAll = () => stop.abort('SIGTERM')
+  for (const signal of setting.endOfStdout) signal.addEventListener('abort', stopAll)
   const paths = files.map(({ absolute }) => absolute)
   const pool = new WorkerPool({
     count,
     clock: environment.clock,
     log,
-    stopping: AbortSignal.any([stopping, stop.signal, ...setting.endOfStdout]),
+    stopping: AbortSignal.any([stopping, stop.signal]),
     start: (worker, onMessage) =>
       environment.startWorker({
         worker,
@@ -41,7 +43,7 @@ export async function runWorkers(
     area,
     log,
     stopping,
-    stop: () => stop.abort('SIGTERM'),
+    stop: stopAll,
     quiet: options.quiet === true,
     isSupervised: false,
     tell: () => {},

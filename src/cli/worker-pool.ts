@@ -11,7 +11,7 @@ export interface WorkerPoolOptions {
   readonly start: (worker: number, onMessage: (message: WorkerMessage) => void) => WorkerProcess
   readonly clock: Clock
   readonly log: WriteLog
-  /** Aborts when the workers shall stop; the reason is the name of the signal for them. */
+  /** Aborts when the workers shall stop; its reason is the name of the signal for them. */
   readonly stopping: AbortSignal
 }
 
@@ -72,6 +72,7 @@ export class WorkerPool {
   async #keep(slot: Slot): Promise<void> {
     const { clock, stopping, log } = this.#options
     const over = AbortSignal.any([stopping, this.#over.signal])
+    if (over.aborted) this.#noteStopped(slot)
     let pauseMs = firstPauseMs
     while (!over.aborted) {
       const startedUs = clock.monotonicUs()
@@ -88,6 +89,11 @@ export class WorkerPool {
       // The others have taken over what it had begun; only a worker that was to stop has failed.
       slot.code = isToStop ? exitCodes.failed : exitCodes.ok
     }
+  }
+
+  #noteStopped(slot: Slot): void {
+    slot.state = 'ended'
+    slot.code = this.#options.stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
   }
 
   #noteEnd({ worker, part }: Slot): void {
@@ -114,10 +120,8 @@ export class WorkerPool {
     slot.code = end.code
     slot.state = stateOf(end, { saidOver: messages.isOver, isFirst: slot.starts === 1 })
     // It was told to stop before it knew how to: it had not begun anything.
-    if (slot.state === 'lost' && stopping.aborted && end.signal === stopping.reason) {
-      slot.state = 'ended'
-      slot.code = end.signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
-    }
+    if (slot.state === 'lost' && stopping.aborted && end.signal === stopping.reason)
+      this.#noteStopped(slot)
     if (slot.state === 'lost') {
       slot.lost.push(asLost(slot.part))
       slot.part = []

@@ -45,11 +45,12 @@ function partOf(outcome: PipelineOutcome, records: number): RunPart {
   return [{ pipeline: 'p', outcome, error: null, nodes: [node] }]
 }
 
-function aPool(count: number) {
+function aPool(count: number, early: string | null = null) {
   const clock = new VirtualClock(0)
   const started: Script[] = []
   const lines: string[] = []
   const stopping = new AbortController()
+  if (early !== null) stopping.abort(early)
   const pool = new WorkerPool({
     count,
     clock,
@@ -173,6 +174,18 @@ describe('a pool of workers', () => {
     expect(started).toHaveLength(3)
     expect(pool.exitCode).toBe(130)
     expect((await pool.report()).pipelines[0]!.outcome).toBe('stopped')
+  })
+
+  it('starts none when the signal has come before', async () => {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 0],
+    ] as const) {
+      const { pool, started } = aPool(2, signal)
+      await pool.done
+      expect(started).toEqual([])
+      expect(pool.exitCode).toBe(code)
+    }
   })
 
   it('has failed when one that was to stop is killed', async () => {

@@ -12,7 +12,10 @@ export interface KafkaContext {
   readonly client: KafkaClient
   readonly clock: Clock
   readonly random: Random
+  /** For the inputs of tasks. */
   readonly fetcher: Fetcher
+  /** For what is read now and then, so that it does not hold up the other one. */
+  readonly scanner: Fetcher
   readonly limits: TopicLimits
   /** For everything that is written without a transaction. */
   readonly producer: IdempotentProducer

@@ -49,9 +49,9 @@ export class KafkaLog implements Log {
   async close(): Promise<void> {
     await Promise.allSettled([...this.#tasks].map((task) => task.close()))
     this.#close()
-    const { fetcher, producer, client, caches } = this.#context
+    const { fetcher, scanner, producer, client, caches } = this.#context
     await caches?.close()
-    fetcher.close()
+    for (const each of [fetcher, scanner]) each.close()
     producer.close()
     await client.close()
   }

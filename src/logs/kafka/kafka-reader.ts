@@ -41,7 +41,7 @@ export class KafkaReader implements LogReader {
     { topic, partition, offset }: TopicPartition & { readonly offset: bigint },
     maxBytes: number,
   ): Promise<readonly SliceBatch[]> {
-    const { client, fetcher } = this.#context
+    const { client, scanner } = this.#context
     return translated(`reading topic ${topic}`, async () => {
       const place = { topic, partition }
       const [described] = await client.describeTopics([topic])
@@ -55,7 +55,7 @@ export class KafkaReader implements LogReader {
       const [end = 0n] = await client.listOffsets([place], 'latest', 'read_uncommitted')
       const from = offset < start ? start : offset
       if (from >= end) return []
-      const reader = fetcher.open({ ...place, offset: from, bufferBytes, topicId: null })
+      const reader = scanner.open({ ...place, offset: from, bufferBytes, topicId: null })
       try {
         // What comes first may be nothing but markers and aborted records.
         while (reader.position < end && !reader.isReady && (await this.#hasMoved(reader)));

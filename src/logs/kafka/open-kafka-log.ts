@@ -41,6 +41,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const client = withFailpoints(connected, { clock, failpoint: options.failpoint })
   const limits = new TopicLimits(client, clock)
   const producing = { client, clock, random, limits, codec: 'none', timing: hasTiming } as const
+  const fetching = { client, clock, random }
   const writing = new TroubleNotice({ clock, notice })
   const reading = new TroubleNotice({ clock, notice })
   const onTrouble = (error: KafkaError | null) => {
@@ -52,7 +53,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     ...producing,
     notice,
     onTrouble,
-    fetcher: new Fetcher({ client, clock, random, notice: fetcherNotice(reading) }),
+    fetcher: new Fetcher({ ...fetching, notice: fetcherNotice(reading) }),
+    scanner: new Fetcher({ ...fetching, notice: fetcherNotice(reading) }),
     producer: new IdempotentProducer({ ...producing, onTrouble }),
     isStillOwner: (task) => group.confirm(task),
     closing: closing.signal,

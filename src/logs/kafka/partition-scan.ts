@@ -2,7 +2,7 @@ import type { SliceBatch, TopicPartition } from '../../core/log.ts'
 import type { KafkaContext } from './kafka-context.ts'
 import { patiently, type PatienceContext } from './patiently.ts'
 
-export type ScanContext = Pick<KafkaContext, 'client' | 'fetcher'> & PatienceContext
+export type ScanContext = Pick<KafkaContext, 'client' | 'scanner'> & PatienceContext
 
 export interface PartitionRange {
   /** Of the first record that is still there. */
@@ -34,12 +34,12 @@ export async function rangeOf(
  * @throws PipelineError, KafkaError as reading does; ends early when the log is closed.
  */
 export async function scanRange(
-  { fetcher, closing }: ScanContext,
+  { scanner, closing }: ScanContext,
   { topic, partition, from, to }: TopicPartition & { readonly from: bigint; readonly to: bigint },
   visit: (slice: SliceBatch) => Promise<void> | void,
 ): Promise<bigint> {
   if (from >= to) return from
-  const reader = fetcher.open({ topic, partition, offset: from, bufferBytes, topicId: null })
+  const reader = scanner.open({ topic, partition, offset: from, bufferBytes, topicId: null })
   try {
     while (reader.position < to && !closing.aborted) {
       await reader.whenPast(reader.position, closing)

@@ -1,3 +1,6 @@
+import { writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createSystemClock } from '../../../src/clock/system-clock.ts'
 import { SeededRandom } from '../../../src/simulation/seeded-random.ts'
@@ -13,7 +16,7 @@ import { watchClean } from './watch-topic.ts'
 /** `npm run chaos`: the long, random set of faults, by processes and a broker of its own. */
 
 const usage = `npm run chaos                              ten minutes of faults, with a seed by the clock
-npm run chaos -- --seed 7 --minutes 30     the same faults in the same order every time
+npm run chaos -- --seed 7 --minutes 30     the same faults in the same order
 npm run chaos -- --delivery at_least_once
 
 Kills, freezes, stops and adds workers; kills and freezes the broker. Then compares what was written
@@ -28,6 +31,7 @@ const pauseMs = { least: 1_000, most: 6_000 }
 /** How long all may take to be steady again after the last fault. */
 const settleMs = 120_000
 const maxPeakMb = 350
+const maxSteps = 100_000
 
 interface Options {
   readonly seed: number
@@ -86,19 +90,37 @@ async function runChaos(broker: TestBroker, options: Options): Promise<Verdict[]
   const workload = new Workload({ name: 'chaos', address, records, seed, delivery })
   await workload.createTopic()
   using fleet = new Fleet({ workload, address, sessionTimeoutMs })
+  try {
+    return await attack({ broker, workload, fleet }, options)
+  } finally {
+    const file = join(tmpdir(), `chaos-${seed}-${delivery}.log`)
+    writeFileSync(file, fleet.said)
+    say(`what the workers said: ${file}`)
+  }
+}
+
+interface Scene {
+  readonly broker: TestBroker
+  readonly workload: Workload
+  readonly fleet: Fleet
+}
+
+async function attack(scene: Scene, options: Options): Promise<Verdict[]> {
+  const { broker, workload, fleet } = scene
+  const { address } = broker
   for (let worker = 0; worker < firstWorkers; worker++) fleet.start()
   const over = new AbortController()
   const feeding = feed(workload, over.signal)
   await fleet.all[0]!.process.until(hasTasks)
   const watching = watchClean(workload, { address, clock, over: over.signal })
-  const count = await inflict({ broker, fleet, options })
+  const count = await inflict(scene, options)
   over.abort()
   await feeding
   const seen = await watching
   say('no more faults')
-  while (!workload.isProduced) await workload.produce(records)
+  while (!workload.isProduced) await workload.produce(workload.records)
   const expected = await expectedOf(workload, address)
-  const isExact = delivery === 'exactly_once'
+  const isExact = options.delivery === 'exactly_once'
   if (isExact) await untilComplete(workload, { address, expected, withinMs: settleMs, fleet })
   else await untilAllThere(workload, address, expected)
   const peakMb = Math.round(Math.max(...fleet.running.map((worker) => worker.peakMb)))
@@ -124,17 +146,13 @@ function untilAllThere(workload: Workload, address: string, expected: Expected):
 }
 
 /** One fault after the other until the time is up. @returns how many. */
-async function inflict(what: {
-  readonly broker: TestBroker
-  readonly fleet: Fleet
-  readonly options: Options
-}): Promise<number> {
-  const { broker, fleet, options } = what
-  const random = new SeededRandom(options.seed)
+async function inflict({ broker, fleet }: Scene, options: Options): Promise<number> {
   const startUs = clock.monotonicUs()
   const minute = () => (clock.monotonicUs() - startUs) / 60e6
   let count = 0
-  while (minute() < options.minutes) {
+  for (let step = 0; minute() < options.minutes; step++) {
+    // What a step does depends on its number alone, not on how many workers there are by then.
+    const random = new SeededRandom(options.seed * maxSteps + step)
     await clock.sleep(pauseMs.least + (pauseMs.most - pauseMs.least) * random.next())
     const done = await chooseFault(random).run({ fleet, broker, clock, random, sessionTimeoutMs })
     if (done === null) continue

@@ -30,7 +30,8 @@ function timesOf(point: KafkaFailpoint): number[] {
 describeWithKafka('a task that commits exactly once, killed with -9', () => {
   const cases = inTransaction.flatMap((point) => timesOf(point).map((times) => `${point}@${times}`))
 
-  it.each(cases)(
+  // Each of them spends most of its time waiting.
+  it.concurrent.each(cases)(
     'at %s leaves whole commits, and ends as an uninterrupted run',
     async (failpoint) => {
       const name = freshName('kill')
@@ -61,7 +62,7 @@ describeWithKafka('a task that commits exactly once, killed with -9', () => {
 })
 
 describeWithKafka('a task that commits at least once, killed with -9', () => {
-  it.each([
+  it.concurrent.each([
     ...withoutTransaction.flatMap((point) => [`${point}@1`, `${point}@2`]),
     'after-produce@11',
   ])('at %s loses nothing, and goes on at or before where it was', async (failpoint) => {

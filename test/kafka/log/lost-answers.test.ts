@@ -67,6 +67,26 @@ describeWithKafka('a task whose answers get lost', () => {
     },
   )
 
+  it('is told that it was fenced, not that its state is lost, when another one works on it meanwhile', async () => {
+    const stage = await StageFixture.create(log)
+    await stage.write('1', '2', '3')
+    const before = await stage.open()
+    await before.commit(stage.counting(1, 1))
+    await before.close()
+    // Between its positions, which it has read, and its state, which it has not.
+    const fault = proxy.inject({ api: 'ListOffsets', action: 'hold_request' })
+    const late = stage.open().then(String, (error: unknown) => error)
+    await fault.happened
+    const elsewhere = await openLog(broker.address)
+    const holder = await stage.at(elsewhere).open()
+    await holder.commit(stage.counting(2, 2))
+    fault.release()
+    expect(await late).toMatchObject({ code: 'LOG_FENCED' })
+    await holder.commit(stage.counting(3, 3))
+    await elsewhere.close()
+    expect(await stage.results()).toEqual(['1', '2', '3'])
+  })
+
   it('says nothing of what passes by itself, nor of the first start of a cluster', () => {
     expect(notices).toEqual([])
   })

@@ -95,15 +95,15 @@ export class Fleet {
     return worker
   }
 
-  /** Stops all that run. @returns what each of them says it has done. */
+  /** Stops all that run. @returns what each of them says it has done, if it could. */
   async stopAll(): Promise<{
     readonly results: readonly CliResult[]
-    readonly reports: RunReport[]
+    readonly reports: readonly RunReport[]
   }> {
-    const results = await Promise.all(
-      this.running.map(async (worker) => (await worker.stop()).result),
-    )
-    return { results, reports: results.map(({ stdout }) => JSON.parse(stdout) as RunReport) }
+    const stopped = await Promise.all(this.running.map((worker) => worker.stop()))
+    const results = stopped.map(({ result }) => result)
+    const reports = results.filter(({ stdout }) => stdout !== '').map(({ stdout }) => stdout)
+    return { results, reports: reports.map((text) => JSON.parse(text) as RunReport) }
   }
 
   /** What the workers wrote to stderr, for messages of tests that fail. */

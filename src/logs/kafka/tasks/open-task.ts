@@ -1,3 +1,4 @@
+import { PipelineError } from '../../../core/errors.ts'
 import type { TaskLog, TaskSpec } from '../../../core/log.ts'
 import { patiently } from '../patiently.ts'
 import type { KafkaContext } from '../kafka-context.ts'
@@ -56,6 +57,7 @@ async function openExactlyOnce(
   const { id, group, inputs, changelog: place } = spec
   const producer = producerOf(context, spec)
   let changelog: Changelog | null = null
+  let isOpen = false
   try {
     const [found] = await closedWith(context, producer, () => producer.open())
     context.onTrouble(null)
@@ -73,12 +75,28 @@ async function openExactlyOnce(
     const isFirst = begun.length > 0 || (ground.hasChangelog && note === null)
     if (isFirst) await begin(producer, { group, positions, begun, changelog })
     if (inputs.length > 0 || changelog !== null) await registry.store(id, ground.record, record)
+    isOpen = true
     return new ExactlyOnceTask(context, { id, group, positions, producer, changelog })
   } catch (error) {
-    await producer.close()
-    await changelog?.close()
+    const isLost = error instanceof PipelineError && error.code === 'LOG_POSITION_LOST'
+    if (isLost) await assertHolder(producer)
     throw error
+  } finally {
+    if (!isOpen) {
+      await producer.close()
+      await changelog?.close()
+    }
   }
+}
+
+/**
+ * What does not fit together may have been written by somebody who has taken the task over meanwhile: the
+ * coordinator knows. It refuses the end of a transaction that was never begun, but not before it has
+ * looked at who asks for it.
+ * @throws KafkaError `fenced`
+ */
+async function assertHolder(producer: TransactionalProducer): Promise<void> {
+  await producer.commit({ outputs: [], offsets: [], decide: () => Promise.resolve(true) })
 }
 
 function producerOf(context: KafkaContext, { id, group, inputs }: TaskSpec): TransactionalProducer {
