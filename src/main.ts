@@ -18,6 +18,8 @@ import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
 import { partitionOf } from './runtime/partitioner.ts'
+import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
+import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
 
 /** The composition root: the only file that knows the process. */
@@ -54,6 +56,8 @@ const environment: CliEnvironment = {
   interrupts: catchInterrupts(),
   openLog: logOpener({ clock, cwd, env }, openKafka),
   openKafkaEndpoints,
+  openMetricsExporter,
+  openTracing,
   supervisor,
   startWorker: workerStarter(env, cwd),
 }
@@ -88,6 +92,16 @@ async function openKafkaEndpoints(options: {
   const { kafkaEndpoints } = await import('./logs/kafka/endpoint/kafka-endpoints.ts')
   const { random, mask } = environment
   return kafkaEndpoints({ ...options, clock, random, mask: mask.text, partitionOf })
+}
+
+async function openMetricsExporter(options: MetricsExporterOptions): Promise<MetricsExporter> {
+  const otel = await import('./telemetry/otel-metrics.ts')
+  return otel.openMetricsExporter(options)
+}
+
+async function openTracing(options: TracingOptions): Promise<OpenTracing> {
+  const otel = await import('./telemetry/otel-spans.ts')
+  return otel.openOtelSpans(options)
 }
 
 function catchInterrupts(): Interrupts {

@@ -17,7 +17,7 @@ export default defineConfig({
           // No module of ours keeps anything: files can share them, which halves the time.
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/kafka/**', storageTests],
+          exclude: ['test/e2e/**', 'test/judges/**', 'test/kafka/**', storageTests],
         },
       },
       { test: { name: 'storage', experimental, include: [storageTests] } },
@@ -28,6 +28,17 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           // Each of them starts processes that want a core of their own.
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'judges',
+          experimental,
+          include: ['test/judges/**/*.test.ts'],
+          globalSetup: ['test/judges/zipkin.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },

@@ -2,6 +2,8 @@ import type { Readable, Writable } from 'node:stream'
 import type { Clock, Random } from '../core/clock.ts'
 import type { KafkaEndpoints } from '../core/endpoints.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { MetricsExporter, MetricsExporterOptions } from '../telemetry/metrics/push-metrics.ts'
+import type { OpenTracing, TracingOptions } from '../telemetry/spans/tracing-options.ts'
 import type { OpenLog } from './log-choice.ts'
 import type { SecretMask } from './secret-mask.ts'
 import type { StartWorker, Supervisor } from './worker-process.ts'
@@ -19,6 +21,10 @@ export interface CliEnvironment {
   readonly clock: Clock
   readonly random: Random
   readonly telemetry: Telemetry
+  /** Sends metrics by OTLP; loaded by runs that do. Absent where tests send none. */
+  readonly openMetricsExporter?: (options: MetricsExporterOptions) => Promise<MetricsExporter>
+  /** Sends spans by OTLP; loaded by runs that do. Absent where tests send none. */
+  readonly openTracing?: (options: TracingOptions) => Promise<OpenTracing>
   /** Knows all secrets that were read so far: whatever is written for people goes through it. */
   readonly mask: SecretMask
   readonly interrupts: Interrupts

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from '../core/config-types.ts'
 import { defaultDataDir } from './choose-log.ts'
 import type { CliEnvironment, ExitCode } from './cli-environment.ts'
 import { kafkaVariables } from './kafka-connections.ts'
@@ -62,4 +63,21 @@ export function wholeNumber(text: string): number {
 export function tapStart(text: string): string {
   if (/^(?:earliest|latest|\d{1,18})$/.test(text)) return text
   throw new InvalidArgumentError('It is "earliest", "latest" or an offset.')
+}
+
+/** `10m`: ms. */
+export function period(text: string): number {
+  if (/^\d+(?:\.\d+)?(?:ms|s|m|h|d)$/.test(text)) return parseDuration(text)
+  throw new InvalidArgumentError('It is a number with a unit: 30s, 10m, 2h, 7d.')
+}
+
+/** An ISO 8601 date or time, in UTC where it does not say another zone: epoch ms. */
+export function moment(text: string): number {
+  const isDate =
+    /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/.test(text)
+  const hasZone = /(?:Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10))
+  const iso = text.replace(' ', 'T')
+  const ms = isDate ? Date.parse(text.length > 10 && !hasZone ? `${iso}Z` : iso) : Number.NaN
+  if (!Number.isNaN(ms)) return ms
+  throw new InvalidArgumentError('It is a date or time such as 2026-01-31 or 2026-01-31T14:05:00Z.')
 }

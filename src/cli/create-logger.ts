@@ -20,40 +20,68 @@ export interface LoggerOptions {
   readonly write: (line: string) => void
 }
 
-/** Field names that a line has of its own; those of others step aside. */
-const ownFields = new Set(['level', 'time', 'message'])
+/** Numbers of the OpenTelemetry log data model, the first of each range. */
+const severityNumbers: Readonly<Record<LogLevel, number>> = {
+  debug: 5,
+  info: 9,
+  warn: 13,
+  error: 17,
+}
+/** Fields that the data model has at the top; all others are attributes. */
+const idFields = new Set(['trace_id', 'span_id'])
 
+/**
+ * The log of the process. As JSON a line has the fields of the OpenTelemetry log data model, in the
+ * spelling that it wants for JSON: `timestamp`, `severity_text`, `severity_number`, `body`,
+ * `trace_id` and `span_id` where it is about a record, `attributes`.
+ */
 export function createLogger({ level, format, clock, write }: LoggerOptions): WriteLog {
   const show = format === 'json' ? (line: string) => line.trimEnd() : textOf
   const logger = pino(
     {
       level,
       base: null,
-      messageKey: 'message',
-      timestamp: () => `,"time":"${new Date(clock.wallMs()).toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
+      messageKey: 'body',
+      timestamp: () => `,"timestamp":"${new Date(clock.wallMs()).toISOString()}"`,
+      formatters: {
+        level: (label) => ({
+          severity_text: label.toUpperCase(),
+          severity_number: severityNumbers[label as LogLevel],
+        }),
+      },
     },
     { write: (line: string) => write(show(line)) },
   )
-  return (lineLevel, message, fields = {}) => logger[lineLevel](besideOwn(fields), message)
+  return (lineLevel, message, fields = {}) => logger[lineLevel](arranged(fields), message)
 }
 
-function besideOwn(fields: JsonObject): JsonObject {
-  if (!Object.keys(fields).some((name) => ownFields.has(name))) return fields
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [ownFields.has(name) ? `${name}_` : name, value]),
-  )
+function arranged(fields: JsonObject): JsonObject {
+  const entries = Object.entries(fields)
+  const ids = entries.filter(([name, value]) => idFields.has(name) && typeof value === 'string')
+  const others = entries.filter((entry) => !ids.includes(entry))
+  return {
+    ...Object.fromEntries(ids),
+    ...(others.length === 0 ? {} : { attributes: Object.fromEntries(others) }),
+  }
 }
 
 /** `14:05:09 warn  orders wait too long  stage=clean lag=1200` */
 function textOf(line: string): string {
   const entry = decodeJson(line)
   if (!isJsonObject(entry)) return line.trimEnd()
-  const { level, time, message, ...fields } = entry
-  const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(value)}`)
-  const facts = rest.length === 0 ? '' : ` ${rest.join('')}`
-  const head = `${plainText(time).slice(11, 19)} ${plainText(level).padEnd(5)}`
-  return printableLine(`${head} ${plainText(message)}${facts}`)
+  const { severity_text: level, timestamp, body, trace_id: traceId, span_id: spanId } = entry
+  const { attributes } = entry
+  const ids = [
+    ['trace_id', traceId],
+    ['span_id', spanId],
+  ] as const
+  const facts = [
+    ...(isJsonObject(attributes) ? Object.entries(attributes) : []),
+    ...ids.filter(([, value]) => value !== undefined),
+  ].map(([name, value]) => ` ${name}=${fieldText(value ?? null)}`)
+  const head = `${plainText(timestamp).slice(11, 19)} ${plainText(level).toLowerCase().padEnd(5)}`
+  const rest = facts.length === 0 ? '' : ` ${facts.join('')}`
+  return printableLine(`${head} ${plainText(body)}${rest}`)
 }
 
 function plainText(value: JsonValue | undefined): string {

@@ -14,6 +14,7 @@ import {
   type Verb,
 } from './command-options.ts'
 import { addDlq, addTap, addTopics } from './log-commands.ts'
+import { addReport, addTrace } from './timing-commands.ts'
 import { packageVersion } from './package-files.ts'
 
 /**
@@ -60,6 +61,8 @@ function makeProgram(environment: CliEnvironment, choose: Choose): Command {
   addTopics(program, choose)
   addDlq(program, choose)
   addTap(program, choose)
+  addReport(program, choose)
+  addTrace(program, choose)
   addSetUpCommands(program, choose)
   program.addHelpText(
     'after',
@@ -104,6 +107,11 @@ function addRun(program: Command, choose: Choose): void {
         'threads beside the main one for stages without state (default: by the cores, at most 2; 0: none)',
       ).argParser(wholeNumber),
     )
+    .option(
+      '--metrics <address>',
+      'serve metrics for Prometheus at HOST:PORT or PORT, with /livez and /readyz (127.0.0.1 when no host is named)',
+    )
+    .option('--metrics-open', 'with --metrics: other machines may read them too')
     .addOption(levelOption())
     .addOption(
       new Option('--log-format <format>', 'form of log lines on stderr')

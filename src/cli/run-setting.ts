@@ -1,4 +1,5 @@
 import type { LogLevel } from '../core/hook.ts'
+import type { TelemetrySetting } from '../core/telemetry-setting.ts'
 import type { RunReport } from '../runtime/run-report.ts'
 import { logArguments, type LogOptions } from './choose-log.ts'
 import type { CliEnvironment } from './cli-environment.ts'
@@ -16,6 +17,8 @@ export interface RunOptions extends LogOptions {
   readonly createTopics: boolean
   readonly yes?: boolean
   readonly threads?: number
+  readonly metrics?: string
+  readonly metricsOpen?: boolean
   readonly logLevel: LogLevel
   readonly logFormat: 'text' | 'json'
 }
@@ -31,6 +34,7 @@ export interface Setting {
   readonly endOfStdout: readonly AbortSignal[]
   /** Files that stages write, as users know them, by `<pipeline>.<stage>`. */
   readonly writtenFiles: ReadonlyMap<string, readonly string[]>
+  readonly telemetry: TelemetrySetting
 }
 
 /** Each takes some 40 MB; beyond these the main thread, which reads and commits, is the limit. */

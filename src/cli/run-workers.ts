@@ -8,6 +8,7 @@ import type { PipelineFile } from './load-topologies.ts'
 import { assertTopicsExist } from './outside-topics.ts'
 import { resetPipelines } from './reset-pipelines.ts'
 import { maxThreads, printReport, type RunOptions, type Setting } from './run-setting.ts'
+import { RunTelemetry } from './run-telemetry.ts'
 import { superviseRun } from './supervise-run.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -17,8 +18,21 @@ export async function runWorkers(
   count: number,
   setting: Setting,
 ): Promise<ExitCode> {
-  const { environment, area, log, options } = setting
   refuseStdin(files, count)
+  const telemetry = new RunTelemetry(setting)
+  try {
+    await telemetry.open()
+    return await runPool(files, { count, setting, telemetry })
+  } finally {
+    await telemetry.close()
+  }
+}
+
+async function runPool(
+  files: readonly PipelineFile[],
+  { count, setting, telemetry }: { count: number; setting: Setting; telemetry: RunTelemetry },
+): Promise<ExitCode> {
+  const { environment, area, log, options } = setting
   const stopping = environment.interrupts.listen()
   await prepare(files, setting)
   const stop = new AbortController()
@@ -38,6 +52,7 @@ export async function runWorkers(
         onLine: (line) => area.line(options.logFormat === 'json' ? line : `[${worker}] ${line}`),
       }),
   })
+  telemetry.watch(pool)
   const ending = await superviseRun(pool, {
     environment,
     area,

@@ -3,6 +3,7 @@ import { relative } from 'node:path'
 import { instantOf } from '../clock/system-clock.ts'
 import type { EndpointEnvironment, KafkaEndpoints } from '../core/endpoints.ts'
 import { PipelineError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
@@ -14,15 +15,20 @@ import { fitStoredTopics, type FittedTopologies } from './fit-stored-topics.ts'
 import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
 import { limitYoungGeneration } from './limit-young-generation.ts'
 import { assertTopicsExist } from './outside-topics.ts'
+import { keepTimings } from './keep-timings.ts'
 import type { LogChoice } from './log-choice.ts'
 import { printDiagnostics } from './print-diagnostics.ts'
 import { printError } from './print-error.ts'
 import { resetPipelines } from './reset-pipelines.ts'
 import { maxThreads, printReport, type RunOptions, type Setting } from './run-setting.ts'
 import { runWorkers } from './run-workers.ts'
+import { RunTelemetry } from './run-telemetry.ts'
+import { measuredRun } from './measured-run.ts'
+import { openTracing } from './run-tracing.ts'
 import { StatusArea } from './status-area.ts'
 import { StepThreads } from './step-threads.ts'
 import { superviseRun, type Ending } from './supervise-run.ts'
+import { readTelemetrySetting } from './telemetry-setting.ts'
 
 const tellEveryMs = 1_000
 
@@ -47,17 +53,19 @@ export async function run(
     options.quiet !== true &&
     !(screen.sharesStdout && sinksToStdout.length > 0)
   const area = new StatusArea(environment, { block })
+  const log = logger(options, environment, area)
   const setting = {
     options,
     choice,
     environment,
     area,
-    log: logger(options, environment, area),
+    log,
+    telemetry: readTelemetrySetting(environment, log),
     endOfStdout: endOfStdout(files, environment),
     writtenFiles: writtenFiles(files, environment.cwd),
   }
   const { workers = 1 } = options
-  return workers > 1 ? runWorkers(files, workers, setting) : runInLog(files, setting)
+  return workers > 1 ? runWorkers(files, workers, setting) : runMeasured(files, setting)
 }
 
 function logger(options: RunOptions, environment: CliEnvironment, area: StatusArea): WriteLog {
@@ -72,7 +80,23 @@ function logger(options: RunOptions, environment: CliEnvironment, area: StatusAr
   return (lineLevel, message, fields) => log(lineLevel, message, { worker, ...fields })
 }
 
-async function runInLog(files: readonly PipelineFile[], setting: Setting): Promise<ExitCode> {
+async function runMeasured(files: readonly PipelineFile[], setting: Setting): Promise<ExitCode> {
+  const telemetry = new RunTelemetry(setting)
+  const traced = await openTracing(setting)
+  if (traced !== null) telemetry.trace(traced.tracing)
+  try {
+    await telemetry.open()
+    return await runInLog(files, setting, telemetry)
+  } finally {
+    await Promise.all([traced?.close(), telemetry.close()])
+  }
+}
+
+async function runInLog(
+  files: readonly PipelineFile[],
+  setting: Setting,
+  telemetry: RunTelemetry,
+): Promise<ExitCode> {
   const { options, environment } = setting
   const stopping = environment.interrupts.listen()
   const notice = (message: string) => setting.log('warn', message)
@@ -91,9 +115,19 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
     const stop = new AbortController()
     const signal = AbortSignal.any([stopping, stop.signal, ...setting.endOfStdout])
     threads = stepThreads(files, fitted, setting)
-    const environmentOfRun = { ...runEnvironment(log, setting), executor: threads }
-    const started = await startRun(fitted.topologies, environmentOfRun, signal)
-    const telling = tellParts(started, environment, over.signal)
+    const environmentOfRun = runEnvironment(log, setting)
+    const started = await startRun(
+      fitted.topologies,
+      {
+        ...environmentOfRun,
+        telemetry: telemetry.withExemplars(environmentOfRun.telemetry),
+        executor: threads,
+      },
+      signal,
+    )
+    telemetry.watch(measuredRun(started, signal))
+    const timings = keepTimings(started, log, setting)
+    const telling = tellParts(started, { environment, telemetry, over: over.signal })
     const ending = await superviseRun(started, {
       environment,
       area: setting.area,
@@ -102,12 +136,13 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
       stop: () => stop.abort(),
       quiet: options.quiet === true,
       isSupervised: environment.supervisor !== null,
-      close,
+      close: () => timings.close().then(close),
       tell: (error) => tellFailure(error, setting),
     })
     over.abort()
     await telling
-    await environment.supervisor?.tell({ kind: 'over', part: await started.part() })
+    const part = await started.part()
+    await environment.supervisor?.tell({ kind: 'over', part, own: telemetry.own() })
     if (environment.supervisor === null && !ending.isForced)
       await printReport(await started.report(), setting)
     return exitCodeOf(started, ending)
@@ -157,7 +192,7 @@ function runEnvironment(
 ): Omit<RunEnvironment, 'executor'> {
   const { clock, random, stdout, telemetry } = environment
   const mask = environment.mask.text
-  const notice = (message: string) => writeLog('warn', message)
+  const notice = (message: string, facts?: JsonObject) => writeLog('warn', message, facts)
   const endpoints = {
     clock,
     random,
@@ -225,12 +260,13 @@ function refuseMixedOutput([stage]: readonly string[]): void {
 /** Says every now and then how far this worker is, so that little of it is missed if it dies. */
 async function tellParts(
   started: Run,
-  { supervisor, clock }: CliEnvironment,
-  over: AbortSignal,
+  of: { environment: CliEnvironment; telemetry: RunTelemetry; over: AbortSignal },
 ): Promise<void> {
+  const { telemetry, over } = of
+  const { supervisor, clock } = of.environment
   if (supervisor === null) return
   while (!over.aborted) {
-    await supervisor.tell({ kind: 'part', part: await started.part() })
+    await supervisor.tell({ kind: 'part', part: await started.part(), own: telemetry.own() })
     await clock.sleep(tellEveryMs, over)
   }
 }

@@ -1,5 +1,6 @@
 import type { ClockInstant } from '../clock/system-clock.ts'
 import type { WireError, WirePart, WireResult } from '../runtime/step-wire.ts'
+import type { TraceRequest } from '../runtime/trace-request.ts'
 import type { KnownTopics } from './load-topologies.ts'
 
 /** From which a thread makes the topologies that the run has: they hold functions, which do not cross. */
@@ -23,6 +24,7 @@ export interface StepRequest {
   readonly taskIndex: number
   readonly pulledUs: number
   readonly parts: readonly WirePart[]
+  readonly trace: TraceRequest | null
 }
 
 export type StepResponse =

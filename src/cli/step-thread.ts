@@ -8,7 +8,7 @@ import { SliceStep } from '../runtime/slice-step.ts'
 import { errorToWire, partFromWire, resultToWire, transferable } from '../runtime/step-wire.ts'
 import { TaskEvents } from '../runtime/task-events.ts'
 import { WatermarkTracker } from '../runtime/watermark.ts'
-import { taskId, type Topology } from '../topology/topology.ts'
+import { ownWriters, taskId, type Topology } from '../topology/topology.ts'
 import { isError, loadTopologies } from './load-topologies.ts'
 import { SecretMask } from './secret-mask.ts'
 import type { StepRequest, StepResponse, StepThreadData } from './step-thread-protocol.ts'
@@ -37,9 +37,11 @@ class StepThread {
     if (changed !== undefined) throw new Error(`${changed.shown} has changed`)
   }
 
-  handle({ ref, parts, pulledUs, ...task }: StepRequest): void {
+  handle({ ref, parts, pulledUs, trace, ...task }: StepRequest): void {
     try {
-      const result = resultToWire(this.#stepOf(task).run(parts.map(partFromWire), pulledUs))
+      const step = this.#stepOf(task)
+      step.traceNext(trace)
+      const result = resultToWire(step.run(parts.map(partFromWire), pulledUs))
       const transfer = transferable(result.outputs.map(({ bytes }) => bytes))
       this.#send({ kind: 'done', ref, result }, transfer)
       for (const { bytes } of parts) releaseBytes(bytes)
@@ -77,6 +79,8 @@ class StepThread {
       tracker: new WatermarkTracker([]),
       events: new TaskEvents({ runner, clock, pipeline, stage }),
       mask: this.#mask.text,
+      tracing: topology.tracing,
+      ownWriters: ownWriters(topology),
       taskId: taskId(topology, node, task.taskIndex),
       taskIndex: task.taskIndex,
       partitionsOf: (topic) => partitions.get(topic)!,

@@ -2,6 +2,8 @@ import { dispositions } from '../core/operator.ts'
 import type { PipelineReport, RunReport, StageReport, WorkerReport } from '../runtime/run-report.ts'
 import { showCount, showDuration, showRate } from './show-amount.ts'
 import { textTable, type Column } from './text-table.ts'
+import { hookTable, modelTable, noteLines, shortName, waitingTable } from './timing-tables.ts'
+import { wrapText } from './wrap-text.ts'
 
 export interface SummaryOptions {
   readonly colors: boolean
@@ -9,9 +11,10 @@ export interface SummaryOptions {
   readonly logHint: string
   /** Files that a stage writes, by `<pipeline>.<stage>`. */
   readonly files: ReadonlyMap<string, readonly string[]>
+  /** What time the numbers are about, where it is not the run that has just ended. */
+  readonly span?: string
 }
 
-const maxNameLength = 24
 const columns: readonly Column[] = [
   { title: 'stage', align: 'left' },
   { title: 'role', align: 'left' },
@@ -28,6 +31,11 @@ const legend = [
   't: processing time of a record, s: its waiting time. T = n*t and D = s*n add them up over all',
   'n records, many of which wait at the same time.',
 ]
+const modelLegend = [
+  's model: records ahead * service time, which is the time between departures while busy.',
+  "L: records in the backlog, by Little's law arrival rate * s. off by: how much the model misses.",
+]
+const maxColumns = 100
 
 /** What each pipeline did, as text of at most 100 columns. */
 export function summaryLines(report: RunReport, options: SummaryOptions): string[] {
@@ -44,10 +52,12 @@ function pipelineLines(
 ): string[] {
   const style = styleOf(options.colors)
   const { workers = [] } = report
+  const outcome = outcomeText(pipeline, style)
   const title =
-    `pipeline ${style.bold(pipeline.pipeline)}: ${outcomeText(pipeline, style)} after ` +
-    showDuration(report.durationMs) +
-    (workers.length > 1 ? `, by ${workers.length} workers` : '')
+    options.span === undefined
+      ? `pipeline ${style.bold(pipeline.pipeline)}: ${outcome} after ${showDuration(report.durationMs)}` +
+        (workers.length > 1 ? `, by ${workers.length} workers` : '')
+      : `pipeline ${style.bold(pipeline.pipeline)}: ${outcome}\n${options.span}`
   if (pipeline.stages.every(({ n, made }) => n === 0 && made === 0)) {
     return pipeline.outcome === 'failed' ? [title] : [title, nothingDone(pipeline)]
   }
@@ -64,8 +74,28 @@ function pipelineLines(
     ]),
     '',
     ...legend.map(style.dim),
-    ...(pipeline.bottleneck === null ? [] : [`${pipeline.bottleneck.sentence}.`]),
+    ...timingLines(pipeline, style),
+    ...(pipeline.bottleneck === null
+      ? []
+      : wrapText(`${pipeline.bottleneck.sentence}.`, maxColumns)),
     ...hintsOf(pipeline, options),
+  ]
+}
+
+/** What the table above has no room for. */
+function timingLines({ stages }: PipelineReport, style: Style): string[] {
+  const titled = ([head = '', ...rows]: readonly string[], below: readonly string[] = []) =>
+    head === '' ? [] : ['', style.dim(head), ...rows, ...below.map(style.dim)]
+  return [
+    ...titled(waitingTable(stages)),
+    ...titled(modelTable(stages), modelLegend),
+    ...titled(hookTable(stages)),
+    ...noteLines(stages).flatMap((note) =>
+      wrapText(`${note}.`, maxColumns - 2).map(
+        (line, index) => `${index === 0 ? '- ' : '  '}${line}`,
+      ),
+    ),
+    '',
   ]
 }
 
@@ -79,8 +109,7 @@ function outcomeText({ outcome }: PipelineReport, style: Style): string {
 
 function cellsOf(stage: StageReport): string[] {
   const { n, t, s, T, D } = stage
-  const name =
-    stage.stage.length > maxNameLength ? `${stage.stage.slice(0, maxNameLength - 1)}…` : stage.stage
+  const name = shortName(stage.stage)
   if (n === 0) return [name, stage.role, '0']
   return [
     name,
@@ -138,8 +167,11 @@ function detailsOf(stage: StageReport, style: Style): string[] {
     [...counts, ...made].join(', '),
     reasons.length === 0 ? '' : `by reason: ${reasons.join(', ')}`,
   ]
+  const { records, max } = stage.clockSkew
   if (stage.clockSkewSuspected)
-    lines.push('clock_skew_suspected: some records were written by a clock that is ahead')
+    lines.push(
+      `clock_skew_suspected: ${showCount(records)} records were written by a clock that is ahead, by up to ${showDuration(max)}`,
+    )
   return lines.filter((line) => line !== '').map((line) => `  ${line}`)
 }
 

@@ -1,8 +1,10 @@
 import type { Clock } from '../core/clock.ts'
 import { mergedReports, type RunPart } from '../runtime/run-part.ts'
 import type { RunReport, WorkerReport } from '../runtime/run-report.ts'
+import type { Readiness } from '../telemetry/metrics/metrics-server.ts'
 import { exitCodes, type ExitCode } from './cli-environment.ts'
 import type { WriteLog } from './create-logger.ts'
+import type { MeasuredRun, ProcessPart } from './measured-run.ts'
 import { showDuration } from './show-amount.ts'
 import type { WorkerEnd, WorkerMessage, WorkerProcess } from './worker-process.ts'
 
@@ -48,12 +50,29 @@ export class WorkerPool {
   async report(): Promise<RunReport> {
     const { clock, count } = this.#options
     const durationMs = (clock.monotonicUs() - this.#startedUs) / 1_000
-    const parts = this.#slots.flatMap(({ part, lost }) => [part, ...lost])
+    const parts = await this.parts()
     return {
       durationMs,
       pipelines: mergedReports(parts, { durationMs, processes: count }),
       workers: this.#slots.map(({ worker, starts, state }) => ({ worker, starts, state })),
     }
+  }
+
+  /** As of what the workers have told last. */
+  async parts(): Promise<readonly RunPart[]> {
+    return this.#slots.flatMap(({ part, lost }) => [part, ...lost])
+  }
+
+  workers(): ReturnType<MeasuredRun['workers']> {
+    return this.#slots.map(({ worker, starts, own }) => ({ worker, starts, own }))
+  }
+
+  /** Ready is a run whose workers all are at work. */
+  readiness(): Readiness {
+    if (this.#options.stopping.aborted) return { isReady: false, says: 'stopping' }
+    const idle = this.#slots.find(({ state, part }) => state !== 'running' || part.length === 0)
+    if (idle === undefined) return { isReady: true, says: 'ready' }
+    return { isReady: false, says: `worker ${idle.worker} is not at work` }
   }
 
   /** Of all workers together, once they have ended. */
@@ -108,8 +127,9 @@ export class WorkerPool {
     slot.starts += 1
     slot.state = 'running'
     const messages = { isOver: false }
-    slot.process = start(slot.worker, ({ kind, part }) => {
+    slot.process = start(slot.worker, ({ kind, part, own = null }) => {
       slot.part = part
+      slot.own = own
       messages.isOver = kind === 'over'
     })
     log('debug', `worker ${slot.worker} is process ${slot.process.pid ?? 'none'}`)
@@ -122,6 +142,7 @@ export class WorkerPool {
     // It was told to stop before it knew how to: it had not begun anything.
     if (slot.state === 'lost' && stopping.aborted && end.signal === stopping.reason)
       this.#noteStopped(slot)
+    slot.own = null
     if (slot.state === 'lost') {
       slot.lost.push(asLost(slot.part))
       slot.part = []
@@ -138,12 +159,22 @@ interface Slot {
   code: number | null
   /** Of the process that runs, or has ended as it should. */
   part: RunPart
+  own: ProcessPart | null
   /** Of those before it, which died: as far as they have told. */
   readonly lost: RunPart[]
 }
 
 function newSlot(worker: number): Slot {
-  return { worker, starts: 0, state: 'running', process: null, code: null, part: [], lost: [] }
+  return {
+    worker,
+    starts: 0,
+    state: 'running',
+    process: null,
+    code: null,
+    part: [],
+    own: null,
+    lost: [],
+  }
 }
 
 /**
@@ -169,7 +200,7 @@ function asLost(part: RunPart): RunPart {
     ...pipeline,
     outcome: 'stopped',
     error: null,
-    nodes: pipeline.nodes.map((node) => ({ ...node, phase: 'elsewhere', lag: 0 })),
+    nodes: pipeline.nodes.map((node) => ({ ...node, phase: 'elsewhere', lag: 0, backlog: [] })),
   }))
 }
 

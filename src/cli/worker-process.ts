@@ -2,13 +2,17 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { RunPart } from '../runtime/run-part.ts'
+import type { ProcessPart } from './measured-run.ts'
 
 /** What a worker tells the process that started it. */
-export type WorkerMessage =
+export interface WorkerMessage {
+  /** `over`: from here on it only ends; in whatever way it does, it was meant to. */
+  readonly kind: 'part' | 'over'
   /** What it has done so far. */
-  | { readonly kind: 'part'; readonly part: RunPart }
-  /** The same, after which it only ends: in whatever way it does, it was meant to. */
-  | { readonly kind: 'over'; readonly part: RunPart }
+  readonly part: RunPart
+  /** How it is itself. */
+  readonly own?: ProcessPart | null
+}
 
 /** The process that started this one as one of several workers. */
 export interface Supervisor {

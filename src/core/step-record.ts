@@ -109,6 +109,11 @@ export class StepRecord {
     return this.#batch === null ? null : this.#batch.timestampMs[this.#index]!
   }
 
+  /** When it entered the pipeline, epoch µs. */
+  get ingestUs(): number | null {
+    return this.#batch === null ? null : this.#batch.ingestUs[this.#index]!
+  }
+
   get source(): SourceInfo | null {
     return this.#origin.source === null ? null : this.#origin.source(this.#index)
   }

@@ -3,10 +3,16 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Definitions } from '../core/definitions.ts'
 import { invariant } from '../core/errors.ts'
+import { dashboardJson } from './dashboards/dashboard-json.ts'
+import { deadLetters } from './dashboards/dead-letters.ts'
+import { lag } from './dashboards/lag.ts'
+import { overview } from './dashboards/overview.ts'
+import { stageDetail } from './dashboards/stage-detail.ts'
 import { pipelineJsonSchema } from './json-schema.ts'
 import { referencePages, type FunctionGroup } from './reference-pages.ts'
 import { registries, registryEntries, registryText, type RegistryEntry } from './registry.ts'
 
+const dashboards = { overview, stage: stageDetail, 'dead-letters': deadLetters, lag }
 const referenceFolder = 'schemas/reference'
 
 /** Every generated file as it should be, by path from the root of the repository. */
@@ -23,6 +29,8 @@ export async function generatedFiles(root: string): Promise<Map<string, string>>
   for (const [name, page] of referencePages(all, await importFunctions(root))) {
     files.set(`${referenceFolder}/${name}`, page)
   }
+  for (const [name, dashboard] of Object.entries(dashboards))
+    files.set(`deploy/grafana/dashboards/${name}.json`, dashboardJson(dashboard))
   return files
 }
 

@@ -12,6 +12,7 @@ import {
   type DocumentedDefinition,
 } from './definition-page.ts'
 import { settingSchema } from './json-schema.ts'
+import { metricsPage } from './metrics-page.ts'
 import { cell, settingsTable } from './settings-table.ts'
 
 export interface DocumentedFunction {
@@ -43,6 +44,7 @@ export function referencePages(
   pages.set('expressions.md', expressionsPage(functions))
   pages.set('errors.md', errorsPage())
   pages.set('events.md', eventsPage())
+  pages.set('metrics.md', metricsPage())
   pages.set('README.md', indexPage(definitions))
   return pages
 }
@@ -146,7 +148,7 @@ function indexPage(definitions: Definitions): string {
   return page(
     'Reference',
     'Written by `npm run gen` from the definitions in `src/`.',
-    '- [The pipeline file](pipeline.md)\n- [Expressions](expressions.md)\n- [Events](events.md)\n- [Error codes](errors.md)',
+    '- [The pipeline file](pipeline.md)\n- [Expressions](expressions.md)\n- [Events](events.md)\n- [Error codes](errors.md)\n- [Metrics](metrics.md)',
     ...parts,
   )
 }

@@ -1,5 +1,5 @@
 import type { RecordFailure } from '../core/errors.ts'
-import { encodeHeaders, type Header, type WrittenHeader } from '../core/record-batch.ts'
+import { encodeHeaders, type WrittenHeader } from '../core/record-batch.ts'
 
 export interface DeadLetterOrigin {
   readonly stage: string
@@ -14,7 +14,7 @@ const maxMessageLength = 1_000
 
 /** The original headers and, behind them, why and where the record failed. */
 export function deadLetterHeaders(
-  original: readonly Header[],
+  original: readonly WrittenHeader[],
   failure: RecordFailure,
   origin: DeadLetterOrigin,
 ): Uint8Array {
@@ -31,7 +31,7 @@ export function deadLetterHeaders(
 
 /** The original headers and, behind them, where the late record came from. */
 export function lateHeaders(
-  original: readonly Header[],
+  original: readonly WrittenHeader[],
   origin: Omit<DeadLetterOrigin, 'mask'>,
 ): Uint8Array {
   return encodeHeaders([

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { HookEvent, HookEventName, Listener } from '../core/hook.ts'
 import type { JsonValue } from '../core/json.ts'
+import type { HookMeter } from './hook-meter.ts'
 import { type HookProblem, type HookStats, ListenerQueue } from './listener-queue.ts'
 
 /** One listener of a stage, with the events that it wants. */
@@ -63,7 +64,7 @@ export class HookRunner {
     const subscriptions = this.#subscriptions.get(event.event)
     if (subscriptions === undefined) return
     for (const { when, queue } of subscriptions) {
-      if (this.#isClosed) queue.refuse(event.event, 'dropped', 'the stage has stopped')
+      if (this.#isClosed) queue.refuse(event, 'dropped', 'the stage has stopped')
       else if (when === null) queue.offer(event)
       else this.#offerWhen(when, queue, event)
     }
@@ -73,6 +74,11 @@ export class HookRunner {
   /** By listener and event, for those that have occurred. */
   stats(): readonly HookStats[] {
     return this.#queues.flatMap((queue) => queue.stats)
+  }
+
+  /** The same with the distribution of the times. */
+  get meters(): readonly HookMeter[] {
+    return this.#queues.flatMap((queue) => queue.meters)
   }
 
   /** Takes no more events, and waits until all are handled, for `deadlineMs` at most. */
@@ -117,7 +123,7 @@ export class HookRunner {
     try {
       if (when(event) === true) queue.offer(event)
     } catch (thrown) {
-      queue.refuse(event.event, 'failed', `\`when\` cannot be evaluated: ${messageOf(thrown)}`)
+      queue.refuse(event, 'failed', `\`when\` cannot be evaluated: ${messageOf(thrown)}`)
     }
   }
 

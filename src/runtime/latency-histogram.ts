@@ -72,6 +72,14 @@ export class LatencyHistogram {
   }
 }
 
+/** What a bucket holds: from `lowUs` up to, and without, `highUs`; the last one has no end, but for its name. */
+export function bucketRangeUs(index: number): { lowUs: number; highUs: number } {
+  const octaveUs = 2 ** (index >>> subBucketBits)
+  const widthUs = octaveUs / (1 << subBucketBits)
+  const lowUs = octaveUs + (index % (1 << subBucketBits)) * widthUs
+  return { lowUs: index === 0 ? 0 : lowUs, highUs: lowUs + widthUs }
+}
+
 function middleOf(index: number): number {
   words[0] = 0
   words[1] = (index + firstIndex) << shift

@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { HookEvent, HookEventName, Listener } from '../core/hook.ts'
+import type { JsonObject } from '../core/json.ts'
+import { HookMeter } from './hook-meter.ts'
 
 /** Events that wait for one listener; later ones are dropped and counted. */
 export const maxWaitingEvents = 1_000
@@ -20,6 +22,8 @@ export interface HookProblem {
   readonly listener: string
   readonly event: HookEventName
   readonly kind: HookProblemKind
+  /** Trace and span of the record that the event was about, where it was about one. */
+  readonly ids: JsonObject
   /** What went wrong the last time, as a sentence for the log. */
   readonly message: string
   /** How often since the problem was told last. */
@@ -40,11 +44,11 @@ export interface HookStats {
   readonly waitUs: number
 }
 
-type Counters = { -readonly [Name in keyof HookStats]: HookStats[Name] }
 type Outcome = 'delivered' | 'failed' | 'timedOut'
 
 interface Call {
-  readonly event: HookEventName
+  readonly event: HookEvent
+  readonly queuedUs: number
   readonly startedUs: number
   /** Aborts the listener's work. */
   readonly deadline: AbortController
@@ -74,7 +78,7 @@ export class ListenerQueue {
   #count = 0
   #callsInTurn = 0
   readonly #calls = new Set<Call>()
-  readonly #counters = new Map<HookEventName, Counters>()
+  readonly #meters = new Map<HookEventName, HookMeter>()
   readonly #problems = new Map<HookProblemKind, { problem: HookProblem; toldUs: number }>()
 
   constructor(options: ListenerQueueOptions) {
@@ -86,31 +90,37 @@ export class ListenerQueue {
   }
 
   get stats(): readonly HookStats[] {
-    return this.#counters
-      .values()
-      .map((counters) => ({ ...counters }))
-      .toArray()
+    const { stage } = this.#options
+    return this.meters.map(
+      ({ event, listener, delivered, failed, timedOut, dropped, run, wait }) => {
+        const counts = { delivered, failed, timedOut, dropped }
+        return { stage, event, listener, ...counts, runUs: run.sumUs, waitUs: wait.sumUs }
+      },
+    )
+  }
+
+  /** By event, of those that have occurred. */
+  get meters(): readonly HookMeter[] {
+    return [...this.#meters.values()]
   }
 
   /** Never throws and calls nothing but the clock: this runs in the data path. */
   offer(event: HookEvent): void {
     if (this.#count === maxWaitingEvents) {
-      this.refuse(
-        event.event,
-        'dropped',
-        `more than ${maxWaitingEvents} events waited for the listener`,
-      )
+      this.refuse(event, 'dropped', `more than ${maxWaitingEvents} events waited for the listener`)
       return
     }
     const at = (this.#head + this.#count) % maxWaitingEvents
+    const nowUs = this.#options.clock.monotonicUs()
     this.#waiting[at] = event
-    this.#queuedUs[at] = this.#options.clock.monotonicUs()
+    this.#queuedUs[at] = nowUs
+    this.#meterOf(event.event).queued(nowUs, this.#count + this.#calls.size)
     this.#count += 1
   }
 
   /** Counts an event that the listener was never given. */
-  refuse(event: HookEventName, kind: 'failed' | 'dropped', message: string): void {
-    this.#countersOf(event)[kind] += 1
+  refuse(event: HookEvent, kind: 'failed' | 'dropped', message: string): void {
+    this.#meterOf(event.event)[kind] += 1
     this.#note(event, kind, message)
   }
 
@@ -138,7 +148,8 @@ export class ListenerQueue {
       const event = this.#waiting[this.#head]!
       this.#waiting[this.#head] = undefined
       this.#head = (this.#head + 1) % maxWaitingEvents
-      this.refuse(event.event, 'dropped', 'the stage stopped before the listener was free')
+      this.#meterOf(event.event).abandoned(this.#options.clock.monotonicUs())
+      this.refuse(event, 'dropped', 'the stage stopped before the listener was free')
     }
     for (const call of this.#calls)
       this.#giveUp(call, 'the stage stopped before the listener had finished')
@@ -159,19 +170,18 @@ export class ListenerQueue {
 
   #start(event: HookEvent, queuedUs: number): void {
     const startedUs = this.#options.clock.monotonicUs()
-    this.#countersOf(event.event).waitUs += startedUs - queuedUs
+    this.#meterOf(event.event).started(queuedUs, startedUs, this.#calls.size + 1)
     const deadline = new AbortController()
     try {
       const result = this.#options.listener.notify(event, deadline.signal)
-      if (result === undefined) this.#record(event.event, startedUs, 'delivered')
-      else
-        this.#follow(
-          { event: event.event, startedUs, deadline, finished: new AbortController() },
-          result,
-        )
+      if (result === undefined) this.#record(event.event, { queuedUs, startedUs }, 'delivered')
+      else {
+        const finished = new AbortController()
+        this.#follow({ event, queuedUs, startedUs, deadline, finished }, result)
+      }
     } catch (thrown) {
-      this.#record(event.event, startedUs, 'failed')
-      this.#note(event.event, 'failed', messageOf(thrown))
+      this.#record(event.event, { queuedUs, startedUs }, 'failed')
+      this.#note(event, 'failed', messageOf(thrown))
     }
   }
 
@@ -200,44 +210,45 @@ export class ListenerQueue {
   #end(call: Call, outcome: Outcome): boolean {
     if (!this.#calls.delete(call)) return false
     call.finished.abort()
-    this.#record(call.event, call.startedUs, outcome)
+    this.#record(call.event.event, call, outcome)
     this.#startMore()
     this.#options.onFree()
     return true
   }
 
-  #record(event: HookEventName, startedUs: number, outcome: Outcome): void {
-    const counters = this.#countersOf(event)
-    counters[outcome] += 1
-    counters.runUs += this.#options.clock.monotonicUs() - startedUs
+  #record(
+    event: HookEventName,
+    { queuedUs, startedUs }: { readonly queuedUs: number; readonly startedUs: number },
+    outcome: Outcome,
+  ): void {
+    const meter = this.#meterOf(event)
+    meter[outcome] += 1
+    meter.ended(queuedUs, startedUs, this.#options.clock.monotonicUs())
   }
 
-  #note(event: HookEventName, kind: HookProblemKind, message: string): void {
+  #note({ event, data }: HookEvent, kind: HookProblemKind, message: string): void {
     const { stage, name } = this.#options
     const known = this.#problems.get(kind)
     const count = (known?.problem.count ?? 0) + 1
-    const problem = { stage, listener: name, event, kind, message, count }
+    const problem = { stage, listener: name, event, kind, ids: idsOf(data), message, count }
     if (known === undefined) this.#problems.set(kind, { problem, toldUs: Number.NEGATIVE_INFINITY })
     else known.problem = problem
   }
 
-  #countersOf(event: HookEventName): Counters {
-    let counters = this.#counters.get(event)
-    if (counters === undefined) {
-      const { stage, name: listener } = this.#options
-      counters = {
-        stage,
-        event,
-        listener,
-        delivered: 0,
-        failed: 0,
-        timedOut: 0,
-        dropped: 0,
-        runUs: 0,
-        waitUs: 0,
-      }
-      this.#counters.set(event, counters)
+  #meterOf(event: HookEventName): HookMeter {
+    let meter = this.#meters.get(event)
+    if (meter === undefined) {
+      meter = new HookMeter(event, this.#options.name)
+      this.#meters.set(event, meter)
     }
-    return counters
+    return meter
+  }
+}
+
+function idsOf(data: JsonObject): JsonObject {
+  const { trace_id: traceId, span_id: spanId } = data
+  return {
+    ...(typeof traceId === 'string' ? { trace_id: traceId } : {}),
+    ...(typeof spanId === 'string' ? { span_id: spanId } : {}),
   }
 }

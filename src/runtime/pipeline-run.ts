@@ -2,23 +2,33 @@ import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment } from '../core/endpoints.ts'
 import { asPipelineError, type PipelineError } from '../core/errors.ts'
 import type { ListenerEnvironment } from '../core/hook.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { TokenBucket } from '../core/token-bucket.ts'
 import type { WorkGroup } from '../core/work-group.ts'
-import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { hookCondition } from './hook-condition.ts'
 import { HookRunner } from './hook-runner.ts'
+import type { HookProblem } from './listener-queue.ts'
 import type { WriterLinks } from './link-topologies.ts'
 import { NodeTasks } from './node-tasks.ts'
 import type { ProgressBoard } from './progress-board.ts'
 import type { PipelinePart } from './run-part.ts'
-import { pipelineReport, type PipelineOutcome, type PipelineReport } from './run-report.ts'
+import {
+  pipelineReport,
+  type MeteredHook,
+  type PipelineOutcome,
+  type PipelineReport,
+} from './run-report.ts'
 import { SharedWork } from './shared-work.ts'
 import { SliceStep } from './slice-step.ts'
 import { StageMeter } from './stage-meter.ts'
 import { runsAnywhere, type StepExecutor } from './step-executor.ts'
 import { StageTask } from './stage-task.ts'
 import { TaskEvents } from './task-events.ts'
+import { faultBucket, TaskTracing } from './task-tracing.ts'
+import { TraceSampler } from './trace-sampler.ts'
 import { WatermarkTracker } from './watermark.ts'
 
 export interface RunEnvironment {
@@ -28,7 +38,7 @@ export interface RunEnvironment {
   readonly endpoints: EndpointEnvironment
   readonly listeners: ListenerEnvironment
   readonly telemetry: Telemetry
-  readonly notice: (message: string) => void
+  readonly notice: (message: string, facts?: JsonObject) => void
   /** Replaces secrets in what leaves the process beside the records, such as messages in dead letters. */
   readonly mask: (text: string) => string
   /** Keep waiting for input after a bounded end. */
@@ -49,6 +59,8 @@ export class PipelineRun {
   #shared: SharedWork | null = null
   readonly #hooks = new Map<string, HookRunner>()
   readonly #stop = new AbortController()
+  readonly #sampler: TraceSampler
+  readonly #faults = new Map<string, TokenBucket>()
   #outcome: PipelineOutcome = 'running'
   #error: PipelineError | null = null
   #startedUs = 0
@@ -57,6 +69,11 @@ export class PipelineRun {
   constructor(topology: Topology, environment: RunEnvironment) {
     this.topology = topology
     this.#environment = environment
+    this.#sampler = new TraceSampler({
+      perSecond: topology.tracing.perSecond,
+      ratio: environment.telemetry.tracing?.ratio ?? null,
+      random: environment.random,
+    })
   }
 
   /** Runs until the input ends, `signal` aborts or something fails; never rejects. */
@@ -104,7 +121,8 @@ export class PipelineRun {
   async report(): Promise<PipelineReport> {
     const time = { durationMs: this.#durationMs() }
     const parts = await Promise.all(this.#nodes.map((tasks) => this.#metered(tasks)))
-    return pipelineReport(this.#state(), parts, time)
+    const hooks = this.#meteredHooks()
+    return pipelineReport(this.#state(), { parts, hooks }, time)
   }
 
   /** The same as data, to be added up with those of other processes. */
@@ -115,7 +133,14 @@ export class PipelineRun {
         return { ...part, id: tasks.node.id, meter: meter.toData() }
       }),
     )
-    return { ...this.#state(), nodes }
+    const hooks = this.#meteredHooks().map(({ stage, meter }) => ({ stage, meter: meter.toData() }))
+    return { ...this.#state(), nodes, hooks }
+  }
+
+  #meteredHooks(): MeteredHook[] {
+    return [...this.#hooks].flatMap(([stage, runner]) =>
+      runner.meters.map((meter) => ({ stage, meter })),
+    )
   }
 
   #state(): Pick<PipelineReport, 'pipeline' | 'outcome' | 'error'> {
@@ -129,7 +154,9 @@ export class PipelineRun {
   }
 
   async #metered({ node, meter, phase, all, everRun }: NodeTasks) {
-    const lags = this.#endedUs === null ? await Promise.all(all.map((task) => task.lag())) : []
+    const isOver = this.#endedUs !== null
+    const backlogs = isOver ? [] : await Promise.all(all.map((task) => task.backlog()))
+    const backlog = backlogs.flat()
     return {
       stage: node.stage,
       role: node.role,
@@ -137,7 +164,10 @@ export class PipelineRun {
       tasks: node.tasks,
       tasksRun: everRun.map((index) => taskId(this.topology, node, index)),
       meter,
-      lag: lags.reduce((sum, lag) => sum + lag, 0),
+      reads: node.input.kind === 'topics' ? node.input.topics.map(({ name }) => name) : [],
+      writes: node.output?.kind === 'topic' ? node.output.topic : null,
+      lag: backlog.reduce((sum, { records }) => sum + records, 0),
+      backlog,
     }
   }
 
@@ -169,6 +199,7 @@ export class PipelineRun {
       clock,
       pipeline: this.topology.pipeline,
       stage: node.stage,
+      node: node.id,
     })
     const partitions = new Map(this.topology.topics.map((topic) => [topic.name, topic.partitions]))
     const step = new SliceStep({
@@ -177,6 +208,8 @@ export class PipelineRun {
       tracker,
       events,
       mask,
+      tracing: this.topology.tracing,
+      ownWriters: ownWriters(this.topology),
       taskId: id,
       taskIndex: index,
       partitionsOf: (topic) => partitions.get(topic)!,
@@ -202,10 +235,34 @@ export class PipelineRun {
       events,
       notice,
       telemetry,
+      tracing: this.#tracingOf(node, id, shared.meter),
       pipeline: this.topology.pipeline,
       environment: endpoints,
       board: shared.board,
       meter: shared.meter,
+    })
+  }
+
+  #faultsOf({ id }: StageNode): TokenBucket {
+    const known = this.#faults.get(id) ?? faultBucket(this.topology.tracing)
+    this.#faults.set(id, known)
+    return known
+  }
+
+  #tracingOf(node: StageNode, task: string, meter: StageMeter): TaskTracing | null {
+    const { tracing } = this.#environment.telemetry
+    if (tracing === undefined) return null
+    const { topology } = this
+    return new TaskTracing({
+      tracing,
+      settings: topology.tracing,
+      sampler: this.#sampler,
+      faults: this.#faultsOf(node),
+      meter,
+      pipeline: topology.pipeline,
+      node,
+      task,
+      ownWriters: ownWriters(topology),
     })
   }
 
@@ -277,7 +334,8 @@ export class PipelineRun {
           name: listener.type,
         })),
       )
-      const onProblem = (problem: { message: string }) => notice(problem.message)
+      const onProblem = ({ message, event, listener, count, ids }: HookProblem) =>
+        notice(message, { stage, event, listener, count, ...ids })
       this.#hooks.set(stage, new HookRunner({ stage, hooks: opened, clock, onProblem }))
     }
   }

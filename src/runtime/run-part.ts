@@ -1,13 +1,16 @@
 import type { StageRole } from '../topology/topology.ts'
+import type { ReportTime } from './distribution.ts'
+import { HookMeter, type HookMeterData } from './hook-meter.ts'
 import type { NodePhase } from './node-tasks.ts'
 import {
   pipelineReport,
+  type MeteredHook,
   type MeteredPart,
   type PipelineOutcome,
   type PipelineReport,
-  type ReportTime,
 } from './run-report.ts'
 import { StageMeter, type MeterData } from './stage-meter.ts'
+import type { InputBacklog } from './task-input.ts'
 
 /**
  * What one process measured of a run, as plain data: those of several processes add up to the report that
@@ -18,6 +21,13 @@ export type RunPart = readonly PipelinePart[]
 export interface PipelinePart extends Pick<PipelineReport, 'pipeline' | 'outcome' | 'error'> {
   /** Upstream before downstream; all processes have the same. */
   readonly nodes: readonly NodePart[]
+  /** What listeners did with the events of its stages. */
+  readonly hooks?: readonly HookPart[]
+}
+
+export interface HookPart {
+  readonly stage: string
+  readonly meter: HookMeterData
 }
 
 export interface NodePart {
@@ -28,7 +38,11 @@ export interface NodePart {
   readonly tasks: number
   readonly tasksRun: readonly string[]
   readonly lag: number
+  /** The lag by input of the tasks that run here. */
+  readonly backlog?: readonly InputBacklog[]
   readonly meter: MeterData
+  readonly reads?: readonly string[]
+  readonly writes?: string | null
 }
 
 /** The strongest of them is that of all. */
@@ -50,7 +64,21 @@ export function mergedReports(parts: readonly RunPart[], time: ReportTime): Pipe
         ) ?? 'stopped',
       error: own.map(({ error }) => error).find((error) => error !== null) ?? null,
     }
-    return pipelineReport(what, mergedNodes(own.flatMap(({ nodes }) => nodes)), time)
+    const measured = {
+      parts: mergedNodes(own.flatMap(({ nodes }) => nodes)),
+      hooks: mergedHooks(own.flatMap(({ hooks = [] }) => hooks)),
+    }
+    return pipelineReport(what, measured, time)
+  })
+}
+
+function mergedHooks(all: readonly HookPart[]): MeteredHook[] {
+  const byName = Map.groupBy(all, ({ stage, meter }) => `${stage} ${meter.event} ${meter.listener}`)
+  return [...byName.values()].map((same) => {
+    const { stage, meter: first } = same[0]!
+    const meter = new HookMeter(first.event, first.listener)
+    for (const each of same) meter.addData(each.meter)
+    return { stage, meter }
   })
 }
 
@@ -58,13 +86,15 @@ function mergedNodes(all: readonly NodePart[]): (MeteredPart & { readonly stage:
   const byId = new Map<string, NodePart[]>()
   for (const node of all) byId.set(node.id, [...(byId.get(node.id) ?? []), node])
   return [...byId.values()].map((nodes) => {
-    const { stage, role, tasks } = nodes[0]!
+    const { stage, role, tasks, reads = [], writes = null } = nodes[0]!
     const meter = new StageMeter()
     for (const node of nodes) meter.addData(node.meter)
     return {
       stage,
       role,
       tasks,
+      reads,
+      writes,
       tasksRun: [...new Set(nodes.flatMap(({ tasksRun }) => tasksRun))].toSorted(byIndex),
       phase:
         strongest<NodePhase>(

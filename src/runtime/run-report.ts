@@ -1,7 +1,13 @@
 import { dispositions, type Disposition } from '../core/operator.ts'
 import type { StageRole } from '../topology/topology.ts'
+import { type Bottleneck, bottleneckOf, type StageLoad } from './bottleneck.ts'
+import { distribution, type Distribution, type ReportTime } from './distribution.ts'
+import type { HookMeter } from './hook-meter.ts'
+import { hookReport, type HookReport } from './hook-report.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
+import { predict, type Prediction } from './queue-model.ts'
 import type { StageMeter } from './stage-meter.ts'
+import { arrivalRate, stageQueueFacts } from './stage-queue.ts'
 
 /** What one run did, as data: `run --json` prints it, the summary shows it. All times in ms unless named otherwise. */
 export interface RunReport {
@@ -25,8 +31,8 @@ export interface PipelineReport {
   readonly outcome: PipelineOutcome
   readonly error: { readonly code: string; readonly message: string } | null
   readonly stages: readonly StageReport[]
-  /** The stage that the others wait for; null where nothing was done. */
-  readonly bottleneck: { readonly stage: string; readonly sentence: string } | null
+  /** What the others wait for; null where nothing was done. */
+  readonly bottleneck: Bottleneck | null
 }
 
 export type PipelineOutcome = 'running' | 'completed' | 'stopped' | 'failed'
@@ -56,11 +62,25 @@ export interface StageReport {
     readonly backoff: number
     readonly commit: number
   }
-  /** Records per second of the stage's active time (first to last commit), and what it could do while busy. */
+  /**
+   * Whether the log could not tell the queue from the commit before it, as for records of another worker:
+   * the means and sums take that commit out, p50, p95 and p99 of `s` do not.
+   */
+  readonly commitInQueue: boolean
+  /** Standing still, of all slices and tasks: for the sink, between attempts, for the commit before; and commits. */
+  readonly standing: StageLoad['standing']
+  /** Records per second of the stage's active time (first to last commit). */
   readonly rate: number
+  /** Records per second from the first to the last arrival since the stage began; 0 for a single one. */
+  readonly arrivalRate: number
+  /** Records per second that it could do while busy. */
   readonly serviceRate: number
   /** Share of the run, in all processes together, that the stage was at work, 0 to 1. */
   readonly utilisation: number
+  /** Share of the run, of a task on average, in which there was a record that had not left yet, 0 to 1. */
+  readonly busyShare: number
+  /** What a queueing model says beside what was measured. */
+  readonly prediction: Prediction
   readonly dispositions: Readonly<Record<Disposition, number>>
   /** Records dropped by step, dead-lettered or skipped by error code. */
   readonly reasons: Readonly<Record<string, number>>
@@ -69,14 +89,10 @@ export interface StageReport {
   readonly madeDeadLettered: number
   readonly lag: number
   readonly clockSkewSuspected: boolean
-}
-
-export interface Distribution {
-  readonly mean: number
-  readonly p50: number
-  readonly p95: number
-  readonly p99: number
-  readonly max: number
+  /** Records that came from a clock ahead of this one, and by how much at most. */
+  readonly clockSkew: { readonly records: number; readonly max: number }
+  /** The events of its hooks, by event and listener. */
+  readonly hooks: readonly HookReport[]
 }
 
 export interface MeteredPart {
@@ -86,89 +102,117 @@ export interface MeteredPart {
   readonly tasksRun: readonly string[]
   readonly meter: StageMeter
   readonly lag: number
+  /** Topics that it reads, and the one that it writes: by them it is known who wrote what it waits for. */
+  readonly reads?: readonly string[]
+  readonly writes?: string | null
+  /** Of its queues the part that is the commit before as well, µs; see `commitInQueue`. */
+  readonly commitTwiceUs?: number
 }
 
-export interface ReportTime {
-  readonly durationMs: number
-  /** How many processes spent it. */
-  readonly processes?: number
+export interface MeteredHook {
+  readonly stage: string
+  readonly meter: HookMeter
 }
 
 /** @param parts of all stages, upstream first, those of one stage by its name. */
 export function pipelineReport(
   what: Pick<PipelineReport, 'pipeline' | 'outcome' | 'error'>,
-  parts: readonly (MeteredPart & { readonly stage: string })[],
+  measured: {
+    readonly parts: readonly (MeteredPart & { readonly stage: string })[]
+    readonly hooks?: readonly MeteredHook[]
+  },
   time: ReportTime,
 ): PipelineReport {
   const { pipeline, outcome, error } = what
-  const stages = [...new Set(parts.map(({ stage }) => stage))].map((stage) =>
-    stageReport(
+  const { hooks = [] } = measured
+  const parts = measured.parts.map((part) => ({
+    ...part,
+    commitTwiceUs: commitTwiceUs(part, measured.parts),
+  }))
+  const stages = [...new Set(parts.map(({ stage }) => stage))].map((stage) => ({
+    ...stageReport(
       stage,
       parts.filter((part) => part.stage === stage),
       time,
     ),
-  )
-  return { pipeline, outcome, error, stages, bottleneck: bottleneckOf(stages) }
+    hooks: hooks.filter((hook) => hook.stage === stage).map(({ meter }) => hookReport(meter, time)),
+  }))
+  return { pipeline, outcome, error, stages, bottleneck: bottleneckOf(stages, time) }
+}
+
+/**
+ * Where it is not known when records could first be read, they queue from the end of the steps before on:
+ * the commit in between is counted there and here. As many mean commits are taken out here again.
+ */
+function commitTwiceUs({ meter, reads = [] }: MeteredPart, parts: readonly MeteredPart[]): number {
+  if (meter.joined === 0) return 0
+  const writers = parts.filter(({ writes = null }) => writes !== null && reads.includes(writes))
+  const written = sumOf(writers, (writer) => writer.meter.run.count)
+  if (written === 0) return 0
+  const commitUs = sumOf(writers, (writer) => writer.meter.commitUs) / written
+  return Math.min(meter.joined * commitUs, Math.max(0, meter.queueUs))
 }
 
 /** Merges the parts of one stage, upstream first, into what the user knows as the stage. */
 export function stageReport(
   stage: string,
   parts: readonly MeteredPart[],
-  { durationMs, processes = 1 }: ReportTime,
+  time: ReportTime,
 ): StageReport {
+  const { durationMs, processes = 1 } = time
   const [first] = parts
   const meters = parts.map(({ meter }) => meter)
   const run = merged(meters.map((meter) => meter.run))
   const wait = merged(meters.map((meter) => meter.wait))
+  const twiceUs = sumOf(parts, ({ commitTwiceUs: us = 0 }) => us)
   const n = first!.meter.run.count
   const T = run.sumUs / 1_000
-  const D = wait.sumUs / 1_000
-  const activeMs = activeTimeMs(meters, durationMs)
+  const D = (wait.sumUs - twiceUs) / 1_000
+  const msOf = (sum: (meter: StageMeter) => number) => sumOf(meters, sum) / 1_000
+  const activeMs = time.activeMs?.get(stage) ?? activeTimeMs(meters, durationMs)
+  const tasksRun = parts.flatMap((part) => part.tasksRun)
+  const busy = msOf((meter) => meter.busyUs)
+  const concurrency = Math.max(1, tasksRun.length)
+  const lag = sumOf(parts, (part) => part.lag)
+  const skew = Math.max(...meters.map(({ skewUs }) => skewUs)) / 1_000
   return {
     stage,
     role: mainRole(parts),
     phase: parts.at(-1)!.phase,
     tasks: sumOf(parts, ({ tasks }) => tasks),
-    tasksRun: parts.flatMap(({ tasksRun }) => tasksRun),
+    tasksRun,
     n,
-    t: distribution(run, n),
+    t: distribution(run, { n, sumUs: run.sumUs }),
     T,
-    s: distribution(wait, n),
+    s: distribution(wait, { n, sumUs: wait.sumUs - twiceUs }),
     D,
     waiting: {
-      queue: sumOf(meters, (meter) => meter.queueUs) / 1_000,
-      batch: sumOf(meters, (meter) => meter.batchUs) / 1_000,
-      backoff: sumOf(meters, (meter) => meter.backoffUs) / 1_000,
-      commit: sumOf(meters, (meter) => meter.commitUs) / 1_000,
+      queue: msOf((meter) => meter.queueUs) - twiceUs / 1_000,
+      batch: msOf((meter) => meter.batchUs),
+      backoff: msOf((meter) => meter.backoffUs),
+      commit: msOf((meter) => meter.commitUs),
     },
-    rate: activeMs === 0 ? 0 : (1_000 * n) / activeMs,
-    serviceRate: T === 0 ? 0 : (1_000 * n) / T,
+    commitInQueue: meters.some(({ joined }) => joined > 0),
+    standing: {
+      sink: msOf((meter) => meter.sinkUs),
+      pauses: msOf((meter) => meter.pausedUs),
+      commits: msOf((meter) => meter.blockedUs),
+      committing: msOf((meter) => meter.committingUs),
+    },
+    rate: perSecond(n, activeMs),
+    arrivalRate: arrivalRate(first!.meter),
+    serviceRate: perSecond(n, busy > 0 ? busy / concurrency : T),
     utilisation: durationMs === 0 ? 0 : Math.min(1, T / durationMs / processes),
+    busyShare: durationMs === 0 ? 0 : Math.min(1, busy / durationMs / concurrency),
+    prediction: predict(stageQueueFacts(meters, { n, T, D, lag, tasks: tasksRun.length })),
     dispositions: mergedDispositions(meters),
     reasons: mergedReasons(meters),
     made: sumOf(meters, (meter) => meter.made),
     madeDeadLettered: sumOf(meters, (meter) => meter.madeDeadLettered),
-    lag: sumOf(parts, ({ lag }) => lag),
+    lag,
     clockSkewSuspected: meters.some((meter) => meter.skewed > 0),
-  }
-}
-
-/**
- * The bottleneck is the stage that was at work for the largest share of the run: others wait for it,
- * or for the processor that it uses.
- */
-export function bottleneckOf(stages: readonly StageReport[]): PipelineReport['bottleneck'] {
-  const busiest = stages.toSorted((a, b) => b.T - a.T)[0]
-  if (busiest === undefined || busiest.n === 0) return null
-  const percent = Math.round(100 * busiest.utilisation)
-  const total = stages.reduce((sum, { T }) => sum + T, 0)
-  const share = Math.round((100 * busiest.T) / total)
-  return {
-    stage: busiest.stage,
-    sentence:
-      `${busiest.stage} is the bottleneck: at work for ${percent} % of the run, ` +
-      `${share} % of all processing time; it can do ${Math.round(busiest.serviceRate)} records/s`,
+    clockSkew: { records: sumOf(meters, (meter) => meter.skewed), max: skew },
+    hooks: [],
   }
 }
 
@@ -180,15 +224,8 @@ function merged(histograms: readonly LatencyHistogram[]): LatencyHistogram {
   return all
 }
 
-/** @param n records of the stage, over which the parts of a stage that was cut are one. */
-function distribution(histogram: LatencyHistogram, n: number): Distribution {
-  return {
-    mean: n === 0 ? 0 : histogram.sumUs / n / 1_000,
-    p50: histogram.quantileUs(0.5) / 1_000,
-    p95: histogram.quantileUs(0.95) / 1_000,
-    p99: histogram.quantileUs(0.99) / 1_000,
-    max: histogram.maxUs / 1_000,
-  }
+function perSecond(n: number, ms: number): number {
+  return ms > 0 ? (1_000 * n) / ms : 0
 }
 
 function activeTimeMs(meters: readonly StageMeter[], durationMs: number): number {
@@ -230,7 +267,8 @@ function mergedDispositions(meters: readonly StageMeter[]): StageReport['disposi
 const emittedIndex = dispositions.indexOf('emitted')
 
 function mergedReasons(meters: readonly StageMeter[]): Record<string, number> {
-  const reasons: Record<string, number> = {}
+  // Names come from other processes too, by the history.
+  const reasons = Object.create(null) as Record<string, number>
   for (const meter of meters) {
     for (const [reason, count] of [...meter.drops, ...meter.failures]) {
       reasons[reason] = (reasons[reason] ?? 0) + count

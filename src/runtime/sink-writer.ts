@@ -4,6 +4,7 @@ import type { Sink, SinkReceipt } from '../core/endpoints.ts'
 import { PipelineError, RecordFailure } from '../core/errors.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { StateChange } from '../core/log.ts'
+import type { SinkAttempt } from '../core/telemetry.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
 import type { NodeSettings } from '../topology/topology.ts'
 import { pauseMs } from './retry.ts'
@@ -27,7 +28,12 @@ export interface Written {
   readonly failures: readonly { readonly index: number; readonly failure: RecordFailure }[]
   /** From the first to the last attempt. */
   readonly backoffUs: number
+  /** The first ones and the last, if there were very many. */
+  readonly attempts: readonly SinkAttempt[]
 }
+
+/** A peer that is away for long is tried for long. */
+const maxToldAttempts = 32
 
 const sinkStep = '$sink'
 
@@ -61,19 +67,32 @@ export class SinkWriter {
     const { retry, clock, random, events, keepTrying } = this.#options
     const startUs = clock.monotonicUs()
     let lastUs = startUs
-    const write = () => {
+    const attempts: SinkAttempt[] = []
+    const tried = (error: string | null) => {
+      if (attempts.length === maxToldAttempts) attempts.pop()
+      attempts.push({ startUs: lastUs, endUs: clock.monotonicUs(), error })
+    }
+    const write = async () => {
       lastUs = clock.monotonicUs()
-      return this.#sink.write(batch, signal)
+      try {
+        const receipt = await this.#sink.write(batch, signal)
+        tried(null)
+        return receipt
+      } catch (thrown) {
+        tried(thrown instanceof PipelineError ? thrown.code : 'INVARIANT')
+        throw thrown
+      }
     }
     for (let attempt = 1; ; attempt++) {
       try {
         const receipt = await keepTrying(write, signal)
         if (receipt === null) return null
-        return { ...this.#taken(receipt, attempt), backoffUs: lastUs - startUs }
+        return { ...this.#taken(receipt, attempt), backoffUs: lastUs - startUs, attempts }
       } catch (thrown) {
         if (!(thrown instanceof PipelineError) || thrown.kind !== 'rejected') throw thrown
         if (attempt >= retry.max) {
-          return { state: [], failures: allOf(batch, thrown, attempt), backoffUs: lastUs - startUs }
+          const failures = allOf(batch, thrown, attempt)
+          return { state: [], failures, backoffUs: lastUs - startUs, attempts }
         }
         events.publish('record_retried', { attempt, code: thrown.code, message: thrown.message })
         await clock.sleep(pauseMs(retry.backoff, attempt - 1, random), signal)
@@ -86,7 +105,10 @@ export class SinkWriter {
     await this.#sink.close()
   }
 
-  #taken({ memory, failures }: SinkReceipt, attempts: number): Omit<Written, 'backoffUs'> {
+  #taken(
+    { memory, failures }: SinkReceipt,
+    attempts: number,
+  ): Omit<Written, 'backoffUs' | 'attempts'> {
     const before = JSON.stringify(this.#memory)
     this.#memory = memory
     return {

@@ -20,12 +20,25 @@ export class SliceStats {
   /** Results of steps (window outputs) that were emitted, and that were dead-lettered. */
   made = 0
   madeDeadLettered = 0
+  /** Records that came from a clock which is ahead of this one, and by how much at most, µs. */
   skewed = 0
+  skewUs = 0
+  /** Records of which it is not known when they could first be read: their queue holds the writer's commit. */
+  joined = 0
+  /** Of the slice, µs: writing to the sink, pausing before the last try, and until the commit before returned. */
+  sinkUs = 0
+  pausedUs = 0
+  blockedUs = 0
 
   constructor(capacity: number) {
     this.waitUs = new Float64Array(capacity)
     this.runUs = new Float64Array(capacity)
     this.endUs = new Float64Array(capacity)
+  }
+
+  addSkewed(byUs: number): void {
+    this.skewed += 1
+    if (byUs > this.skewUs) this.skewUs = byUs
   }
 
   addFailure(code: string): void {

@@ -8,14 +8,18 @@ import type { RecordBatch } from '../core/record-batch.ts'
 import { StepRecord } from '../core/step-record.ts'
 import type { StageNode } from '../topology/topology.ts'
 import { eventTimeOf } from './event-time.ts'
+import { RecordTracer } from './record-tracer.ts'
 import { SliceStats } from './slice-stats.ts'
 import type { InputPart, StepEnvironment, StepResult } from './slice.ts'
 import { StageOutput, stoppedBy } from './stage-output.ts'
 import { StepChain } from './step-chain.ts'
 import type { TaskEvents } from './task-events.ts'
+import type { TraceRequest } from './trace-request.ts'
 import type { WatermarkTracker, WriterProgress } from './watermark.ts'
 
 const watermarkStep = '$watermark'
+/** Of the records of a batch that was tried again. */
+const maxTracedRetries = 4
 
 /**
  * The step of a task: state and records in, outputs and state changes out, nothing else touched. It
@@ -27,6 +31,8 @@ export class SliceStep {
   readonly #events: TaskEvents
   readonly #tracker: WatermarkTracker
   readonly #chain: StepChain
+  readonly #tracer: RecordTracer
+  #trace: TraceRequest | null = null
   readonly #output: StageOutput
   readonly #record = new StepRecord()
   readonly #fields: JsonFields | null
@@ -42,7 +48,8 @@ export class SliceStep {
     this.#tracker = tracker
     this.#events = environment.events
     this.#fields = node.fields === null ? null : new JsonFields(node.fields.names)
-    this.#output = new StageOutput(environment)
+    this.#tracer = new RecordTracer(environment)
+    this.#output = new StageOutput(environment, this.#tracer)
     this.#chain = new StepChain(node, this.#output, (record) => this.#determineEventTime(record))
   }
 
@@ -62,6 +69,11 @@ export class SliceStep {
     this.#chain.watermarkMs = this.#tracker.watermarkMs
   }
 
+  /** What is to be traced of the next slice, flush, advance or finish; nothing where it is not called. */
+  traceNext(request: TraceRequest | null): void {
+    this.#trace = request
+  }
+
   run(parts: readonly InputPart[], pulledUs: number): StepResult {
     const records = parts.reduce((sum, { batch, from }) => sum + batch.count - from, 0)
     this.#begin(records, pulledUs)
@@ -71,6 +83,7 @@ export class SliceStep {
       this.#progress = this.#tracker.progressOf(part.input, part.batch.writer)
       this.#progress.heardUs = pulledUs
       this.#output.beginPart(index, part)
+      this.#tracer.beginPart(index, part)
       startUs = this.#runPart(part, { startUs, pulledUs })
     }
     return this.#take()
@@ -132,13 +145,37 @@ export class SliceStep {
       this.#record.moveTo(part.batch, inputIndex, part.origin)
       this.#output.beginPart(result.sinkBatch!.part[index]!, part)
       this.#output.beginRecord(inputIndex)
+      this.#reopen(result, parts, { part: result.sinkBatch!.part[index]!, index: inputIndex })
       this.#count('emitted', -1)
       this.#fail(failure)
     }
     return this.#output.takeAside()
   }
 
+  /** The sink took the results at a second attempt or later: a few of the records are traced for that. */
+  retried({ sinkBatch, ...result }: StepResult, parts: readonly InputPart[]): void {
+    for (let at = 0; at < Math.min(maxTracedRetries, sinkBatch?.batch.count ?? 0); at++) {
+      const part = sinkBatch!.part[at]!
+      if (part === -1) continue
+      this.#reopen(result, parts, { part, index: sinkBatch!.index[at]! })
+      this.#tracer.retried()
+    }
+  }
+
+  #reopen(
+    { stats, traces }: Pick<StepResult, 'stats' | 'traces'>,
+    parts: readonly InputPart[],
+    place: { part: number; index: number },
+  ): void {
+    const at = { partIndex: place.part, part: parts[place.part]!, index: place.index }
+    const record = recordsBefore(parts, place)
+    const endUs = stats.endUs[record]!
+    this.#tracer.reopen(traces, at, { startUs: endUs - stats.runUs[record]!, endUs })
+  }
+
   #begin(records: number, nowUs: number): void {
+    this.#tracer.begin(this.#trace)
+    this.#trace = null
     this.#stats = new SliceStats(records)
     this.#output.begin({ stats: this.#stats, nowUs, nowMs: this.#clock.wallMs() })
   }
@@ -152,13 +189,15 @@ export class SliceStep {
       this.#storedWatermarkMs = watermarkMs
       state.push({ step: watermarkStep, key: '', value: String(watermarkMs), dueMs: null })
     }
-    return { ...this.#output.take(), state, stats: this.#stats }
+    const traces = this.#tracer.take()
+    return { ...this.#output.take(), state, stats: this.#stats, traces }
   }
 
   /** Returns when the last record's steps ended. */
   #runPart(part: InputPart, times: { startUs: number; pulledUs: number }): number {
     const { batch } = part
     const visibleKnown = !Number.isNaN(part.visibleUs)
+    const isJoined = !visibleKnown && batch.writer !== ''
     let { startUs } = times
     for (let index = part.from; index < batch.count; index++) {
       if (batch.isMarker(index)) {
@@ -167,16 +206,19 @@ export class SliceStep {
       }
       this.#timestampMs = batch.timestampMs[index]!
       this.#output.beginRecord(index)
+      this.#tracer.beginRecord(index, startUs)
       this.#record.moveTo(batch, index, part.origin)
       this.#runRecord(part, index)
       const endUs = this.#clock.monotonicUs()
       const leftUs = batch.ingestUs[index]! + batch.waitUs[index]! + batch.runUs[index]!
-      this.#output.flushRecord({ waitUs: startUs - leftUs, runUs: endUs - startUs })
       const queuedFromUs = visibleKnown ? Math.max(part.visibleUs, leftUs) : leftUs
-      if (queuedFromUs > times.pulledUs) this.#stats.skewed += 1
+      this.#tracer.endRecord(endUs, startUs - queuedFromUs)
+      this.#output.flushRecord({ waitUs: startUs - leftUs, runUs: endUs - startUs })
+      if (queuedFromUs > times.pulledUs) this.#stats.addSkewed(queuedFromUs - times.pulledUs)
       this.#stats.queueUs += times.pulledUs - queuedFromUs
       this.#stats.batchUs += startUs - times.pulledUs
       this.#stats.bytes += batch.sizeBytes(index)
+      if (isJoined) this.#stats.joined += 1
       this.#stats.addRecord(startUs - queuedFromUs, endUs - startUs, endUs)
       startUs = endUs
     }
@@ -238,6 +280,7 @@ export class SliceStep {
     if (outcome === 0) throw silentStep(this.#node.stage)
     this.#chain.acceptState()
     const index = 31 - Math.clz32(outcome & -outcome)
+    this.#tracer.outcome = index
     this.#stats.dispositions[index]! += 1
     if (!this.#events.areWanted) return
     this.#events.record(dispositions[index]!, this.#record, this.#node.decode !== 'none')
@@ -251,7 +294,9 @@ export class SliceStep {
     const { onError } = this.#node.settings
     if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
     this.#stats.addFailure(failure.code)
-    this.#count(onError === 'skip' ? 'skipped' : 'dead_lettered', 1)
+    const disposition = onError === 'skip' ? 'skipped' : 'dead_lettered'
+    this.#count(disposition, 1)
+    this.#tracer.failed(failure, disposition)
     if (onError === 'dlq') this.#output.deadLetter(this.#record, failure)
     this.#events.failed(this.#record, failure, { deadLettered: onError === 'dlq' })
   }
@@ -289,6 +334,19 @@ export class SliceStep {
     // What was due is done, whatever becomes of the record that moved the watermark.
     this.#chain.acceptState()
   }
+}
+
+/** Of the slice, without markers: the index of a record in its stats. */
+function recordsBefore(
+  parts: readonly InputPart[],
+  place: { part: number; index: number },
+): number {
+  let records = 0
+  for (const [at, { batch, from }] of parts.slice(0, place.part + 1).entries()) {
+    const end = at === place.part ? place.index : batch.count
+    for (let index = from; index < end; index++) if (!batch.isMarker(index)) records += 1
+  }
+  return records
 }
 
 function silentStep(stage: string): PipelineError {

@@ -3,7 +3,8 @@ import type { RecordFailure } from '../core/errors.ts'
 import type { StateChange, TaskCommit } from '../core/log.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
 import type { RecordOrigin } from '../core/step-record.ts'
-import type { StageNode } from '../topology/topology.ts'
+import type { SliceTraces } from '../core/telemetry.ts'
+import type { StageNode, Topology } from '../topology/topology.ts'
 import type { SliceStats } from './slice-stats.ts'
 import type { TaskEvents } from './task-events.ts'
 import type { WatermarkTracker } from './watermark.ts'
@@ -26,6 +27,8 @@ export interface StepResult {
   readonly sinkBatch: SinkBatch | null
   readonly state: readonly StateChange[]
   readonly stats: SliceStats
+  /** null where nothing was traced. */
+  readonly traces: SliceTraces | null
 }
 
 export interface SinkBatch {
@@ -43,6 +46,9 @@ export interface StepEnvironment {
   readonly tracker: WatermarkTracker
   readonly clock: Clock
   readonly events: TaskEvents
+  readonly tracing: Topology['tracing']
+  /** What ids of the pipeline's own tasks begin with. */
+  readonly ownWriters: string
   /** Replaces secrets in a text. */
   readonly mask: (text: string) => string
 }

@@ -3,11 +3,12 @@ import type { JsonFields } from '../core/json-fields.ts'
 import { encodeJson, type JsonObject, type JsonValue } from '../core/json.ts'
 import type { TaskCommit } from '../core/log.ts'
 import { RecordBatchBuilder, type RecordTimes } from '../core/record-batch-builder.ts'
-import { emptyBytes } from '../core/record-batch.ts'
+import { emptyBytes, encodeHeaders, type WrittenHeader } from '../core/record-batch.ts'
 import type { StepRecord } from '../core/step-record.ts'
 import type { StageNode } from '../topology/topology.ts'
 import { deadLetterHeaders, lateHeaders } from './dead-letter.ts'
 import { OutputCollector, type PartitionBuilders } from './output-collector.ts'
+import type { RecordTracer } from './record-tracer.ts'
 import type { SliceStats } from './slice-stats.ts'
 import type { InputPart, SinkBatch, StepEnvironment } from './slice.ts'
 import type { ChainEnd } from './step-chain.ts'
@@ -27,6 +28,7 @@ interface Growing {
 export class StageOutput implements ChainEnd {
   readonly #environment: StepEnvironment
   readonly #node: StageNode
+  readonly #tracer: RecordTracer
   readonly #collector: OutputCollector
   readonly #main: PartitionBuilders | null
   readonly #sink: RecordBatchBuilder | null
@@ -61,8 +63,9 @@ export class StageOutput implements ChainEnd {
     times: { timestampMs: 0, eventTimeMs: Number.NaN, ingestUs: 0, waitUs: 0, runUs: 0 },
   }
 
-  constructor(environment: StepEnvironment) {
+  constructor(environment: StepEnvironment, tracer: RecordTracer) {
     const { node, taskId } = environment
+    this.#tracer = tracer
     this.#environment = environment
     this.#node = node
     this.#collector = new OutputCollector(taskId)
@@ -131,11 +134,13 @@ export class StageOutput implements ChainEnd {
     times.runUs = batch.runUs[this.#index]! + took.runUs
     if (this.#isLate) this.#appendLate()
     if (this.#staged === 0) return
+    const isTraced = this.#tracer.current !== null && this.#node.output !== null
     growing.headers = batch.headerBytes(this.#index)
     for (let result = 0; result < this.#staged; result++) {
       growing.key = this.#keys[result]!
       growing.value = this.#values[result]!
       times.eventTimeMs = this.#eventTimesMs[result]!
+      if (isTraced) growing.headers = this.#tracer.headersOf(this.#topic, 'result')
       this.#append()
     }
   }
@@ -151,7 +156,8 @@ export class StageOutput implements ChainEnd {
     times.runUs = batch.runUs[this.#index]!
     growing.key = record.keyBytes
     growing.value = record.valueBytes
-    growing.headers = deadLetterHeaders(batch.headers(this.#index), failure, {
+    const original = this.#tracer.deadLetterHeaders(this.#node.deadLetterTopic)
+    growing.headers = deadLetterHeaders(original, failure, {
       stage: this.#node.stage,
       topic: origin.topic,
       partition: origin.partition,
@@ -174,7 +180,8 @@ export class StageOutput implements ChainEnd {
     this.#madeTimes(made.eventTimeMs)
     this.#growing.key = made.key
     this.#growing.value = made.valueText
-    this.#growing.headers = deadLetterHeaders([], failure, {
+    const original = this.#emitHeaders(this.#node.deadLetterTopic, failure)
+    this.#growing.headers = deadLetterHeaders(original, failure, {
       stage: this.#node.stage,
       topic: null,
       partition: 0,
@@ -182,6 +189,14 @@ export class StageOutput implements ChainEnd {
       mask: this.#environment.mask,
     })
     this.#aside(this.#node.deadLetterTopic, 0)
+  }
+
+  absorbed(step: string, key: string): void {
+    this.#tracer.absorbed(step, key)
+  }
+
+  making(step: string, key: string): void {
+    this.#tracer.making(step, key)
   }
 
   windowClosed(record: StepRecord): void {
@@ -222,6 +237,25 @@ export class StageOutput implements ChainEnd {
     return this.#collector.take()
   }
 
+  /** null: the sink. */
+  get #topic(): string | null {
+    return this.#node.output?.kind === 'topic' ? this.#node.output.topic : null
+  }
+
+  /** Of the result that is growing. */
+  #emitHeaders(topic: string | null, failure: RecordFailure | null): readonly WrittenHeader[] {
+    const { key, value, times } = this.#growing
+    const { eventTimeMs } = times
+    return this.#tracer.emitHeaders({
+      topic,
+      key,
+      value,
+      eventTimeMs,
+      startUs: this.#nowUs,
+      failure,
+    })
+  }
+
   #append(): void {
     const growing = this.#growing
     const { output } = this.#node
@@ -241,7 +275,7 @@ export class StageOutput implements ChainEnd {
     this.#madeTimes(record.eventTimeMs)
     this.#growing.key = this.#keyOf(record)
     this.#growing.value = value
-    this.#growing.headers = emptyBytes
+    this.#growing.headers = encodeHeaders(this.#emitHeaders(this.#topic, null))
     // A result has no input record, even if one moved the watermark that made it.
     const part = this.#part
     this.#part = null
@@ -259,14 +293,15 @@ export class StageOutput implements ChainEnd {
     growing.value = batch.value(this.#index)
     const offset =
       origin.topic === null ? null : Number(origin.baseOffset) + batch.offsetDelta[this.#index]!
-    growing.headers = lateHeaders(batch.headers(this.#index), {
+    const { lateTopic } = this.#node
+    growing.headers = lateHeaders(this.#tracer.lateHeaders(lateTopic), {
       stage: this.#node.stage,
       topic: origin.topic,
       partition: origin.partition,
       offset,
     })
     this.#isLate = false
-    this.#aside(this.#node.lateTopic, origin.partition)
+    this.#aside(lateTopic, origin.partition)
   }
 
   #aside(topic: string, partition: number): void {

@@ -2,20 +2,23 @@ import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment } from '../core/endpoints.ts'
 import type { PipelineError } from '../core/errors.ts'
 import type { Log, StateChange, TaskCommit, TaskLog } from '../core/log.ts'
-import type { Telemetry } from '../core/telemetry.ts'
+import type { CommittedSink, Telemetry } from '../core/telemetry.ts'
 import type { SinkOutput, StageNode } from '../topology/topology.ts'
 import type { ProgressBoard } from './progress-board.ts'
 import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
 import { sinkMemory, SinkWriter } from './sink-writer.ts'
 import type { SliceStep } from './slice-step.ts'
-import type { StepExecutor } from './step-executor.ts'
+import type { SliceWork, StepExecutor } from './step-executor.ts'
 import type { StageMeter } from './stage-meter.ts'
+import { TaskQueue } from './task-queue.ts'
 import type { TaskEvents } from './task-events.ts'
+import type { TaskTracing } from './task-tracing.ts'
 import {
   LogInput,
   SourceInput,
   sourcePositions,
+  type InputBacklog,
   type InputSlice,
   type TaskInput,
 } from './task-input.ts'
@@ -44,6 +47,8 @@ export interface StageTaskOptions {
   readonly meter: StageMeter
   readonly events: TaskEvents
   readonly telemetry: Telemetry
+  /** null: nothing is traced. */
+  readonly tracing: TaskTracing | null
   readonly pipeline: string
   readonly notice: (message: string) => void
 }
@@ -59,6 +64,7 @@ export class StageTask {
   #log: TaskLog | null = null
   #input: TaskInput | null = null
   #sink: SinkWriter | null = null
+  #queue: TaskQueue | null = null
   #inFlight: Promise<void> = Promise.resolve()
   readonly #limits: LimitsWatch
   #hasFinished = false
@@ -88,6 +94,11 @@ export class StageTask {
     return this.#input === null ? 0 : this.#input.lag()
   }
 
+  /** The same by input, with how old they are. */
+  async backlog(): Promise<readonly InputBacklog[]> {
+    return this.#input === null ? [] : this.#input.backlog()
+  }
+
   async #open(signal: AbortSignal): Promise<void> {
     const { id, node, inputs, taskIndex, log, environment, step } = this.#options
     const { group, settings, delivery, changelogTopic } = node
@@ -100,11 +111,13 @@ export class StageTask {
     if (node.input.kind === 'source') {
       const { definition, config } = node.input
       this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
-    } else this.#input = new LogInput(this.#log, inputs)
+    } else this.#input = new LogInput(this.#log, inputs, () => this.#nowUs())
     if (node.output?.kind === 'sink') {
       await this.#openSink(node.output, stored, signal)
     }
-    this.#options.tracker.begin(this.#nowUs())
+    const startedUs = this.#nowUs()
+    this.#queue = new TaskQueue(this.#options.meter, { startedUs, lag: () => this.lag() })
+    this.#options.tracker.begin(startedUs)
     if (step.flushEveryMs !== null) this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
   }
 
@@ -200,16 +213,18 @@ export class StageTask {
   async #process(slice: InputSlice, signal: AbortSignal): Promise<void> {
     const { step, events } = this.#options
     const pulledUs = this.#nowUs()
-    const elsewhere = this.#offer(slice, pulledUs)
+    this.#queue!.pulled(slice.records)
+    const trace = this.#options.tracing?.request(slice.parts, pulledUs) ?? null
+    step.traceNext(trace)
+    const elsewhere = this.#offer({ parts: slice.parts, pulledUs, trace })
     const result = elsewhere === null ? step.run(slice.parts, pulledUs) : await elsewhere
     const caused = events.take()
     await this.#commit(result, { slice, caused, signal })
   }
 
-  #offer({ parts }: InputSlice, pulledUs: number): Promise<StepResult> | null {
+  #offer(work: Pick<SliceWork, 'parts' | 'pulledUs' | 'trace'>): Promise<StepResult> | null {
     const { executor, pipeline, node, taskIndex } = this.#options
-    if (executor === null) return null
-    return executor.offer({ pipeline, node: node.id, taskIndex, parts, pulledUs })
+    return executor?.offer({ pipeline, node: node.id, taskIndex, ...work }) ?? null
   }
 
   /** Writes to the sink where there is one, then commits; returns before the commit does. */
@@ -217,23 +232,36 @@ export class StageTask {
     result: StepResult,
     what: { slice: InputSlice | null; caused: readonly HookEvent[]; signal: AbortSignal },
   ): Promise<void> {
-    const { step, events } = this.#options
+    const { step, events, tracing } = this.#options
+    tracing?.spent(result.traces)
+    let sink: CommittedSink | null = null
     const state = [...result.state, ...(what.slice?.state ?? [])]
     let { outputs } = result
     let caused = what.caused
     if (result.sinkBatch !== null) {
+      const writingUs = this.#nowUs()
       const written = await this.#sink!.write(result.sinkBatch.batch, what.signal)
       if (written === null) return
       result.stats.backoffUs = written.backoffUs * result.stats.records
-      outputs = [...outputs, ...step.refused(result, what.slice?.parts ?? [], written.failures)]
+      result.stats.sinkUs = this.#nowUs() - writingUs - written.backoffUs
+      result.stats.pausedUs = written.backoffUs
+      const parts = what.slice?.parts ?? []
+      if (tracing !== null) {
+        sink = tracing.written(written.attempts)
+        if (written.attempts.length > 1) step.retried(result, parts)
+      }
+      outputs = [...outputs, ...step.refused(result, parts, written.failures)]
       caused = [...caused, ...events.take()]
       state.push(...written.state)
+      tracing?.spent(result.traces)
     }
     if (outputs.length === 0 && state.length === 0 && what.slice === null) return
+    const readyUs = this.#nowUs()
     await this.#inFlight
+    result.stats.blockedUs = this.#nowUs() - readyUs
     this.#inFlight = this.#settle(
       { outputs, state, next: what.slice?.next ?? [] },
-      { result, caused, slice: what.slice },
+      { result, caused, slice: what.slice, sink },
     )
     // The error surfaces where the promise is awaited next, before anything more is committed.
     this.#inFlight.catch(() => {})
@@ -241,14 +269,21 @@ export class StageTask {
 
   async #settle(
     commit: TaskCommit,
-    of: { result: StepResult; caused: readonly HookEvent[]; slice: InputSlice | null },
+    of: {
+      result: StepResult
+      caused: readonly HookEvent[]
+      slice: InputSlice | null
+      sink: CommittedSink | null
+    },
   ): Promise<void> {
-    const { meter, events, telemetry, pipeline, node } = this.#options
-    const { stats } = of.result
+    const { meter, events, telemetry, tracing, pipeline, node } = this.#options
+    const { stats, traces } = of.result
     // From here on the records wait in their topic: taking another time would count some of it twice.
     const { visibleUs: committedUs } = await this.#log!.commit(commit)
     of.slice?.committed?.()
-    meter.addSlice(stats, committedUs)
+    this.#queue!.committed(stats, committedUs)
+    if (node.output?.kind === 'sink') meter.addAges(of.slice?.parts ?? [], committedUs)
+    if (traces !== null) tracing?.committed(traces, { committedUs, sink: of.sink })
     events.publishAll(of.caused)
     const { records, waitUs, runUs, endUs } = stats
     if (records === 0) return
@@ -298,6 +333,7 @@ export class StageTask {
     const { step } = this.#options
     if (step.flushEveryMs === null || this.#nowUs() < this.#flushAtUs) return
     this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+    this.#traceNext()
     await this.#commit(step.flush(), { slice: null, caused: [], signal })
   }
 
@@ -309,6 +345,7 @@ export class StageTask {
     if (silent.length === 0) return
     const { tracker, step, events } = this.#options
     tracker.silence(silent)
+    this.#traceNext()
     const result = step.advance({ isSilent: expectsOnlySilent(tracker) })
     await this.#commit(result, { slice: null, caused: events.take(), signal })
   }
@@ -331,15 +368,24 @@ export class StageTask {
 
   async #finish(signal: AbortSignal): Promise<void> {
     if (this.#hasFinished) return
+    this.#traceNext()
     const result = this.#options.step.finish()
     await this.#commit(result, { slice: null, caused: this.#options.events.take(), signal })
     await this.#inFlight
     this.#hasFinished = !signal.aborted
   }
 
+  /** What comes out without records going in. */
+  #traceNext(): void {
+    const { step, tracing } = this.#options
+    step.traceNext(tracing?.request([], this.#nowUs()) ?? null)
+  }
+
   #beQuiet(): void {
+    const nowUs = this.#nowUs()
     this.phase = 'waiting'
-    this.#options.board.setQuiet(this.id, this.#nowUs())
+    this.#queue?.quiet(nowUs)
+    this.#options.board.setQuiet(this.id, nowUs)
   }
 
   #beBusy(): void {

@@ -20,6 +20,10 @@ export interface ChainEnd {
   /** The record, or a result of it, leaves the stage. */
   accept(record: StepRecord): void
   late(record: StepRecord): void
+  /** The record lives on in the state of the step, under this key. */
+  absorbed(step: string, key: string): void
+  /** The step is about to make a record of what it has under this key. */
+  making(step: string, key: string): void
   /** The result of a window has left the stage. */
   windowClosed(record: StepRecord): void
   /** A record that a step made failed in a later step. */
@@ -268,6 +272,7 @@ class StatefulLink implements Link, StatefulContext<unknown> {
 
   absorb(): void {
     this.#chain.note('absorbed')
+    this.end!.absorbed(this.id, this.state.lastKey)
   }
 
   late(record: StepRecord): void {
@@ -281,6 +286,7 @@ class StatefulLink implements Link, StatefulContext<unknown> {
     const valueText = encodeJson(made.value)
     const marks = this.#chain.states.map(({ state }) => state.mark)
     this.#made.make(made)
+    this.end!.making(this.id, this.state.lastKey)
     try {
       this.#chain.currentStep = this.id
       if (made.failure !== undefined) throw made.failure

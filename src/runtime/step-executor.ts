@@ -1,5 +1,6 @@
 import type { StageNode } from '../topology/topology.ts'
 import type { InputPart, StepResult } from './slice.ts'
+import type { TraceRequest } from './trace-request.ts'
 
 /** A slice of one task: what its step is called with. */
 export interface SliceWork {
@@ -9,6 +10,8 @@ export interface SliceWork {
   readonly taskIndex: number
   readonly parts: readonly InputPart[]
   readonly pulledUs: number
+  /** null: nothing is traced. */
+  readonly trace: TraceRequest | null
 }
 
 /** Works on slices of stateless nodes beside this thread. */

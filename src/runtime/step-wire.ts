@@ -1,5 +1,6 @@
 import { messageOf, PipelineError, type ErrorCode, type RecordFailure } from '../core/errors.ts'
 import { RecordBatch } from '../core/record-batch.ts'
+import type { SliceTraces } from '../core/telemetry.ts'
 import type { InputPart, StepResult } from './slice.ts'
 import { SliceStats } from './slice-stats.ts'
 
@@ -23,6 +24,7 @@ export interface WireResult {
   }[]
   /** The fields of `SliceStats`. */
   readonly stats: SliceStats
+  readonly traces: SliceTraces | null
 }
 
 export interface WireError {
@@ -44,7 +46,7 @@ export function partFromWire(part: WirePart): InputPart {
   return { input, batch: new RecordBatch(bytes), from, origin, visibleUs, failures: noFailures }
 }
 
-export function resultToWire({ outputs, stats }: StepResult): WireResult {
+export function resultToWire({ outputs, stats, traces }: StepResult): WireResult {
   return {
     outputs: outputs.map(({ topic, partition, batch }) => ({
       topic,
@@ -52,11 +54,12 @@ export function resultToWire({ outputs, stats }: StepResult): WireResult {
       bytes: batch.bytes,
     })),
     stats,
+    traces,
   }
 }
 
 /** The result of a node that `runsAnywhere`: it has no state and no sink. */
-export function resultFromWire({ outputs, stats }: WireResult): StepResult {
+export function resultFromWire({ outputs, stats, traces }: WireResult): StepResult {
   return {
     outputs: outputs.map(({ topic, partition, bytes }) => ({
       topic,
@@ -66,6 +69,7 @@ export function resultFromWire({ outputs, stats }: WireResult): StepResult {
     sinkBatch: null,
     state: [],
     stats: Object.assign(new SliceStats(0), stats),
+    traces,
   }
 }
 

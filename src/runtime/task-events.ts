@@ -4,6 +4,8 @@ import type { HookEvent, HookEventName } from '../core/hook.ts'
 import { decodeJson, type JsonObject, type JsonValue } from '../core/json.ts'
 import type { Disposition } from '../core/operator.ts'
 import type { StepRecord } from '../core/step-record.ts'
+import { traceContextOf } from '../core/trace-context.ts'
+import { spanIdOf, traceIdOf } from '../core/trace-ids.ts'
 import type { HookRunner } from './hook-runner.ts'
 
 const eventOf: Readonly<Partial<Record<Disposition, HookEventName>>> = {
@@ -24,16 +26,25 @@ export class TaskEvents {
   readonly #clock: Clock
   readonly #pipeline: string
   readonly #stage: string
+  readonly #node: string
   #pending: HookEvent[] = []
   /** Whether the stage has any listener. */
   readonly areWanted: boolean
 
-  constructor(options: { runner: HookRunner; clock: Clock; pipeline: string; stage: string }) {
+  /** @param options.node the part of the stage, for ids of spans; by default the stage is one. */
+  constructor(options: {
+    runner: HookRunner
+    clock: Clock
+    pipeline: string
+    stage: string
+    node?: string
+  }) {
     this.#runner = options.runner
     this.areWanted = options.runner.hasListeners
     this.#clock = options.clock
     this.#pipeline = options.pipeline
     this.#stage = options.stage
+    this.#node = options.node ?? options.stage
   }
 
   wants(event: HookEventName): boolean {
@@ -45,7 +56,8 @@ export class TaskEvents {
     const event = eventOf[disposition]
     if (event === undefined || !this.wants(event)) return
     const value = isDecoded ? record.value : decodedIfPossible(record.valueText)
-    this.#hold(event, { disposition, ...placeOf(record) }, value)
+    const ids = event === 'record_late' ? this.#idsOf(record) : carriedIds(record)
+    this.#hold(event, { disposition, ...placeOf(record), ...ids }, value)
   }
 
   windowClosed(record: StepRecord): void {
@@ -74,6 +86,7 @@ export class TaskEvents {
       message: failure.message,
       step: failure.step,
       ...placeOf(record),
+      ...this.#idsOf(record),
     }
     const value = decodedIfPossible(record.valueText)
     if (this.wants('record_failed')) this.#hold('record_failed', data, value)
@@ -95,6 +108,19 @@ export class TaskEvents {
   /** For an event that has no record as its cause. */
   publish(event: HookEventName, data: JsonObject): void {
     if (this.wants(event)) this.#runner.publish(this.#make(event, data, null))
+  }
+
+  /**
+   * By which the record is found in logs and traces: its trace, or the one that it gets when it is traced
+   * from here on, and the span of this stage.
+   */
+  #idsOf(record: StepRecord): JsonObject {
+    const { topic, partition, offset, ingestUs } = record
+    if (topic === null || offset === null || ingestUs === null) return carriedIds(record)
+    const subject = [topic, partition, offset, ingestUs] as const
+    const traceId = traceContextOf(record.headerBytes)?.traceId ?? traceIdOf(...subject)
+    const spanId = spanIdOf(traceId, 'process', 0, this.#node, ...subject)
+    return { trace_id: traceId, span_id: spanId }
   }
 
   #hold(event: HookEventName, data: JsonObject, value: JsonValue): void {
@@ -119,6 +145,12 @@ function decodedIfPossible(text: string | null): JsonValue {
   } catch {
     return text
   }
+}
+
+/** Of a record that comes with a trace; making one for each of the others would cost too much. */
+function carriedIds({ headerBytes }: StepRecord): JsonObject {
+  const context = headerBytes.length === 0 ? null : traceContextOf(headerBytes)
+  return context === null ? {} : { trace_id: context.traceId }
 }
 
 function placeOf(record: StepRecord): JsonObject {

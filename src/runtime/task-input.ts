@@ -17,11 +17,23 @@ export interface InputSlice {
   readonly committed?: () => void
 }
 
+/** How far a task is behind, for one of its inputs. */
+export interface InputBacklog {
+  /** null: a source. */
+  readonly topic: string | null
+  readonly partition: number
+  readonly records: number
+  /** All that could be read before is taken: what waits has waited for no longer. Epoch µs; NaN where not known. */
+  readonly sinceUs: number
+}
+
 export interface TaskInput {
   /** The next slice; null when nothing came within `waitMs` or the signal aborted; `end` of bounded input. */
   next(request: { waitMs: number; signal: AbortSignal }): Promise<InputSlice | null | 'end'>
   /** Records waiting. */
   lag(): Promise<number>
+  /** The same by input. */
+  backlog(): Promise<readonly InputBacklog[]>
   close(): Promise<void>
 }
 
@@ -30,19 +42,28 @@ const noFailures: ReadonlyMap<number, RecordFailure> = new Map()
 export class LogInput implements TaskInput {
   readonly #log: TaskLog
   readonly #inputs: TaskSpec['inputs']
+  readonly #nowUs: () => number
+  /** By input, as `InputBacklog.sinceUs`. */
+  readonly #sinceUs: Float64Array
 
-  constructor(log: TaskLog, inputs: TaskSpec['inputs']) {
+  constructor(log: TaskLog, inputs: TaskSpec['inputs'], nowUs: () => number) {
     this.#log = log
     this.#inputs = inputs
+    this.#nowUs = nowUs
+    this.#sinceUs = new Float64Array(inputs.length).fill(Number.NaN)
   }
 
   async next(request: { waitMs: number; signal: AbortSignal }): Promise<InputSlice | null> {
+    const pulledUs = this.#nowUs()
     const batches = await this.#log.pull({
       maxRecords: maxSliceRecords,
       maxBytes: maxSliceBytes,
       ...request,
     })
-    if (batches === null) return null
+    if (batches === null) {
+      this.#sinceUs.fill(pulledUs)
+      return null
+    }
     const parts: InputPart[] = []
     const next = new Map<number, TaskCommit['next'][number]>()
     let records = 0
@@ -53,6 +74,7 @@ export class LogInput implements TaskInput {
       const origin = { topic, partition, baseOffset, source: null }
       parts.push({ input, batch, from, origin, visibleUs, failures: noFailures })
       next.set(input, { topic, partition, offset })
+      this.#sinceUs[input] = readableUs(batch, visibleUs)
       records += batch.count - from
     }
     return { parts, next: [...next.values()], state: [], records }
@@ -63,7 +85,24 @@ export class LogInput implements TaskInput {
     return byInput.reduce((sum, lag) => sum + lag, 0)
   }
 
+  async backlog(): Promise<readonly InputBacklog[]> {
+    const askedUs = this.#nowUs()
+    const byInput = await this.#log.lag()
+    return this.#inputs.map(({ topic, partition }, index) => {
+      const records = byInput[index] ?? 0
+      if (records === 0) this.#sinceUs[index] = askedUs
+      return { topic, partition, records, sinceUs: this.#sinceUs[index]! }
+    })
+  }
+
   async close(): Promise<void> {}
+}
+
+/** When the last record of a batch could be read, or at least was written, epoch µs. */
+function readableUs(batch: InputPart['batch'], visibleUs: number): number {
+  const last = batch.count - 1
+  if (!Number.isNaN(visibleUs) || last < 0) return visibleUs
+  return batch.ingestUs[last]! + batch.waitUs[last]! + batch.runUs[last]!
 }
 
 /** Id under which a producer's task keeps the positions of its source, one key per split. */
@@ -100,6 +139,11 @@ export class SourceInput implements TaskInput {
 
   async lag(): Promise<number> {
     return this.#source.lag?.() ?? 0
+  }
+
+  async backlog(): Promise<readonly InputBacklog[]> {
+    if (this.#source.lag === undefined) return []
+    return [{ topic: null, partition: 0, records: this.#source.lag(), sinceUs: Number.NaN }]
   }
 
   async close(): Promise<void> {

@@ -20,6 +20,8 @@ export class TaskState<Value> implements KeyedState<Value> {
   readonly #maxKeys: number
   readonly #entries = new Map<string, Entry<Value>>()
   readonly #touched = new Set<string>()
+  /** The key that was read or put last: what a step absorbs or makes, it does under this key. */
+  lastKey = ''
   readonly #due = new DueQueue()
   readonly #journal: { key: string; before: { value: Value; dueMs: number } | null }[] = []
 
@@ -58,10 +60,12 @@ export class TaskState<Value> implements KeyedState<Value> {
   }
 
   get(key: string): Value | undefined {
+    this.lastKey = key
     return this.#entries.get(key)?.value
   }
 
   put(key: string, value: Value, dueMs: number = Number.NaN): void {
+    this.lastKey = key
     const entry = this.#entries.get(key)
     if (entry === undefined) {
       if (this.#entries.size >= this.#maxKeys) this.#refuse()

@@ -8,6 +8,7 @@ import {
 import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../core/record-batch.ts'
 import { invariant, PipelineError } from '../core/errors.ts'
+import type { Telemetry } from '../core/telemetry.ts'
 import { z } from 'zod'
 import { MemoryLog } from '../logs/memory-log.ts'
 import { partitionOf } from '../runtime/partitioner.ts'
@@ -33,6 +34,7 @@ export class PipelineDriver {
   readonly topology: Topology
   readonly events: HookEvent[] = []
   readonly #log: MemoryLog
+  readonly #telemetry: Telemetry
   readonly #sources = new Map<string, PushQueue>()
   readonly #sinks = new Map<string, RecordBatch[]>()
   /** By topic: the partition of the next record without a key that is sent to it. */
@@ -42,7 +44,8 @@ export class PipelineDriver {
   /** Resolved when topics from outside end. */
   readonly #outside = Promise.withResolvers<void>()
 
-  constructor(topology: Topology, options: { startMs: number }) {
+  constructor(topology: Topology, options: { startMs: number; telemetry?: Telemetry }) {
+    this.#telemetry = options.telemetry ?? { sliceCommitted: () => {} }
     this.clock = new VirtualClock(options.startMs)
     this.#log = new MemoryLog({ clock: this.clock })
     this.topology = {
@@ -68,7 +71,7 @@ export class PipelineDriver {
       executor: null,
       notice: () => {},
       mask: (text: string) => text,
-      telemetry: { sliceCommitted: () => {} },
+      telemetry: this.#telemetry,
       listeners: { log: () => {} },
       endpoints: { clock, random, stdin: Readable.from([]), stdout: nothing, notice: () => {} },
     }

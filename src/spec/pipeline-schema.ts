@@ -12,6 +12,7 @@ import {
   type ComponentSchemas,
 } from './stage-schema.ts'
 import { pipelineTest } from './test-schema.ts'
+import { tracing } from './tracing-schema.ts'
 
 const defaultPartitions = 4
 const maxPartitions = 1_024
@@ -92,6 +93,9 @@ export function pipelineSchema(components: ComponentSchemas) {
       .record(topicName(), topicSettings().nullable().describe('Settings of the topic.'))
       .optional()
       .describe('Settings of topics; a topic that is not listed gets the defaults.'),
+    tracing: tracing()
+      .optional()
+      .describe('Which records are traced. Spans are sent where the `OTEL_*` variables say.'),
     defaults: defaults().optional().describe('Settings of each stage that does not say otherwise.'),
     stages: z
       .array(

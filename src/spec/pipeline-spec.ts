@@ -4,6 +4,7 @@ import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
 import type { KafkaSettings } from './connection-schema.ts'
+import type { TracingSettings } from './tracing-schema.ts'
 
 /**
  * A pipeline file after reading: every default filled in, every name resolved to its definition, every
@@ -18,6 +19,7 @@ export interface PipelineSpec {
   /** Kafka clusters by name. */
   readonly connections: ReadonlyMap<string, ConnectionSpec>
   readonly topics: ReadonlyMap<string, TopicSettings>
+  readonly tracing: TracingSettings
   readonly stages: readonly StageSpec[]
   readonly tests: readonly TestSpec[]
 }

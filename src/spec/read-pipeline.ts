@@ -9,6 +9,7 @@ import type { ConnectionSpec, PipelineSpec, StageSpec, TestSpec } from './pipeli
 import { readConnections } from './read-connections.ts'
 import { buildStage, readStageComponents, type ReadOptions } from './read-stages.ts'
 import { buildTest, readTestSteps } from './read-tests.ts'
+import { defaultTracing, tracingSettings } from './tracing-schema.ts'
 import { findingForWord, type Place } from './wrong-words.ts'
 
 const unread = z.unknown()
@@ -94,6 +95,7 @@ function specOf(
         return [name, { partitions, retentionMs, cleanup, replication }]
       }),
     ),
+    tracing: file.tracing === undefined ? defaultTracing : tracingSettings(file.tracing),
     ...parts,
   }
 }

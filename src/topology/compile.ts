@@ -54,7 +54,8 @@ export function compileTopology(
   const prefix = spec.namespace === '' ? '' : `${spec.namespace}.`
   const fingerprint = fingerprintOf(spec)
   if (problems.length > 0) {
-    const named = { pipeline: spec.pipeline, prefix, fingerprint }
+    const { pipeline, tracing } = spec
+    const named = { pipeline, prefix, fingerprint, tracing }
     return { topology: { ...named, topics: [], nodes: [], hooks }, problems }
   }
   const topics = new TopicTable(spec, { prefix, partitions: environment.partitions ?? null })
@@ -82,6 +83,7 @@ export function compileTopology(
       pipeline: spec.pipeline,
       prefix,
       fingerprint,
+      tracing: spec.tracing,
       topics: topics.all(),
       nodes: ordered,
       hooks,

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { PipelineSpec } from '../spec/pipeline-spec.ts'
 
 /** Places in the file, and what says nothing about the run. */
-const left = new Set(['path', 'description', 'tests', 'log'])
+const left = new Set(['path', 'description', 'tests', 'log', 'tracing'])
 
 /**
  * Equal for pipelines that do the same: whatever is set, with all defaults, and nothing of how the file

@@ -4,6 +4,7 @@ import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
 import type { Delivery, StageSpec } from '../spec/pipeline-spec.ts'
+import type { TracingSettings } from '../spec/tracing-schema.ts'
 
 /** What topics and state are kept in; a topology is compiled for one of them. */
 export type LogKind = 'embedded' | 'kafka'
@@ -15,6 +16,7 @@ export interface Topology {
   readonly prefix: string
   /** Of everything that the file says about the run: workers with another one run another pipeline. */
   readonly fingerprint: string
+  readonly tracing: TracingSettings
   readonly topics: readonly TopologyTopic[]
   /** Upstream before downstream. */
   readonly nodes: readonly StageNode[]
@@ -129,6 +131,11 @@ export interface StageHook {
   readonly config: unknown
 }
 
+/** What ids of the pipeline's tasks begin with, which write its records. */
+export function ownWriters({ prefix, pipeline }: Pick<Topology, 'prefix' | 'pipeline'>): string {
+  return `${prefix}${pipeline}.`
+}
+
 export function taskId(topology: Topology, node: StageNode, index: number): string {
-  return `${topology.prefix}${topology.pipeline}.${node.id}/${index}`
+  return `${ownWriters(topology)}${node.id}/${index}`
 }

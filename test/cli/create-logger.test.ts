@@ -24,8 +24,32 @@ describe('the log of the process', () => {
     const { log, lines } = aLogger('json')
     log('error', 'it broke', { code: 'LOG_IO' })
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-      { level: 'error', time: '2026-01-01T14:05:09.000Z', message: 'it broke', code: 'LOG_IO' },
+      {
+        timestamp: '2026-01-01T14:05:09.000Z',
+        severity_text: 'ERROR',
+        severity_number: 17,
+        body: 'it broke',
+        attributes: { code: 'LOG_IO' },
+      },
     ])
+  })
+
+  it('names the trace and the span of a record where the data model wants them, and in text at the end', () => {
+    const ids = { trace_id: 'ab'.repeat(16), span_id: 'cd'.repeat(8) }
+    const [json, text] = [aLogger('json'), aLogger('text')]
+    for (const { log } of [json, text]) log('warn', 'dead', { ...ids, stage: 'clean' })
+    expect(JSON.parse(json.lines[0]!)).toMatchObject({ ...ids, attributes: { stage: 'clean' } })
+    expect(text.lines[0]).toBe(
+      `14:05:09 warn  dead  stage=clean trace_id=${ids.trace_id} span_id=${ids.span_id}`,
+    )
+  })
+
+  it('takes for ids only what can be one', () => {
+    const { log, lines } = aLogger('json')
+    log('warn', 'odd', { trace_id: { nested: true }, span_id: null })
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      attributes: { trace_id: { nested: true }, span_id: null },
+    })
   })
 
   it('leaves out what is less important than was asked for', () => {
@@ -44,10 +68,11 @@ describe('the log of the process', () => {
     expect(lines[0]).not.toContain('\u001b')
   })
 
-  it.each(['text', 'json'] as const)('lets no field take the place of its own in %s', (format) => {
-    const { log, lines } = aLogger(format)
-    log('info', 'the message', { message: 'forged', level: 'forged', time: 'forged' })
-    expect(lines[0]).toContain('the message')
-    expect(lines[0]).toMatch(/message_.*forged/)
+  it('lets no field take the place of its own', () => {
+    const [json, text] = [aLogger('json'), aLogger('text')]
+    const forged = { body: 'forged', severity_text: 'forged', timestamp: 'forged', attributes: 1 }
+    for (const { log } of [json, text]) log('info', 'the message', forged)
+    expect(JSON.parse(json.lines[0]!)).toMatchObject({ body: 'the message', attributes: forged })
+    expect(text.lines[0]).toMatch(/^14:05:09 info {2}the message {2}body=forged /)
   })
 })

@@ -9,6 +9,7 @@ import { HookRunner } from '../../src/runtime/hook-runner.ts'
 import type { InputPart, StepResult } from '../../src/runtime/slice.ts'
 import { SliceStep } from '../../src/runtime/slice-step.ts'
 import { TaskEvents } from '../../src/runtime/task-events.ts'
+import type { TraceRequest } from '../../src/runtime/trace-request.ts'
 import { WatermarkTracker } from '../../src/runtime/watermark.ts'
 import { batchOf } from '../conformance/batches.ts'
 import { aCliEnvironment } from './cli-environment.ts'
@@ -66,13 +67,22 @@ function partOf(batch: RecordBatch): InputPart {
   return { input: 0, batch, from: 0, origin, visibleUs: 5, failures: new Map() }
 }
 
+const traceRequest: TraceRequest = {
+  picks: [3, 70],
+  budget: 10,
+  faults: 4,
+  slowWaitUs: Number.POSITIVE_INFINITY,
+  slowRunUs: Number.POSITIVE_INFINITY,
+}
+
 const slice = () => [partOf(batchOf(values.map((value, index) => ({ key: `k${index}`, value }))))]
 
 /** Offers slices until the thread has started and takes one. */
 async function offered({ threads, environment, lines }: Opened): Promise<StepResult | null> {
   const untilUs = environment.clock.monotonicUs() + 20_000_000
   while (environment.clock.monotonicUs() < untilUs) {
-    const work = { pipeline: 'orders', node: 'clean', taskIndex: 1, parts: slice(), pulledUs: 10 }
+    const task = { pipeline: 'orders', node: 'clean', taskIndex: 1 }
+    const work = { ...task, parts: slice(), pulledUs: 10, trace: traceRequest }
     const result = threads.offer(work)
     if (result !== null) return result
     if (lines.some((line) => line.startsWith('warn'))) return null
@@ -91,16 +101,20 @@ function resultHere({ topology, environment }: Opened): StepResult {
     tracker: new WatermarkTracker([]),
     events: new TaskEvents({ runner, clock, pipeline: 'orders', stage: 'clean' }),
     mask: (text) => text,
+    tracing: topology.tracing,
+    ownWriters: 'orders.',
     taskId: 'orders.clean/1',
     taskIndex: 1,
     partitionsOf: (topic) => topology.topics.find(({ name }) => name === topic)!.partitions,
   })
+  step.traceNext(traceRequest)
   return step.run(slice(), 10)
 }
 
 /** All of the results but the times, which no two runs share. */
-function contentOf({ outputs, stats, state, sinkBatch }: StepResult) {
+function contentOf({ outputs, stats, state, sinkBatch, traces }: StepResult) {
   return {
+    traces: traces?.records.map((record) => ({ ...record, startUs: 0, endUs: 0 })),
     outputs: outputs.map(({ topic, partition, batch }) => ({
       topic,
       partition,
@@ -153,7 +167,8 @@ describe('threads for steps', () => {
   it('are not started for few records, nor asked to do a small slice', () => {
     const { threads } = open('dlq')
     const parts = [partOf(batchOf([{ value: '{}' }]))]
-    const work = { pipeline: 'orders', node: 'clean', taskIndex: 0, parts, pulledUs: 0 }
+    const task = { pipeline: 'orders', node: 'clean', taskIndex: 0 }
+    const work = { ...task, parts, pulledUs: 0, trace: null }
     for (let time = 0; time < 50_000; time++) expect(threads.offer(work)).toBeNull()
   })
 })

@@ -94,8 +94,51 @@ describe('the summary', () => {
     expect(text).toContain('Started worker 2 3 times.')
   })
 
+  it('shows what the model predicts, how far it is off, and of hooks the same as of records', () => {
+    const prediction = {
+      serviceTime: 0.5,
+      ahead: 12,
+      wait: { predicted: 6, measured: 8, residualPercent: 25 },
+      backlog: { predicted: 100, measured: 1, residualPercent: -9_900 },
+      notes: ['records are taken and committed some 20 at a time'],
+    }
+    const hook = {
+      event: 'record_failed',
+      listener: 'log',
+      n: 7,
+      t: times,
+      T: 0.0084,
+      s: times,
+      D: 0.0084,
+      arrivalRate: 3,
+      serviceRate: 5_000,
+      utilisation: 0.1,
+      prediction,
+      delivered: 4,
+      failed: 2,
+      timedOut: 1,
+      dropped: 9,
+    } as const
+    const waiting = { queue: 12_345_678, batch: 0, backoff: 0, commit: 24_691_356 }
+    const stage = busyStage({ prediction, hooks: [hook], waiting, utilisation: 0.62 })
+    const lines = summaryLines(aRunReport([stage]), plain)
+    const text = lines.join('\n')
+    expect(text).toMatch(/^clean +1 µs +4 µs .* 1 ms +0 +0 +2 ms$/m)
+    expect(text).toMatch(/^clean +62 % .* 12 +6 ms +8 ms +\+25 % +100 +1 +<-999 %$/m)
+    expect(text).toMatch(/^clean +record_failed, log +7 .* 3\/s +\+25 %$/m)
+    expect(text).toContain('- clean: records are taken and committed some 20 at a time.')
+    expect(text).toContain('- clean, record_failed (log): 2 failed, 1 timed out, 9 were dropped.')
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(100)
+  })
+
+  it('does not let names from the history redraw the terminal', () => {
+    const stage = busyStage({ stage: 'a\u001b[2Jb', commitInQueue: true })
+    expect(summaryLines(aRunReport([stage]), plain).join('\n')).not.toContain('\u001b')
+  })
+
   it('names the bottleneck and suspected clocks', () => {
-    const bottleneck = { stage: 'clean', sentence: 'clean is the bottleneck' }
+    const sentence = 'clean is the bottleneck'
+    const bottleneck = { stage: 'clean', cause: 'steps', sentence } as const
     const text = summaryLines(
       aRunReport([busyStage({ clockSkewSuspected: true })], { bottleneck }),
       plain,

@@ -216,4 +216,34 @@ describe('a pool of workers', () => {
     await pool.done
     expect(pool.exitCode).toBe(0)
   })
+
+  it('is ready while all its workers are at work', () => {
+    const { pool, started, stop } = aPool(2)
+    const part = partOf('running', 1)
+    expect(pool.readiness()).toEqual({ isReady: false, says: 'worker 1 is not at work' })
+    for (const script of started) script.tell({ kind: 'part', part })
+    expect(pool.readiness()).toEqual({ isReady: true, says: 'ready' })
+    stop('SIGTERM')
+    expect(pool.readiness()).toEqual({ isReady: false, says: 'stopping' })
+  })
+
+  it('has the parts of all workers, also of those that died, and how each one is', async () => {
+    const { pool, clock, started } = aPool(2)
+    const own = { exemplars: [] } as unknown as NonNullable<WorkerMessage['own']>
+    started[0]!.tell({ kind: 'part', part: partOf('running', 3), own })
+    started[1]!.tell({ kind: 'part', part: partOf('running', 4) })
+    expect(pool.workers()).toEqual([
+      { worker: 1, starts: 1, own },
+      { worker: 2, starts: 1, own: null },
+    ])
+    started[0]!.die(killed)
+    await clock.advance(1_000)
+    expect(pool.workers()[0]).toEqual({ worker: 1, starts: 2, own: null })
+    const counts = (await pool.parts()).flatMap((part) =>
+      part.flatMap(({ nodes }) => nodes.map(({ meter }) => meter.run.count)),
+    )
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(7)
+    const lost = (await pool.parts()).flat().filter(({ outcome }) => outcome === 'stopped')
+    expect(lost[0]!.nodes[0]).toMatchObject({ lag: 0, backlog: [] })
+  })
 })

@@ -11,7 +11,7 @@ interface Ban {
 
 /** Where the real time, real randomness and real processes are the subject, or stand in a text. */
 const realTime =
-  /^(src\/clock\/|src\/simulation\/|test\/(bench|e2e|clock|kafka)\/|test\/expressions\/escape-attempts\.ts$)/
+  /^(src\/clock\/|src\/simulation\/|test\/(bench|e2e|judges|clock|kafka)\/|test\/expressions\/escape-attempts\.ts$)/
 const everywhere = /^(src|test)\//
 const inSrc = /^src\//
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { report, root, sourceFiles } from './repository-files.ts'
 
 /** Folders of test/ that are about the whole, and so mirror nothing. */
-const crossCutting = /^test\/(laws|conformance|e2e|kafka|golden|bench|fixtures|peers)\//
+const crossCutting = /^test\/(laws|conformance|e2e|judges|kafka|golden|bench|fixtures|peers)\//
 const componentDefinition =
   /^export const \w+ = define(?:Stateless|Stateful|Source|Sink|Listener)\(/m
 

@@ -61,9 +61,15 @@ describe('a record that fails', () => {
       key: Buffer.from('k\u0000ö').toString('hex'),
       value: Buffer.from(value).toString('hex'),
     })
-    expect(letter!.headers.map(([name, bytes]) => [name, [...bytes]])).toEqual(
+    const trace = letter!.headers.at(-1)!
+    expect(letter!.headers.slice(0, -1).map(([name, bytes]) => [name, [...bytes]])).toEqual(
       headers.map(([name, bytes]) => [name, [...bytes]]),
     )
+    // Not sampled: nobody asked for spans. The id is there all the same, to look for.
+    expect([trace[0], Buffer.from(trace[1]).toString()]).toEqual([
+      'traceparent',
+      expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-02$/),
+    ])
     expect(await inTopic(driver, 'out')).toEqual([])
     await driver.close()
   })

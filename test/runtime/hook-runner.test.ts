@@ -49,6 +49,19 @@ describe('hook runner', () => {
     ])
   })
 
+  it('tells of a failure with the trace of the record that the event was about', async () => {
+    const { clock, problems, runner } = run(
+      aHook(() => {
+        throw new Error('no')
+      }),
+    )
+    const ids = { trace_id: 'ab'.repeat(16), span_id: 'cd'.repeat(8) }
+    runner.publish({ ...anEvent(1), data: { ...ids, code: 'RECORD_CAST' } })
+    await clock.advance(1)
+    expect(problems).toMatchObject([{ kind: 'failed', message: 'no', ids }])
+    expect(problems[0]!.ids).toEqual(ids)
+  })
+
   it('delivers to each listener only the events that it wants', async () => {
     const seen: string[] = []
     const { clock, runner } = run(

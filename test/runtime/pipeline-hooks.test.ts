@@ -48,6 +48,34 @@ describe('events of a pipeline', () => {
     await driver.close()
   })
 
+  it('name the trace of a record that failed or carries one, and the span of the stage', async () => {
+    const driver = await drive(orders, { partitions: 1 })
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+    const header = ['traceparent', Buffer.from(`00-${traceId}-00f067aa0ba902b7-00`)] as const
+    await driver.send('raw', [
+      json({ id: 1, amount: 1, ts: at(0) }),
+      json({ id: 2, amount: 1, ts: at(0) }, { headers: [header] }),
+      json({ id: 3, amount: 100, ts: at(1) }),
+      json({ id: 4, amount: 100, ts: at(1) }, { headers: [header] }),
+      json({ id: 5, amount: 100, ts: at(1) }, { headers: [['traceparent', Buffer.from('00-FF')]] }),
+    ])
+    const of = (event: string) =>
+      driver.events.filter((each) => each.stage === 'clean' && each.event === event)
+    const processed = of('record_processed').map(({ data }) => data['trace_id'])
+    expect(processed).toEqual([undefined, traceId])
+    const dead = of('record_dead_lettered').map(({ data }) => data)
+    expect(dead.map((data) => data['trace_id'])).toEqual([
+      expect.stringMatching(/^[0-9a-f]{32}$/),
+      traceId,
+      expect.stringMatching(/^[0-9a-f]{32}$/),
+    ])
+    expect(new Set(dead.map((data) => data['span_id'])).size).toBe(3)
+    expect(of('record_failed').map(({ data }) => data['trace_id'])).toEqual(
+      dead.map((data) => data['trace_id']),
+    )
+    await driver.close()
+  })
+
   it('have the value of a record also where the stage hands it on unread', async () => {
     const driver = await drive(orders, { partitions: 1 })
     await driver.send('raw', [json({ id: 1, amount: 1, ts: at(0) })])

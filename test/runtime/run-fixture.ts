@@ -10,8 +10,10 @@ import type {
 import type { HookEvent, ListenerDefinition } from '../../src/core/hook.ts'
 import type { JsonValue } from '../../src/core/json.ts'
 import type { Log } from '../../src/core/log.ts'
+import type { OperatorDefinition } from '../../src/core/operator.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../../src/core/record-batch.ts'
+import type { Telemetry } from '../../src/core/telemetry.ts'
 import type { WorkGroup } from '../../src/core/work-group.ts'
 import { MemoryLog } from '../../src/logs/memory-log.ts'
 import { type Run, startRun } from '../../src/runtime/start-run.ts'
@@ -174,6 +176,7 @@ export function plannedListener(
 export interface StartOptions {
   readonly follow?: boolean
   readonly beforeCommit?: (task: string) => Promise<void>
+  readonly telemetry?: Telemetry
 }
 
 /** The log of one data directory, and the runs over it. */
@@ -194,13 +197,14 @@ export class RunBench {
       sources?: readonly SourceDefinition[]
       sinks?: readonly SinkDefinition[]
       listeners?: readonly ListenerDefinition[]
+      operators?: readonly OperatorDefinition[]
       partitions?: number
     },
   ): Topology {
     const { topology, problems } = compileText(text, {
       ...(more.partitions === undefined ? {} : { partitions: more.partitions }),
       definitions: {
-        operators: definitions.operators,
+        operators: [...definitions.operators, ...(more.operators ?? [])],
         sources: [...definitions.sources, ...(more.sources ?? [])],
         sinks: [...definitions.sinks, ...(more.sinks ?? [])],
         listeners: [...definitions.listeners, ...(more.listeners ?? [])],
@@ -236,7 +240,7 @@ export class RunBench {
       outsideEnds: null,
       executor: null,
       mask: (text: string) => text,
-      telemetry: { sliceCommitted: () => {} },
+      telemetry: options.telemetry ?? { sliceCommitted: () => {} },
       listeners: { log: () => {} },
       endpoints: { clock, random, stdin: Readable.from([]), stdout, notice: () => {} },
     }

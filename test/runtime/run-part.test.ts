@@ -64,7 +64,7 @@ describe('reports of several processes', () => {
         const { tasks, role, phase, stage } = node()
         const one = { stage, role, phase, tasks, tasksRun: [], lag: 0, meter: alone }
         const what = { pipeline: 'p', outcome: 'completed', error: null } as const
-        const expected = pipelineReport(what, [one], time).stages[0]!
+        const expected = pipelineReport(what, { parts: [one] }, time).stages[0]!
         const found = merged!.stages[0]!
         expect({ ...found.t, mean: 0 }).toEqual({ ...expected.t, mean: 0 })
         expect({ ...found.s, mean: 0 }).toEqual({ ...expected.s, mean: 0 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Disposition, dispositions } from '../../src/core/operator.ts'
-import { bottleneckOf, type MeteredPart, stageReport } from '../../src/runtime/run-report.ts'
+import { type MeteredPart, stageReport } from '../../src/runtime/run-report.ts'
 import { SliceStats } from '../../src/runtime/slice-stats.ts'
 import { StageMeter } from '../../src/runtime/stage-meter.ts'
 
@@ -60,8 +60,6 @@ describe('stage report', () => {
       made: 0,
     })
     expect(report.t).toEqual({ mean: 0, p50: 0, p95: 0, p99: 0, max: 0 })
-    expect(bottleneckOf([report])).toBeNull()
-    expect(bottleneckOf([])).toBeNull()
   })
 
   it('has back-off apart from commit, both parts of the waiting', () => {
@@ -117,28 +115,5 @@ describe('stage report', () => {
       { durationMs: 10 },
     )
     expect(report.dispositions).toMatchObject({ absorbed: 1, late: 0, skipped: 1, emitted: 0 })
-  })
-
-  it('names the stage with the most work as the bottleneck, with its share', () => {
-    const quick = new StageMeter()
-    const slow = new StageMeter()
-    addSlice(
-      quick,
-      Array.from({ length: 10 }, () => ({ waitUs: 0, runUs: 1_000 })),
-      1_000,
-    )
-    addSlice(
-      slow,
-      Array.from({ length: 10 }, () => ({ waitUs: 0, runUs: 3_000 })),
-      3_000,
-    )
-    const stages = [
-      stageReport('quick', [part(quick)], { durationMs: 100 }),
-      stageReport('slow', [part(slow)], { durationMs: 100 }),
-    ]
-    expect(bottleneckOf(stages)).toMatchObject({ stage: 'slow' })
-    expect(bottleneckOf(stages)!.sentence).toMatch(
-      /30 % of the run, 75 % of all processing time; it can do 333 records\/s/,
-    )
   })
 })

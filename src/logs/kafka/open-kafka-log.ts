@@ -7,13 +7,11 @@ import { withFailpoints } from './failpoint.ts'
 import { Fetcher } from './fetching/fetcher.ts'
 import type { KafkaContext } from './kafka-context.ts'
 import { KafkaLog } from './kafka-log.ts'
-import { manifestTopic } from './manifest-topic.ts'
 import { translated } from './pipeline-error.ts'
 import { IdempotentProducer } from './producing/idempotent-producer.ts'
 import { TopicLimits } from './producing/topic-limits.ts'
 import { KafkaWorkGroup } from './sharing/kafka-work-group.ts'
 import type { WorkerIdentity } from './sharing/worker-identity.ts'
-import { taskTopic } from './task-registry.ts'
 import { DiskCaches } from './state/cache/disk-caches.ts'
 import { TroubleNotice } from './trouble-notice.ts'
 
@@ -70,7 +68,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
 
 /** Topics of Millrace's own, whose records nobody measures. */
 function hasTiming(topic: string): boolean {
-  return topic !== manifestTopic && topic !== taskTopic && !/\.(?:changelog|control)$/.test(topic)
+  return !topic.startsWith('_millrace.') && !/\.(?:changelog|control)$/.test(topic)
 }
 
 /** A fetcher says in turn that it cannot read, and that it can again. */

@@ -1,0 +1,65 @@
+import type { ReadableSpan } from '@opentelemetry/sdk-trace'
+import type { CommittedTraces, SpanCounts, SpanReserve, Tracing } from '../../core/telemetry.ts'
+import { TokenBucket } from '../../core/token-bucket.ts'
+import type { SpanMaker } from './make-spans.ts'
+import type { SpanQueue } from './span-queue.ts'
+
+/** Of a process, which takes some hundredth of a core. */
+const maxSpansPerSecond = 1_000
+/** `wait`, `process` and `send`. */
+const spansPerRecord = 3
+/** Of a trace that begins: those of its record in some more stages are to come. */
+const spansPerTrace = 12
+/** What traces that begin leave for those under way. */
+const keptForOthers = maxSpansPerSecond / 2
+
+export interface SpanTracingOptions {
+  readonly maker: SpanMaker
+  readonly queue: SpanQueue<ReadableSpan>
+  readonly ratio: number | null
+}
+
+/** Makes spans of what was committed, as many as the limit allows, and queues them. */
+export class SpanTracing implements Tracing {
+  readonly ratio: number | null
+  readonly #options: SpanTracingOptions
+  readonly #limit = new TokenBucket({ perSecond: maxSpansPerSecond, burst: maxSpansPerSecond })
+  #recordsLeftOut = 0
+
+  constructor(options: SpanTracingOptions) {
+    this.#options = options
+    this.ratio = options.ratio
+  }
+
+  reserve(nowUs: number): SpanReserve {
+    const left = this.#limit.available(nowUs)
+    // Slices that are worked on at the same time find something too.
+    const spans = Math.floor(left / 2)
+    this.#limit.take(spans)
+    return { spans, begins: Math.max(0, Math.floor((left - keptForOthers) / spansPerTrace)) }
+  }
+
+  settle(reserve: SpanReserve, spans: number): void {
+    this.#limit.take(spans - reserve.spans)
+  }
+
+  committed(traces: CommittedTraces): void {
+    const { maker, queue } = this.#options
+    for (const record of traces.records)
+      for (const span of maker.ofRecord(record, traces)) queue.add(span)
+    for (const emit of traces.emits) queue.add(maker.ofEmit(emit, traces))
+  }
+
+  leftOut(records: number): void {
+    this.#recordsLeftOut += records
+  }
+
+  get counts(): SpanCounts {
+    const { exported, dropped } = this.#options.queue
+    return {
+      exported,
+      dropped: { limit: spansPerRecord * this.#recordsLeftOut, ...dropped },
+      recordsLeftOut: this.#recordsLeftOut,
+    }
+  }
+}
