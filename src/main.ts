@@ -17,7 +17,6 @@ import { SecretMask } from './cli/secret-mask.ts'
 import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
-import { partitionOf } from './runtime/partitioner.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
 
 /** The composition root: the only file that knows the process. */
@@ -87,7 +86,7 @@ async function openKafkaEndpoints(options: {
 }): Promise<KafkaEndpoints> {
   const { kafkaEndpoints } = await import('./logs/kafka/endpoint/kafka-endpoints.ts')
   const { random, mask } = environment
-  return kafkaEndpoints({ ...options, clock, random, mask: mask.text, partitionOf })
+  return kafkaEndpoints({ ...options, clock, random, mask: mask.text })
 }
 
 function catchInterrupts(): Interrupts {

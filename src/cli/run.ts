@@ -4,6 +4,7 @@ import { instantOf } from '../clock/system-clock.ts'
 import type { EndpointEnvironment, KafkaEndpoints } from '../core/endpoints.ts'
 import { PipelineError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import type { SinkOutput } from '../topology/topology.ts'
@@ -22,6 +23,7 @@ import { maxThreads, printReport, type RunOptions, type Setting } from './run-se
 import { runWorkers } from './run-workers.ts'
 import { StatusArea } from './status-area.ts'
 import { StepThreads } from './step-threads.ts'
+import { soonAfter } from './soon-after.ts'
 import { superviseRun, type Ending } from './supervise-run.ts'
 
 const tellEveryMs = 1_000
@@ -73,31 +75,31 @@ function logger(options: RunOptions, environment: CliEnvironment, area: StatusAr
 }
 
 async function runInLog(files: readonly PipelineFile[], setting: Setting): Promise<ExitCode> {
-  const { options, environment } = setting
+  const { options, environment, log: writeLog, area } = setting
   const stopping = environment.interrupts.listen()
-  const notice = (message: string) => setting.log('warn', message)
-  const log = await environment.openLog(setting.choice, { readOnly: false, notice })
+  const over = new AbortController()
+  const giveUp = soonAfter(stopping, { environment, over: over.signal })
+  const log = await openUnlessStopped(setting, giveUp)
+  if (log === null) return stoppedCode(stopping)
   let closing: Promise<void> | null = null
   const close = () => (closing ??= log.close())
-  const over = new AbortController()
   const limiting = limitYoungGeneration(environment.clock, over.signal)
+  const stop = new AbortController()
   let threads: StepThreads | null = null
   try {
-    const topologies = files.map(({ topology }) => topology)
-    if (options.fresh === true) await resetPipelines(topologies, log)
-    const fitted = await fitStoredTopics(files, log, { environment, options })
-    const where = { choice: setting.choice, files }
-    await assertTopicsExist(fitted.topologies, log, { ...where, creates: options.createTopics })
-    const stop = new AbortController()
     const signal = AbortSignal.any([stopping, stop.signal, ...setting.endOfStdout])
-    threads = stepThreads(files, fitted, setting)
-    const environmentOfRun = { ...runEnvironment(log, setting), executor: threads }
-    const started = await startRun(fitted.topologies, environmentOfRun, signal)
+    const begun = await unlessAborted(begin(files, setting, { log, signal }), giveUp)
+    if (begun === null) {
+      await close()
+      return stoppedCode(stopping)
+    }
+    const { started } = begun
+    threads = begun.threads
     const telling = tellParts(started, environment, over.signal)
     const ending = await superviseRun(started, {
       environment,
-      area: setting.area,
-      log: setting.log,
+      area,
+      log: writeLog,
       stopping,
       stop: () => stop.abort(),
       quiet: options.quiet === true,
@@ -119,6 +121,32 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
     await threads?.close()
     await limiting
   }
+}
+
+/** Everything up to where the tasks are at work. */
+async function begin(
+  files: readonly PipelineFile[],
+  setting: Setting,
+  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+): Promise<{ readonly started: Run; readonly threads: StepThreads | null }> {
+  const { options, environment } = setting
+  const notice = (message: string) => setting.log('warn', message)
+  const topologies = files.map(({ topology }) => topology)
+  if (options.fresh === true) await resetPipelines(topologies, log, notice)
+  const fitted = await fitStoredTopics(files, log, { environment, options })
+  const where = { choice: setting.choice, files }
+  await assertTopicsExist(fitted.topologies, log, { ...where, creates: options.createTopics })
+  const threads = stepThreads(files, fitted, setting)
+  const environmentOfRun = { ...runEnvironment(log, setting), executor: threads }
+  return { started: await startRun(fitted.topologies, environmentOfRun, signal), threads }
+}
+
+async function openUnlessStopped(setting: Setting, giveUp: AbortSignal): Promise<Log | null> {
+  const notice = (message: string) => setting.log('warn', message)
+  const opening = setting.environment.openLog(setting.choice, { readOnly: false, notice })
+  const log = await unlessAborted(opening, giveUp)
+  if (log === null) opening.then((late) => late.close()).catch(() => {})
+  return log
 }
 
 /** Topics of a cluster may be others' too. */
@@ -230,7 +258,8 @@ async function tellParts(
 ): Promise<void> {
   if (supervisor === null) return
   while (!over.aborted) {
-    await supervisor.tell({ kind: 'part', part: await started.part() })
+    const part = await unlessAborted(started.part(), over)
+    if (part !== null) await supervisor.tell({ kind: 'part', part })
     await clock.sleep(tellEveryMs, over)
   }
 }
@@ -264,6 +293,11 @@ function tellFailure(error: PipelineError, { options, environment, area, log }: 
   area.clear()
   if (options.logFormat === 'json') log('error', error.message, { code: error.code })
   else printError(environment, error)
+}
+
+/** Of a run that was stopped before it had begun. */
+function stoppedCode(stopping: AbortSignal): ExitCode {
+  return stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
 }
 
 function exitCodeOf({ runs }: Run, ending: Ending): ExitCode {

@@ -37,9 +37,11 @@ class StepThread {
     if (changed !== undefined) throw new Error(`${changed.shown} has changed`)
   }
 
-  handle({ ref, parts, pulledUs, ...task }: StepRequest): void {
+  handle({ ref, parts, pulledUs, limits, ...task }: StepRequest): void {
     try {
-      const result = resultToWire(this.#stepOf(task).run(parts.map(partFromWire), pulledUs))
+      const step = this.#stepOf(task)
+      step.limits.all = limits
+      const result = resultToWire(step.run(parts.map(partFromWire), pulledUs))
       const transfer = transferable(result.outputs.map(({ bytes }) => bytes))
       this.#send({ kind: 'done', ref, result }, transfer)
       for (const { bytes } of parts) releaseBytes(bytes)

@@ -8,20 +8,26 @@ import type { RecordBatch } from '../core/record-batch.ts'
 import { StepRecord } from '../core/step-record.ts'
 import type { StageNode } from '../topology/topology.ts'
 import { eventTimeOf } from './event-time.ts'
+import { RecordLimits } from './record-limits.ts'
 import { SliceStats } from './slice-stats.ts'
 import type { InputPart, StepEnvironment, StepResult } from './slice.ts'
 import { StageOutput, stoppedBy } from './stage-output.ts'
 import { StepChain } from './step-chain.ts'
+import { storedSource } from './stored-source.ts'
 import type { TaskEvents } from './task-events.ts'
 import type { WatermarkTracker, WriterProgress } from './watermark.ts'
 
 const watermarkStep = '$watermark'
+/** How far each of several writers is, by input and writer. */
+const writersStep = '$writers'
 
 /**
  * The step of a task: state and records in, outputs and state changes out, nothing else touched. It
  * reads the clock for the timing of records alone, which decides nothing.
  */
 export class SliceStep {
+  /** Set by whoever knows the log; a record that is larger fails. */
+  readonly limits = new RecordLimits()
   readonly #node: StageNode
   readonly #clock: Clock
   readonly #events: TaskEvents
@@ -30,6 +36,7 @@ export class SliceStep {
   readonly #output: StageOutput
   readonly #record = new StepRecord()
   readonly #fields: JsonFields | null
+  readonly #tellsSource: boolean
   #progress: WriterProgress | null = null
   #timestampMs = 0
   #stats = new SliceStats(0)
@@ -41,8 +48,9 @@ export class SliceStep {
     this.#clock = clock
     this.#tracker = tracker
     this.#events = environment.events
+    this.#tellsSource = node.input.kind === 'topics' && node.input.tellsSource === true
     this.#fields = node.fields === null ? null : new JsonFields(node.fields.names)
-    this.#output = new StageOutput(environment)
+    this.#output = new StageOutput(environment, this.limits)
     this.#chain = new StepChain(node, this.#output, (record) => this.#determineEventTime(record))
   }
 
@@ -57,12 +65,15 @@ export class SliceStep {
       if (change.step === watermarkStep && change.value !== null) {
         this.#storedWatermarkMs = Number(change.value)
         this.#tracker.raise(this.#storedWatermarkMs)
+      } else if (change.step === writersStep && change.value !== null) {
+        this.#tracker.restore(change.key, change.value)
       } else states.get(change.step)?.restore(change)
     }
     this.#chain.watermarkMs = this.#tracker.watermarkMs
   }
 
-  run(parts: readonly InputPart[], pulledUs: number): StepResult {
+  run(read: readonly InputPart[], pulledUs: number): StepResult {
+    const parts = this.#tellsSource ? read.map(withStoredSource) : read
     const records = parts.reduce((sum, { batch, from }) => sum + batch.count - from, 0)
     this.#begin(records, pulledUs)
     this.#output.isSilent = false
@@ -151,6 +162,10 @@ export class SliceStep {
     if (this.#node.hasState && watermarkMs > this.#storedWatermarkMs) {
       this.#storedWatermarkMs = watermarkMs
       state.push({ step: watermarkStep, key: '', value: String(watermarkMs), dueMs: null })
+    }
+    if (this.#node.hasState) {
+      for (const { key, value } of this.#tracker.takeChanges())
+        state.push({ step: writersStep, key, value, dueMs: null })
     }
     return { ...this.#output.take(), state, stats: this.#stats }
   }
@@ -251,9 +266,9 @@ export class SliceStep {
     const { onError } = this.#node.settings
     if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
     this.#stats.addFailure(failure.code)
-    this.#count(onError === 'skip' ? 'skipped' : 'dead_lettered', 1)
-    if (onError === 'dlq') this.#output.deadLetter(this.#record, failure)
-    this.#events.failed(this.#record, failure, { deadLettered: onError === 'dlq' })
+    const deadLettered = onError === 'dlq' && this.#output.deadLetter(this.#record, failure)
+    this.#count(deadLettered ? 'dead_lettered' : 'skipped', 1)
+    this.#events.failed(this.#record, failure, { deadLettered })
   }
 
   #determineEventTime(record: StepRecord): void {
@@ -289,6 +304,11 @@ export class SliceStep {
     // What was due is done, whatever becomes of the record that moved the watermark.
     this.#chain.acceptState()
   }
+}
+
+function withStoredSource(part: InputPart): InputPart {
+  const { batch, origin } = part
+  return { ...part, origin: { ...origin, source: (index) => storedSource(batch, index) } }
 }
 
 function silentStep(stage: string): PipelineError {

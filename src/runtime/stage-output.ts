@@ -6,14 +6,17 @@ import { RecordBatchBuilder, type RecordTimes } from '../core/record-batch-build
 import { emptyBytes } from '../core/record-batch.ts'
 import type { StepRecord } from '../core/step-record.ts'
 import type { StageNode } from '../topology/topology.ts'
-import { deadLetterHeaders, lateHeaders } from './dead-letter.ts'
+import { contentBytes, deadLetter, lateHeaders, type RecordContent } from './dead-letter.ts'
 import { OutputCollector, type PartitionBuilders } from './output-collector.ts'
+import type { RecordLimits } from './record-limits.ts'
 import type { SliceStats } from './slice-stats.ts'
 import type { InputPart, SinkBatch, StepEnvironment } from './slice.ts'
 import type { ChainEnd } from './step-chain.ts'
+import { withoutSource, withSource } from './stored-source.ts'
 
 /** A larger result is dead-lettered: a log or sink would refuse it with everything beside it. */
 const maxOutputBytes = 64 * 1024 * 1024
+const maxBytesPerChar = 3
 
 interface Growing {
   key: Uint8Array | string | null
@@ -31,6 +34,9 @@ export class StageOutput implements ChainEnd {
   readonly #main: PartitionBuilders | null
   readonly #sink: RecordBatchBuilder | null
   readonly #keepsBytes: boolean
+  /** Whether records come, and go, with where they came into the pipeline. */
+  readonly #readsSource: boolean
+  readonly #writesSource: boolean
   readonly #ownPartition: number
   #sinkParts: number[] = []
   #sinkIndexes: number[] = []
@@ -53,6 +59,9 @@ export class StageOutput implements ChainEnd {
   #markedSilent = false
   /** What the next markers say: that this task has ended or is idle, and holds nobody back. */
   isSilent = false
+  readonly #limits: RecordLimits
+  /** Bytes that a record of the output topic may have, in this slice. */
+  #maxBytes = Number.POSITIVE_INFINITY
   readonly #growing: Growing = {
     key: null,
     value: null,
@@ -61,8 +70,9 @@ export class StageOutput implements ChainEnd {
     times: { timestampMs: 0, eventTimeMs: Number.NaN, ingestUs: 0, waitUs: 0, runUs: 0 },
   }
 
-  constructor(environment: StepEnvironment) {
+  constructor(environment: StepEnvironment, limits: RecordLimits) {
     const { node, taskId } = environment
+    this.#limits = limits
     this.#environment = environment
     this.#node = node
     this.#collector = new OutputCollector(taskId)
@@ -71,6 +81,8 @@ export class StageOutput implements ChainEnd {
         ? this.#collector.topic(node.output.topic, node.output.partitions)
         : null
     this.#sink = node.output?.kind === 'sink' ? new RecordBatchBuilder(taskId) : null
+    this.#readsSource = node.input.kind === 'topics' && node.input.tellsSource === true
+    this.#writesSource = node.output?.kind === 'topic' && node.output.tellsSource === true
     this.#keepsBytes = node.steps.length === 0
     this.#ownPartition = this.#main === null ? 0 : environment.taskIndex % this.#main.partitions
   }
@@ -82,6 +94,8 @@ export class StageOutput implements ChainEnd {
     this.#sinkParts = []
     this.#sinkIndexes = []
     this.#part = null
+    if (this.#node.output?.kind === 'topic')
+      this.#maxBytes = this.#limits.of(this.#node.output.topic)
     this.dropRecord()
   }
 
@@ -107,13 +121,21 @@ export class StageOutput implements ChainEnd {
       this.#appendMade(record, value)
       return
     }
+    const key = this.#keyOf(record)
+    this.#assertFits(key, value, record)
     this.#values[this.#staged] = value
-    this.#keys[this.#staged] = this.#keyOf(record)
+    this.#keys[this.#staged] = key
     this.#eventTimesMs[this.#staged] = record.eventTimeMs
     this.#staged += 1
   }
 
   late(record: StepRecord): void {
+    const { lateTopic } = this.#node
+    const maxBytes = this.#limits.of(lateTopic)
+    if (maxBytes !== Number.POSITIVE_INFINITY && !record.isMade) {
+      const { keyBytes: key, valueBytes: value } = record
+      assertSize({ key, value, headers: this.#lateHeaders() }, lateTopic, maxBytes)
+    }
     this.#lateTimeMs = record.eventTimeMs
     this.#isLate = true
   }
@@ -131,7 +153,7 @@ export class StageOutput implements ChainEnd {
     times.runUs = batch.runUs[this.#index]! + took.runUs
     if (this.#isLate) this.#appendLate()
     if (this.#staged === 0) return
-    growing.headers = batch.headerBytes(this.#index)
+    growing.headers = this.#resultHeaders()
     for (let result = 0; result < this.#staged; result++) {
       growing.key = this.#keys[result]!
       growing.value = this.#values[result]!
@@ -140,25 +162,22 @@ export class StageOutput implements ChainEnd {
     }
   }
 
-  deadLetter(record: StepRecord, failure: RecordFailure): void {
+  /** @returns false, and nothing is written, when the dead-letter topic has room for none. */
+  deadLetter(record: StepRecord, failure: RecordFailure): boolean {
     const { batch, origin } = this.#part!
-    const growing = this.#growing
-    const { times } = growing
+    const { times } = this.#growing
     times.timestampMs = batch.timestampMs[this.#index]!
     times.eventTimeMs = batch.eventTimeMs[this.#index]!
     times.ingestUs = batch.ingestUs[this.#index]!
     times.waitUs = batch.waitUs[this.#index]!
     times.runUs = batch.runUs[this.#index]!
-    growing.key = record.keyBytes
-    growing.value = record.valueBytes
-    growing.headers = deadLetterHeaders(batch.headers(this.#index), failure, {
-      stage: this.#node.stage,
-      topic: origin.topic,
-      partition: origin.partition,
-      offset: record.offset,
-      mask: this.#environment.mask,
-    })
-    this.#aside(this.#node.deadLetterTopic, origin.partition)
+    const original = {
+      key: record.keyBytes,
+      value: record.valueBytes,
+      headers: this.#ownHeaders(),
+    }
+    const { topic, partition } = origin
+    return this.#deadLetter(original, failure, { topic, partition, offset: record.offset })
   }
 
   madeFailed(
@@ -168,20 +187,12 @@ export class StageOutput implements ChainEnd {
     const { onError } = this.#node.settings
     if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
     this.#stats!.addFailure(failure.code)
-    this.#environment.events.madeFailed(made, failure, { deadLettered: onError === 'dlq' })
-    if (onError === 'skip') return
-    this.#stats!.madeDeadLettered += 1
     this.#madeTimes(made.eventTimeMs)
-    this.#growing.key = made.key
-    this.#growing.value = made.valueText
-    this.#growing.headers = deadLetterHeaders([], failure, {
-      stage: this.#node.stage,
-      topic: null,
-      partition: 0,
-      offset: null,
-      mask: this.#environment.mask,
-    })
-    this.#aside(this.#node.deadLetterTopic, 0)
+    const original = { key: made.key, value: made.valueText, headers: emptyBytes }
+    const nowhere = { topic: null, partition: 0, offset: null }
+    const isKept = onError === 'dlq' && this.#deadLetter(original, failure, nowhere)
+    this.#environment.events.madeFailed(made, failure, { deadLettered: isKept })
+    if (isKept) this.#stats!.madeDeadLettered += 1
   }
 
   windowClosed(record: StepRecord): void {
@@ -237,9 +248,11 @@ export class StageOutput implements ChainEnd {
   }
 
   #appendMade(record: StepRecord, value: string | Uint8Array | null): void {
+    const key = this.#keyOf(record)
+    this.#assertFits(key, value, record)
     this.#stats!.made += 1
     this.#madeTimes(record.eventTimeMs)
-    this.#growing.key = this.#keyOf(record)
+    this.#growing.key = key
     this.#growing.value = value
     this.#growing.headers = emptyBytes
     // A result has no input record, even if one moved the watermark that made it.
@@ -257,21 +270,72 @@ export class StageOutput implements ChainEnd {
     const growing = this.#growing
     growing.key = batch.key(this.#index)
     growing.value = batch.value(this.#index)
+    growing.headers = this.#lateHeaders()
+    this.#isLate = false
+    this.#aside(this.#node.lateTopic, origin.partition)
+  }
+
+  #lateHeaders(): Uint8Array {
+    const { batch, origin } = this.#part!
     const offset =
       origin.topic === null ? null : Number(origin.baseOffset) + batch.offsetDelta[this.#index]!
-    growing.headers = lateHeaders(batch.headers(this.#index), {
+    return lateHeaders(this.#ownHeaders(), {
       stage: this.#node.stage,
       topic: origin.topic,
       partition: origin.partition,
       offset,
     })
-    this.#isLate = false
-    this.#aside(this.#node.lateTopic, origin.partition)
+  }
+
+  #deadLetter(
+    original: RecordContent,
+    failure: RecordFailure,
+    origin: { topic: string | null; partition: number; offset: number | null },
+  ): boolean {
+    const { deadLetterTopic, stage } = this.#node
+    const maxBytes = this.#limits.of(deadLetterTopic)
+    const { mask } = this.#environment
+    const letter = deadLetter(original, failure, { ...origin, stage, mask, maxBytes })
+    if (letter === null) return false
+    Object.assign(this.#growing, letter)
+    this.#aside(deadLetterTopic, origin.partition)
+    return true
   }
 
   #aside(topic: string, partition: number): void {
     const partitions = this.#environment.partitionsOf(topic)
     this.#collector.topic(topic, partitions).append(partition % partitions, this.#growing)
+  }
+
+  /** The headers that the current record came with, without what the engine has added. */
+  #ownHeaders(): Uint8Array {
+    const headers = this.#part!.batch.headerBytes(this.#index)
+    return this.#readsSource ? withoutSource(headers) : headers
+  }
+
+  #resultHeaders(): Uint8Array {
+    const { source } = this.#part!.origin
+    const headers = this.#ownHeaders()
+    return this.#writesSource && source !== null
+      ? withSource(headers, source(this.#index))
+      : headers
+  }
+
+  /** Quickly: an ordinary record is not measured, and its headers are not looked at. */
+  #assertFits(
+    key: string | Uint8Array | null,
+    value: string | Uint8Array | null,
+    record: StepRecord,
+  ): void {
+    const { output } = this.#node
+    const maxBytes = this.#maxBytes
+    if (maxBytes === Number.POSITIVE_INFINITY || output?.kind !== 'topic') return
+    const read = record.isMade ? 0 : this.#part!.batch.sizeBytes(this.#index)
+    const most = read + maxBytesPerChar * ((key?.length ?? 0) + (value?.length ?? 0))
+    if (most > maxBytes || this.#writesSource) {
+      const headers = record.isMade ? emptyBytes : this.#resultHeaders()
+      assertSize({ key, value, headers }, output.topic, maxBytes)
+    }
   }
 
   #madeTimes(eventTimeMs: number): void {
@@ -302,6 +366,16 @@ export class StageOutput implements ChainEnd {
       )
     return text
   }
+}
+
+/** @throws RecordFailure */
+function assertSize(content: RecordContent, topic: string, maxBytes: number): void {
+  const bytes = contentBytes(content)
+  if (bytes <= maxBytes) return
+  throw new RecordFailure(
+    'RECORD_TOO_LARGE',
+    `the record has ${bytes} bytes; the topic "${topic}" takes ${maxBytes} (\`max.message.bytes\`, less what the log adds)`,
+  )
 }
 
 export function stoppedBy({ code, message }: RecordFailure, stage: string): PipelineError {

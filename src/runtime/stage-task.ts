@@ -3,6 +3,8 @@ import type { EndpointEnvironment } from '../core/endpoints.ts'
 import type { PipelineError } from '../core/errors.ts'
 import type { Log, StateChange, TaskCommit, TaskLog } from '../core/log.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
+import { topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { SinkOutput, StageNode } from '../topology/topology.ts'
 import type { ProgressBoard } from './progress-board.ts'
 import { retryWhileUnavailable } from './retry.ts'
@@ -48,6 +50,9 @@ export interface StageTaskOptions {
   readonly notice: (message: string) => void
 }
 
+/** How long a task that is to stop waits for what it has begun to commit. */
+const stopMs = 2_000
+
 export type TaskPhase = 'starting' | 'working' | 'waiting' | 'blocked' | 'ended' | 'stopped'
 
 /** The loop of one task: pull a slice, run the step, commit, while the commit before is still under way. */
@@ -63,6 +68,8 @@ export class StageTask {
   readonly #limits: LimitsWatch
   #hasFinished = false
   #flushAtUs = Number.POSITIVE_INFINITY
+  /** Aborts when the task was to stop a while ago: nothing is waited for any more. */
+  readonly #cut = new AbortController()
 
   constructor(options: StageTaskOptions) {
     this.#options = options
@@ -73,14 +80,34 @@ export class StageTask {
 
   /** Opens the task, works until its input ends or the signal aborts, and closes it again. */
   async run(signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    const stop = () => void this.#cutSoon(over.signal)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
     try {
-      await this.#open(signal)
+      await unlessAborted(this.#open(signal), this.#cut.signal)
       await this.#loop(signal)
-      await this.#inFlight
+      await this.#untilCommitted()
       this.phase = this.#hasFinished ? 'ended' : 'stopped'
     } finally {
+      signal.removeEventListener('abort', stop)
+      over.abort()
       await this.#close()
     }
+  }
+
+  async #cutSoon(over: AbortSignal): Promise<void> {
+    await this.#options.clock.sleep(stopMs, over)
+    if (!over.aborted) this.#cut.abort()
+  }
+
+  /**
+   * Returns once the commit under way has, or the time for it is up: then it is cut off when the log is closed.
+   * @returns whether it has. @throws PipelineError what the commit met.
+   */
+  async #untilCommitted(): Promise<boolean> {
+    await unlessAborted(this.#inFlight, this.#cut.signal)
+    return !this.#cut.signal.aborted
   }
 
   /** Records that wait for this task. */
@@ -94,9 +121,16 @@ export class StageTask {
     const changelog =
       changelogTopic === null ? {} : { changelog: { topic: changelogTopic, partition: taskIndex } }
     const { start } = settings
-    this.#log = await log.openTask({ id, group, inputs, start, delivery, ...changelog })
+    const spec = { id, group, inputs, start, delivery, ...changelog }
+    try {
+      this.#log = await log.openTask(spec, signal)
+    } catch (thrown) {
+      if (signal.aborted) return
+      throw thrown
+    }
     const stored = await this.#log.restore()
     step.restore(stored)
+    await this.#askLimits(this.#log)
     if (node.input.kind === 'source') {
       const { definition, config } = node.input
       this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
@@ -106,6 +140,11 @@ export class StageTask {
     }
     this.#options.tracker.begin(this.#nowUs())
     if (step.flushEveryMs !== null) this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+  }
+
+  #askLimits(log: TaskLog): Promise<void> {
+    const { step, node } = this.#options
+    return step.limits.ask(log, topicsWrittenBy(node), this.#nowUs())
   }
 
   async #openSink(
@@ -153,6 +192,9 @@ export class StageTask {
       if (slice !== null && slice !== 'end') {
         this.#beBusy()
         waitMs = 0
+        // Beside the work: nobody waits for the answer.
+        if (this.#options.step.limits.isDue(this.#nowUs()))
+          this.#askLimits(this.#log!).catch(() => {})
         await this.#process(slice, signal)
         await this.#flushIfDue(signal)
       } else if (slice === 'end' || hasEnd) {
@@ -163,7 +205,7 @@ export class StageTask {
         waitMs = Number.POSITIVE_INFINITY
       } else {
         // Nothing is waiting: let the last commit return before this task calls itself quiet.
-        await this.#inFlight
+        if (!(await this.#untilCommitted())) return
         await this.#flushIfDue(signal)
         await this.#noteSilent(silent, signal)
         // Who has fallen silent during the wait may have written just before: one more look tells.
@@ -207,9 +249,10 @@ export class StageTask {
   }
 
   #offer({ parts }: InputSlice, pulledUs: number): Promise<StepResult> | null {
-    const { executor, pipeline, node, taskIndex } = this.#options
+    const { executor, pipeline, node, taskIndex, step } = this.#options
     if (executor === null) return null
-    return executor.offer({ pipeline, node: node.id, taskIndex, parts, pulledUs })
+    const limits = step.limits.all
+    return executor.offer({ pipeline, node: node.id, taskIndex, parts, pulledUs, limits })
   }
 
   /** Writes to the sink where there is one, then commits; returns before the commit does. */
@@ -230,7 +273,7 @@ export class StageTask {
       state.push(...written.state)
     }
     if (outputs.length === 0 && state.length === 0 && what.slice === null) return
-    await this.#inFlight
+    if (!(await this.#untilCommitted())) return
     this.#inFlight = this.#settle(
       { outputs, state, next: what.slice?.next ?? [] },
       { result, caused, slice: what.slice },
@@ -333,7 +376,7 @@ export class StageTask {
     if (this.#hasFinished) return
     const result = this.#options.step.finish()
     await this.#commit(result, { slice: null, caused: this.#options.events.take(), signal })
-    await this.#inFlight
+    await this.#untilCommitted()
     this.#hasFinished = !signal.aborted
   }
 

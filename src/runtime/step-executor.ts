@@ -9,6 +9,8 @@ export interface SliceWork {
   readonly taskIndex: number
   readonly parts: readonly InputPart[]
   readonly pulledUs: number
+  /** As `TaskLog.recordLimits`. */
+  readonly limits: ReadonlyMap<string, number>
 }
 
 /** Works on slices of stateless nodes beside this thread. */

@@ -72,7 +72,14 @@ const slice = () => [partOf(batchOf(values.map((value, index) => ({ key: `k${ind
 async function offered({ threads, environment, lines }: Opened): Promise<StepResult | null> {
   const untilUs = environment.clock.monotonicUs() + 20_000_000
   while (environment.clock.monotonicUs() < untilUs) {
-    const work = { pipeline: 'orders', node: 'clean', taskIndex: 1, parts: slice(), pulledUs: 10 }
+    const work = {
+      pipeline: 'orders',
+      node: 'clean',
+      taskIndex: 1,
+      parts: slice(),
+      pulledUs: 10,
+      limits: new Map(),
+    }
     const result = threads.offer(work)
     if (result !== null) return result
     if (lines.some((line) => line.startsWith('warn'))) return null
@@ -153,7 +160,14 @@ describe('threads for steps', () => {
   it('are not started for few records, nor asked to do a small slice', () => {
     const { threads } = open('dlq')
     const parts = [partOf(batchOf([{ value: '{}' }]))]
-    const work = { pipeline: 'orders', node: 'clean', taskIndex: 0, parts, pulledUs: 0 }
+    const work = {
+      pipeline: 'orders',
+      node: 'clean',
+      taskIndex: 0,
+      parts,
+      pulledUs: 0,
+      limits: new Map(),
+    }
     for (let time = 0; time < 50_000; time++) expect(threads.offer(work)).toBeNull()
   })
 })

@@ -197,7 +197,7 @@ export class ProduceLane implements TopicPartition {
 
   #tooLargeError({ index, sizeBytes }: { index: number; sizeBytes: number }): KafkaError {
     return new KafkaError(
-      { code: 'MESSAGE_TOO_LARGE', kind: 'config' },
+      { code: 'MESSAGE_TOO_LARGE', kind: 'config', topic: this.topic },
       `writing to "${this.topic}/${this.partition}": record ${index} of a batch takes ${sizeBytes} bytes, ` +
         `and the topic takes ${this.maxBatchBytes}: raise its \`max.message.bytes\``,
     )
