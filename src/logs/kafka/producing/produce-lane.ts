@@ -1,5 +1,6 @@
 import type { TopicPartition } from '../../../core/log.ts'
 import type { RecordBatch } from '../../../core/record-batch.ts'
+import { releaseOwnBytes } from '../../../core/release-bytes.ts'
 import type { NodeId, ProducerIdentity } from '../client/kafka-client.ts'
 import { KafkaError } from '../client/kafka-error.ts'
 import type { Codec } from '../records/codec.ts'
@@ -106,6 +107,7 @@ export class ProduceLane implements TopicPartition {
     this.#queue.splice(index, 1)
     // Brokers forget producers that they have not heard of for long.
     this.#isProven = this.#queue.length > 0
+    releaseOwnBytes(batch.bytes)
     batch.delivery.delivered()
   }
 

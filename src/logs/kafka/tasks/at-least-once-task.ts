@@ -6,6 +6,7 @@ import type {
   TaskLog,
 } from '../../../core/log.ts'
 import { invariant } from '../../../core/errors.ts'
+import { releaseOwnBytes } from '../../../core/release-bytes.ts'
 import type { KafkaContext } from '../kafka-context.ts'
 import { translated } from '../pipeline-error.ts'
 import { InputPositions } from './input-positions.ts'
@@ -110,7 +111,9 @@ export class AtLeastOnceTask implements TaskLog {
   }
 
   async #send(outputs: TaskCommit['outputs']): Promise<void> {
-    if (outputs.length > 0) await this.#context.producer.send(outputs, this.#closing.signal)
+    if (outputs.length === 0) return
+    await this.#context.producer.send(outputs, this.#closing.signal)
+    for (const { batch } of outputs) releaseOwnBytes(batch.bytes)
   }
 
   async #move({ next }: TaskCommit): Promise<void> {

@@ -1,4 +1,5 @@
 import { invariant, type PipelineError } from '../../../core/errors.ts'
+import { releaseOwnBytes } from '../../../core/release-bytes.ts'
 import type {
   PullRequest,
   SliceBatch,
@@ -133,6 +134,7 @@ export class ExactlyOnceTask implements TaskLog {
         await this.#outputs.check(outputs)
       }
       this.#context.onTrouble(null)
+      for (const { batch } of outputs) releaseOwnBytes(batch.bytes)
     } catch (thrown) {
       this.#failure = toPipelineError(thrown, `committing ${id}`)
       throw this.#failure
