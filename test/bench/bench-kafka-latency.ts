@@ -9,7 +9,7 @@ import type { KafkaClient } from '../../src/logs/kafka/client/kafka-client.ts'
 import { Fetcher } from '../../src/logs/kafka/fetching/fetcher.ts'
 import { IdempotentProducer } from '../../src/logs/kafka/producing/idempotent-producer.ts'
 import { TopicLimits } from '../../src/logs/kafka/producing/topic-limits.ts'
-import { partitionOf } from '../../src/runtime/partitioner.ts'
+import { partitionOf } from '../../src/core/partitioner.ts'
 import { referenceOrders } from './reference-orders.ts'
 import { orderStages } from './timed-run.ts'
 

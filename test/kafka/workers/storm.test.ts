@@ -18,8 +18,9 @@ describeWithKafka('workers of which one comes or goes all the time', () => {
     const workload = new Workload({ name: uniqueName('storm'), address, records: 30_000 })
     await workload.createTopic()
     using fleet = new Fleet({ workload, address, sessionTimeoutMs })
+    const first = fleet.start()
     fleet.start()
-    fleet.start()
+    await first.process.until(hasTasks)
     const random = new SeededRandom(11)
     const stopping: Promise<number>[] = []
     const progress: number[] = []
@@ -34,7 +35,7 @@ describeWithKafka('workers of which one comes or goes all the time', () => {
         stopping.push(leaver.stop().then(({ tookMs }) => tookMs))
       }
       if (change % changesPerSlice === 0)
-        progress.push(await countOf(address, workload.topic('totals')))
+        progress.push(await countOf(address, workload.topic('clean')))
     }
     const stoppedMs = await Promise.all(stopping)
     for (const [slice, count] of progress.entries())
