@@ -17,7 +17,6 @@ import { SecretMask } from './cli/secret-mask.ts'
 import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
-import { partitionOf } from './runtime/partitioner.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
@@ -91,7 +90,7 @@ async function openKafkaEndpoints(options: {
 }): Promise<KafkaEndpoints> {
   const { kafkaEndpoints } = await import('./logs/kafka/endpoint/kafka-endpoints.ts')
   const { random, mask } = environment
-  return kafkaEndpoints({ ...options, clock, random, mask: mask.text, partitionOf })
+  return kafkaEndpoints({ ...options, clock, random, mask: mask.text })
 }
 
 async function openMetricsExporter(options: MetricsExporterOptions): Promise<MetricsExporter> {

@@ -6,6 +6,16 @@ const experimental = { viteModuleRunner: false, nodeLoader: false }
 /** Tests of the embedded log start and kill processes, damage files and fill disks, which takes its time. */
 const storageTests = 'test/logs/embedded/*.test.ts'
 
+const kafkaTests = 'test/kafka/**/*.test.ts'
+/** What takes long, and has a shorter counterpart among the others. */
+const longKafkaTests = 'test/kafka/**/*.long.test.ts'
+const kafka = {
+  experimental,
+  globalSetup: ['test/kafka/broker/shared-broker.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+}
+
 export default defineConfig({
   test: {
     experimental,
@@ -18,6 +28,8 @@ export default defineConfig({
           isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/judges/**', 'test/kafka/**', storageTests],
+          // All take less than a second on a quiet machine.
+          testTimeout: 30_000,
         },
       },
       { test: { name: 'storage', experimental, include: [storageTests] } },
@@ -44,14 +56,22 @@ export default defineConfig({
       },
       {
         test: {
+          ...kafka,
           name: 'kafka',
-          experimental,
-          include: ['test/kafka/**/*.test.ts'],
-          globalSetup: ['test/kafka/broker/shared-broker.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          // They share a broker, and those that start another one want a core for it.
+          include: [kafkaTests],
+          exclude: [longKafkaTests],
+          // They wait for sessions and brokers, most of the time.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...kafka,
+          name: 'kafka-long',
+          include: [longKafkaTests],
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

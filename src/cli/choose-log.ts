@@ -20,7 +20,7 @@ export interface LogOptions {
 /** A log as it was asked for, with the words for messages. */
 interface Asked {
   readonly log: string
-  readonly where: string
+  readonly where: '--log' | 'MILLRACE_LOG'
 }
 
 /**
@@ -33,7 +33,7 @@ export function askedLog(
 ): Asked | null {
   const { MILLRACE_LOG: variable = '' } = env
   if (log === undefined && variable === '') return null
-  const asked =
+  const asked: Asked =
     log === undefined ? { log: variable, where: 'MILLRACE_LOG' } : { log, where: '--log' }
   if (asked.log === 'embedded') return asked
   if (!isKafkaUrl(asked.log)) {
@@ -66,12 +66,14 @@ export function chooseLog(
   const file = files.find(({ spec }) => spec.log !== null)
   const wanted = asked?.log ?? file?.spec.log ?? 'embedded'
   if (typeof wanted === 'object') {
-    return { kind: 'kafka', dataDir, connection: connectionOfFile(file!, wanted.connection) }
+    const connection = connectionOfFile(file!, wanted.connection)
+    return { kind: 'kafka', dataDir, connection, named: { connection: wanted.connection } }
   }
   if (wanted === 'embedded') return { kind: 'embedded', dataDir }
   const brokers = brokersOfUrl(wanted)
   if (typeof brokers === 'string') throw usage(brokers)
-  return { kind: 'kafka', dataDir, connection: connectionOfEnvironment(brokers, environment) }
+  const connection = connectionOfEnvironment(brokers, environment)
+  return { kind: 'kafka', dataDir, connection, named: { address: asked?.where ?? '"log"' } }
 }
 
 /** `--workers` of `run`. @throws PipelineError CONFIG_USAGE on the embedded log. */

@@ -19,6 +19,8 @@ export interface DeadLetterFacts {
     readonly partition: string
     readonly offset: string
   } | null
+  /** Parts of the record that the topic had no room for, with their sizes. */
+  readonly omitted: string | null
 }
 
 /** Topics named so, and those whose first record says that it is a dead letter. */
@@ -104,6 +106,8 @@ export function factsOf({ headers }: StoredRecord): DeadLetterFacts {
     code: fact('code') ?? '?',
     message: fact('message') ?? '',
     attempts: fact('attempts'),
+    // Not always written, but always last.
+    omitted: headers.at(-1)?.[0] === `${headerPrefix}omitted` ? fact('omitted') : null,
     origin:
       topic === null
         ? null

@@ -71,7 +71,7 @@ function jsonOf({ record, failedAtMs: atMs }: DeadLetter): string {
 }
 
 function textOf({ record, failedAtMs: atMs }: DeadLetter): string {
-  const { stage, step, code, message, attempts, origin } = factsOf(record)
+  const { stage, step, code, message, attempts, origin, omitted } = factsOf(record)
   const headers = originalHeaders(record).map(
     ([name, value]) => `${printableLine(name)}=${bytesText(value)}`,
   )
@@ -90,6 +90,7 @@ function textOf({ record, failedAtMs: atMs }: DeadLetter): string {
     ['key', bytesText(record.key)],
     ['value', bytesText(record.value)],
     ['headers', headers.join(', ')],
+    ['left out', omitted ?? ''],
   ]
   const title = `${record.topic} ${record.partition}/${record.offset}  ${timeText(atMs) ?? ''}`
   const shown = lines.filter(([, text]) => text !== '')

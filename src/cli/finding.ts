@@ -1,6 +1,4 @@
+import type { LogFinding } from '../core/log.ts'
+
 /** One thing that `doctor` looked at. */
-export interface Finding {
-  readonly name: string
-  readonly status: 'ok' | 'warning' | 'wrong'
-  readonly text: string
-}
+export type Finding = LogFinding

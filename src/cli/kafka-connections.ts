@@ -14,6 +14,7 @@ import {
 import { didYouMean } from '../core/nearest-name.ts'
 import type { PipelineSpec } from '../spec/pipeline-spec.ts'
 import type { CliEnvironment } from './cli-environment.ts'
+import type { NamedBy } from './log-choice.ts'
 import { readSecret } from './read-secret.ts'
 
 const prefix = 'MILLRACE_KAFKA_'
@@ -66,6 +67,14 @@ export function connectionOfFile({ spec, shown }: ChoosingFile, name: string): K
     sasl: sasl ?? null,
     allowPlaintextPassword: allow_plaintext_password,
   }
+}
+
+/** How messages call a setting, such as `tls.ca`: as the user gave it, or would have to. */
+export function nameSetting(named: NamedBy, setting: string): string {
+  if ('connection' in named) return `"connections.${named.connection}.kafka.${setting}"`
+  if (setting === 'brokers') return named.address
+  const variable = setting === 'sasl' ? 'sasl.mechanism' : setting
+  return `${prefix}${variable.replace('.', '_').toUpperCase()}`
 }
 
 function pemOf(setting: TextFile | string | undefined): string | null {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Log } from '../core/log.ts'
 import { openEmbeddedLog } from '../logs/embedded/open-embedded-log.ts'
 import type { CliEnvironment } from './cli-environment.ts'
+import { nameSetting } from './kafka-connections.ts'
 import type { LogChoice, OpenKafkaLog, OpenLog } from './log-choice.ts'
 
 /** @throws PipelineError as `openEmbeddedLog`, or as `openKafka`. */
@@ -13,9 +14,11 @@ export function logOpener(
   const failpoint = env['MILLRACE_FAILPOINT']
   return async (choice, options) => {
     const directory = resolve(cwd, choice.dataDir)
-    return choice.kind === 'kafka'
-      ? openKafka({ ...options, connection: choice.connection, directory, clock })
-      : openEmbeddedLog({ ...options, directory, clock, failpoint })
+    if (choice.kind === 'embedded')
+      return openEmbeddedLog({ ...options, directory, clock, failpoint })
+    const { connection, named } = choice
+    const nameOf = (setting: string) => nameSetting(named, setting)
+    return openKafka({ ...options, connection, nameSetting: nameOf, directory, clock })
   }
 }
 

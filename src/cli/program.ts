@@ -239,16 +239,24 @@ function addSetUpCommands(program: Command, choose: Choose): void {
     })
   program
     .command('doctor')
-    .summary('check this machine and a data directory')
+    .summary('check this machine, a data directory and a Kafka cluster')
     .description(
-      'Checks what runs depend on: Node, SQLite, the data directory, its lock, the disk.',
+      'Checks what runs depend on: Node, SQLite, the data directory, its lock, the disk; and with ' +
+        '--log kafka://... whether the cluster can be reached, its version, its clock, what may be done ' +
+        'there, and the settings of the topics with state. Exit code 1 when something is wrong.',
     )
     .option(...dataDirOption)
+    .option(...logOption)
     .option('--json', jsonHelp)
     .addHelpText(
       'after',
-      examples('millrace doctor', 'millrace doctor --data-dir /var/lib/millrace'),
+      examples(
+        'millrace doctor',
+        'millrace doctor --data-dir /var/lib/millrace',
+        'millrace doctor --log kafka://localhost:9092',
+      ),
     )
+    .addHelpText('after', kafkaHelp())
     .action((options) => {
       choose(async (environment) => (await import('./doctor.ts')).doctor(options, environment))
     })

@@ -1,16 +1,22 @@
 import { PipelineError } from '../core/errors.ts'
-import type { Log } from '../core/log.ts'
+import type { JsonValue } from '../core/json.ts'
+import type { Log, TaskSpec } from '../core/log.ts'
+import { workersAtWork } from '../logs/log-rules.ts'
 import { manifestOf, parseManifest, type Manifest } from '../topology/manifest.ts'
 import { sinkMemory } from '../runtime/sink-writer.ts'
-import { taskId, type Topology } from '../topology/topology.ts'
+import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
 
 /**
  * `run --fresh`: forgets the topics, positions and state of the pipelines, also those of stages that the
  * files no longer have, and takes back what their sinks are known to have written.
- * @throws PipelineError CONFIG_USAGE when another pipeline reads or writes one of the topics; nothing
- * was changed then. CONFIG_FILE when a file cannot be removed.
+ * @throws PipelineError CONFIG_USAGE when another pipeline reads or writes one of the topics, or workers
+ * of one of the pipelines are at work; nothing was changed then. CONFIG_FILE when a file cannot be removed.
  */
-export async function resetPipelines(topologies: readonly Topology[], log: Log): Promise<void> {
+export async function resetPipelines(
+  topologies: readonly Topology[],
+  log: Log,
+  notice: (message: string) => void,
+): Promise<void> {
   const { admin } = log
   const own = await Promise.all(
     topologies.map(async (topology) => {
@@ -23,13 +29,15 @@ export async function resetPipelines(topologies: readonly Topology[], log: Log):
   const topics = [
     ...new Set(own.flatMap(({ manifests }) => manifests.flatMap(({ writes }) => writes))),
   ]
-  await assertNobodyElse(topics, new Set(own.map(({ name }) => name)), { admin })
+  const pipelines = own.map(({ name }) => name)
+  await assertNobodyElse(topics, new Set(pipelines), { admin, notice })
+  for (const name of pipelines) await assertNoWorkers(name, log)
   // Files go first: a crash in between leaves recorded lengths without their files, which is noticed.
   for (const topology of topologies) await resetSinks(topology, log)
   const groups = own.flatMap(({ name, manifests }) =>
     manifests.flatMap((manifest) => groupsOf(name, manifest)),
   )
-  await admin.reset({ topics, groups: [...new Set(groups)] })
+  await admin.reset({ topics, groups: [...new Set(groups)], pipelines })
   await Promise.all(
     own.map(({ name, topology }) =>
       admin.storeManifest(name, JSON.stringify(manifestOf(topology))),
@@ -49,11 +57,13 @@ function groupsOf(name: string, { nodes }: Manifest): string[] {
 async function assertNobodyElse(
   topics: readonly string[],
   own: ReadonlySet<string>,
-  { admin }: Pick<Log, 'admin'>,
+  { admin, notice }: Pick<Log, 'admin'> & { readonly notice: (message: string) => void },
 ): Promise<void> {
   const others = (await admin.manifests()).filter((name) => !own.has(name))
   for (const other of others) {
-    const { reads, writes } = parseManifest((await admin.loadManifest(other))!)
+    const manifest = await manifestOfOther(other, { admin, notice })
+    if (manifest === null) continue
+    const { reads, writes } = manifest
     const shared = topics.find((topic) => reads.includes(topic) || writes.includes(topic))
     if (shared === undefined) continue
     const does = reads.includes(shared) ? 'reads' : 'writes'
@@ -65,16 +75,62 @@ async function assertNobodyElse(
   }
 }
 
+/** null, and a word about it, where nobody can tell what the other pipeline reads. */
+async function manifestOfOther(
+  name: string,
+  { admin, notice }: Pick<Log, 'admin'> & { readonly notice: (message: string) => void },
+): Promise<Manifest | null> {
+  try {
+    const stored = await admin.loadManifest(name)
+    return stored === null ? null : parseManifest(stored)
+  } catch (error) {
+    const isUnreadable =
+      error instanceof PipelineError &&
+      (error.code === 'LOG_CORRUPT' || error.code === 'LOG_VERSION')
+    if (!isUnreadable) throw error
+    notice(
+      `whether the pipeline "${name}" uses a topic that --fresh removes is not known: ${error.message}`,
+    )
+    return null
+  }
+}
+
+async function assertNoWorkers(name: string, { admin }: Log): Promise<void> {
+  const workers = (await admin.workers?.(name)) ?? []
+  if (workers.length > 0) throw workersAtWork(name, workers)
+}
+
 async function resetSinks(topology: Topology, log: Log): Promise<void> {
   for (const node of topology.nodes) {
     const { output, group, tasks } = node
     if (output?.kind !== 'sink') continue
     for (let index = 0; index < tasks; index++) {
       const id = taskId(topology, node, index)
-      const task = await log.openTask({ id, group, inputs: [], start: 'earliest' })
-      const memory = sinkMemory(await task.restore())
-      await task.close()
+      const memory = await memoryOf(log, { id, group, ...changelogOf(node, index) })
       await output.definition.reset(output.config, memory)
     }
+  }
+}
+
+function changelogOf(
+  { changelogTopic }: StageNode,
+  partition: number,
+): Pick<TaskSpec, 'changelog'> {
+  return changelogTopic === null ? {} : { changelog: { topic: changelogTopic, partition } }
+}
+
+/** What is lost is no reason not to begin again. */
+async function memoryOf(
+  log: Log,
+  task: Pick<TaskSpec, 'id' | 'group' | 'changelog'>,
+): Promise<JsonValue> {
+  try {
+    const opened = await log.openTask({ ...task, inputs: [], start: 'earliest' })
+    const memory = sinkMemory(await opened.restore())
+    await opened.close()
+    return memory
+  } catch (error) {
+    if (error instanceof PipelineError && error.code === 'LOG_POSITION_LOST') return null
+    throw error
   }
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { PipelineError } from '../core/errors.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import { prepareLog } from '../runtime/start-run.ts'
 import { exitCodes, type ExitCode } from './cli-environment.ts'
 import { fitStoredTopics } from './fit-stored-topics.ts'
@@ -9,6 +10,7 @@ import { assertTopicsExist } from './outside-topics.ts'
 import { resetPipelines } from './reset-pipelines.ts'
 import { maxThreads, printReport, type RunOptions, type Setting } from './run-setting.ts'
 import { RunTelemetry } from './run-telemetry.ts'
+import { soonAfter } from './soon-after.ts'
 import { superviseRun } from './supervise-run.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -34,7 +36,14 @@ async function runPool(
 ): Promise<ExitCode> {
   const { environment, area, log, options } = setting
   const stopping = environment.interrupts.listen()
-  await prepare(files, setting)
+  const over = new AbortController()
+  const giveUp = soonAfter(stopping, { environment, over: over.signal })
+  const prepared = await unlessAborted(
+    prepare(files, setting).then(() => true),
+    giveUp,
+  )
+  over.abort()
+  if (prepared === null) return stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
   const stop = new AbortController()
   const stopAll = () => stop.abort('SIGTERM')
   for (const signal of setting.endOfStdout) signal.addEventListener('abort', stopAll)
@@ -76,7 +85,7 @@ async function prepare(files: readonly PipelineFile[], setting: Setting): Promis
   const log = await environment.openLog(choice, { readOnly: false, notice })
   try {
     const topologies = files.map(({ topology }) => topology)
-    if (options.fresh === true) await resetPipelines(topologies, log)
+    if (options.fresh === true) await resetPipelines(topologies, log, notice)
     const fitted = await fitStoredTopics(files, log, { environment, options })
     const creates = options.createTopics
     await assertTopicsExist(fitted.topologies, log, { choice, files, creates })

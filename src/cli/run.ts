@@ -5,6 +5,7 @@ import type { EndpointEnvironment, KafkaEndpoints } from '../core/endpoints.ts'
 import { PipelineError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import type { SinkOutput } from '../topology/topology.ts'
@@ -27,6 +28,7 @@ import { measuredRun } from './measured-run.ts'
 import { openTracing } from './run-tracing.ts'
 import { StatusArea } from './status-area.ts'
 import { StepThreads } from './step-threads.ts'
+import { soonAfter } from './soon-after.ts'
 import { superviseRun, type Ending } from './supervise-run.ts'
 import { readTelemetrySetting } from './telemetry-setting.ts'
 
@@ -97,46 +99,39 @@ async function runInLog(
   setting: Setting,
   telemetry: RunTelemetry,
 ): Promise<ExitCode> {
-  const { options, environment } = setting
+  const { options, environment, log: writeLog, area } = setting
   const stopping = environment.interrupts.listen()
-  const notice = (message: string) => setting.log('warn', message)
-  const log = await environment.openLog(setting.choice, { readOnly: false, notice })
+  const over = new AbortController()
+  const giveUp = soonAfter(stopping, { environment, over: over.signal })
+  const log = await openUnlessStopped(setting, giveUp)
+  if (log === null) return stoppedCode(stopping)
   let closing: Promise<void> | null = null
   const close = () => (closing ??= log.close())
-  const over = new AbortController()
   const limiting = limitYoungGeneration(environment.clock, over.signal)
+  const stop = new AbortController()
   let threads: StepThreads | null = null
   try {
-    const topologies = files.map(({ topology }) => topology)
-    if (options.fresh === true) await resetPipelines(topologies, log)
-    const fitted = await fitStoredTopics(files, log, { environment, options })
-    const where = { choice: setting.choice, files }
-    await assertTopicsExist(fitted.topologies, log, { ...where, creates: options.createTopics })
-    const stop = new AbortController()
     const signal = AbortSignal.any([stopping, stop.signal, ...setting.endOfStdout])
-    threads = stepThreads(files, fitted, setting)
-    const environmentOfRun = runEnvironment(log, setting)
-    const started = await startRun(
-      fitted.topologies,
-      {
-        ...environmentOfRun,
-        telemetry: telemetry.withExemplars(environmentOfRun.telemetry),
-        executor: threads,
-      },
-      signal,
-    )
+    const begun = await unlessAborted(begin(files, setting, { log, signal, telemetry }), giveUp)
+    if (begun === null) {
+      await close()
+      return stoppedCode(stopping)
+    }
+    const { started } = begun
+    threads = begun.threads
     telemetry.watch(measuredRun(started, signal))
     const timings = keepTimings(started, log, setting)
     const telling = tellParts(started, { environment, telemetry, over: over.signal })
     const ending = await superviseRun(started, {
       environment,
-      area: setting.area,
-      log: setting.log,
+      area,
+      log: writeLog,
       stopping,
       stop: () => stop.abort(),
       quiet: options.quiet === true,
       isSupervised: environment.supervisor !== null,
-      close: () => timings.close().then(close),
+      // What a log that does not answer keeps of the last seconds is not worth waiting for.
+      close: () => unlessAborted(timings.close(), giveUp).then(close),
       tell: (error) => tellFailure(error, setting),
     })
     over.abort()
@@ -154,6 +149,42 @@ async function runInLog(
     await threads?.close()
     await limiting
   }
+}
+
+/** Everything up to where the tasks are at work. */
+async function begin(
+  files: readonly PipelineFile[],
+  setting: Setting,
+  {
+    log,
+    signal,
+    telemetry,
+  }: { readonly log: Log; readonly signal: AbortSignal; readonly telemetry: RunTelemetry },
+): Promise<{ readonly started: Run; readonly threads: StepThreads | null }> {
+  const { options, environment } = setting
+  const notice = (message: string) => setting.log('warn', message)
+  const topologies = files.map(({ topology }) => topology)
+  if (options.fresh === true) await resetPipelines(topologies, log, notice)
+  const fitted = await fitStoredTopics(files, log, { environment, options })
+  const where = { choice: setting.choice, files }
+  await assertTopicsExist(fitted.topologies, log, { ...where, creates: options.createTopics })
+  const threads = stepThreads(files, fitted, setting)
+  const environmentOfRun = runEnvironment(log, setting)
+  const measured = telemetry.withExemplars(environmentOfRun.telemetry)
+  const started = await startRun(
+    fitted.topologies,
+    { ...environmentOfRun, telemetry: measured, executor: threads },
+    signal,
+  )
+  return { started, threads }
+}
+
+async function openUnlessStopped(setting: Setting, giveUp: AbortSignal): Promise<Log | null> {
+  const notice = (message: string) => setting.log('warn', message)
+  const opening = setting.environment.openLog(setting.choice, { readOnly: false, notice })
+  const log = await unlessAborted(opening, giveUp)
+  if (log === null) opening.then((late) => late.close()).catch(() => {})
+  return log
 }
 
 /** Topics of a cluster may be others' too. */
@@ -266,7 +297,8 @@ async function tellParts(
   const { supervisor, clock } = of.environment
   if (supervisor === null) return
   while (!over.aborted) {
-    await supervisor.tell({ kind: 'part', part: await started.part(), own: telemetry.own() })
+    const part = await unlessAborted(started.part(), over)
+    if (part !== null) await supervisor.tell({ kind: 'part', part, own: telemetry.own() })
     await clock.sleep(tellEveryMs, over)
   }
 }
@@ -300,6 +332,11 @@ function tellFailure(error: PipelineError, { options, environment, area, log }: 
   area.clear()
   if (options.logFormat === 'json') log('error', error.message, { code: error.code })
   else printError(environment, error)
+}
+
+/** Of a run that was stopped before it had begun. */
+function stoppedCode(stopping: AbortSignal): ExitCode {
+  return stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
 }
 
 function exitCodeOf({ runs }: Run, ending: Ending): ExitCode {

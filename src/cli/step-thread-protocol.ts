@@ -23,6 +23,7 @@ export interface StepRequest {
   readonly node: string
   readonly taskIndex: number
   readonly pulledUs: number
+  readonly limits: ReadonlyMap<string, number>
   readonly parts: readonly WirePart[]
   readonly trace: TraceRequest | null
 }

@@ -37,9 +37,10 @@ class StepThread {
     if (changed !== undefined) throw new Error(`${changed.shown} has changed`)
   }
 
-  handle({ ref, parts, pulledUs, trace, ...task }: StepRequest): void {
+  handle({ ref, parts, pulledUs, trace, limits, ...task }: StepRequest): void {
     try {
       const step = this.#stepOf(task)
+      step.limits.all = limits
       step.traceNext(trace)
       const result = resultToWire(step.run(parts.map(partFromWire), pulledUs))
       const transfer = transferable(result.outputs.map(({ bytes }) => bytes))

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { LogReader, SliceBatch, TopicDescription, TopicPartition } from '../core/log.ts'
-import type { Header } from '../core/record-batch.ts'
+import { nullHeaderValue, type Header } from '../core/record-batch.ts'
 import { printableLine } from './printable.ts'
 
 /** One record as it lies in a topic, with bytes of its own. */
@@ -55,7 +55,7 @@ export function recordAt(slice: SliceBatch, index: number): StoredRecord {
     eventTimeMs: batch.eventTimeMs[index]!,
     key: copyOf(batch.key(index)),
     value: copyOf(batch.value(index)),
-    headers: batch.headers(index).map(([name, value]) => [name, Uint8Array.from(value)] as const),
+    headers: batch.headers(index).map(([name, value]) => [name, copyOfHeader(value)] as const),
     isMarker: batch.isMarker(index),
   }
 }
@@ -64,9 +64,14 @@ function copyOf(bytes: Uint8Array | null): Uint8Array | null {
   return bytes === null ? null : Uint8Array.from(bytes)
 }
 
+/** One that is null stays so. */
+function copyOfHeader(value: Uint8Array): Uint8Array {
+  return value === nullHeaderValue ? value : Uint8Array.from(value)
+}
+
 /** Bytes for people: text as it is, anything else as its length and first bytes. */
 export function bytesText(bytes: Uint8Array | null): string {
-  if (bytes === null) return '(null)'
+  if (bytes === null || bytes === nullHeaderValue) return '(null)'
   if (isUtf8(bytes)) return printableLine(Buffer.from(bytes).toString('utf8'))
   const start = Buffer.from(bytes.subarray(0, shownBytes)).toString('hex')
   return `(${bytes.length} bytes, no text: ${start}${bytes.length > shownBytes ? '...' : ''})`
@@ -113,7 +118,7 @@ function factsOf(record: StoredRecord): Record<string, unknown> {
 }
 
 function exactBytes(name: string, bytes: Uint8Array | null): Record<string, string | null> {
-  if (bytes === null) return { [name]: null }
+  if (bytes === null || bytes === nullHeaderValue) return { [name]: null }
   const buffer = Buffer.from(bytes)
   return isUtf8(bytes)
     ? { [name]: buffer.toString('utf8') }

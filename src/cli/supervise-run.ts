@@ -1,4 +1,5 @@
 import type { PipelineError } from '../core/errors.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import type { Run } from '../runtime/start-run.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import type { WriteLog } from './create-logger.ts'
@@ -101,7 +102,8 @@ class RunWatcher {
       if (quiet || isSupervised || ended.aborted) continue
       const isDue = clock.monotonicUs() >= nextLineUs
       if (!this.#options.area.hasBlock && !isDue) continue
-      await this.#show(ended)
+      // How far it is may have to be asked of a log that does not answer.
+      await unlessAborted(this.#show(ended), ended)
       if (isDue) nextLineUs = clock.monotonicUs() + lineMs * 1_000
     }
   }

@@ -100,9 +100,16 @@ export interface TaskLog {
    * Commits are applied in the order of the calls, and a call may be made before the last one has
    * returned. While the disk is full it waits and tries again.
    * @returns when the outputs became visible, epoch µs.
-   * @throws PipelineError LOG_FENCED, LOG_IO; nothing of the commit was kept then.
+   * @throws PipelineError LOG_FENCED, LOG_IO, and RECORD_TOO_LARGE when `recordLimits` tells less than it did:
+   * once the task is opened again that record can be told. Nothing of the commit was kept then.
    */
   commit(result: TaskCommit): Promise<{ visibleUs: number }>
+  /**
+   * How large a record of each of the topics may be, as far as the log knows: bytes of key, value and headers
+   * together. It knows soon when that changes. Absent: any size.
+   * @throws PipelineError
+   */
+  recordLimits?(topics: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Records that lie ahead of the last pull, by input. */
   lag(): Promise<readonly number[]>
   close(): Promise<void>
@@ -120,12 +127,25 @@ export interface LogReader {
 
 export interface Log {
   readonly reader: LogReader
-  /** Opens a task for writing; whoever held it before is fenced. */
-  openTask(task: TaskSpec): Promise<TaskLog>
+  /**
+   * Opens a task for writing; whoever held it before is fenced.
+   * @param signal ends the waiting for a log that does not answer; the task is not opened then.
+   * @throws PipelineError LOG_IO when the signal aborts.
+   */
+  openTask(task: TaskSpec, signal?: AbortSignal): Promise<TaskLog>
   readonly admin: LogAdmin
   /** How several processes share the tasks of a pipeline; absent: one process runs them all. */
   readonly group?: WorkGroup
+  /** Looks whether the servers of the log are as they should be; absent: there are none. */
+  examine?(): Promise<readonly LogFinding[]>
   close(): Promise<void>
+}
+
+/** One thing that was looked at of a log. */
+export interface LogFinding {
+  readonly name: string
+  readonly status: 'ok' | 'warning' | 'wrong'
+  readonly text: string
 }
 
 export interface LogAdmin {
@@ -142,8 +162,18 @@ export interface LogAdmin {
    * cannot do it, or there would be fewer partitions. Nothing was changed then.
    */
   alterTopic(change: TopicChange): Promise<void>
-  /** Forgets topics with their records, and all tasks (positions, state) of the groups. */
-  reset(what: { topics: readonly string[]; groups: readonly string[] }): Promise<void>
+  /**
+   * Forgets topics with their records, and all tasks (positions, state) of the groups.
+   * @param what `pipelines`: those whose workers have to be gone.
+   * @throws PipelineError CONFIG_USAGE when one of them works; nothing was changed then.
+   */
+  reset(what: {
+    topics: readonly string[]
+    groups: readonly string[]
+    pipelines?: readonly string[]
+  }): Promise<void>
+  /** The workers of a pipeline, in any process, in the words of messages. Absent: this process has the log alone. */
+  workers?(pipeline: string): Promise<readonly string[]>
   /** The stored manifest of a pipeline as JSON text; null before its first run. */
   loadManifest(pipeline: string): Promise<string | null>
   storeManifest(pipeline: string, manifest: string): Promise<void>

@@ -285,6 +285,37 @@ export function encodeHeaders(headers: readonly WrittenHeader[]): Uint8Array {
   return bytes
 }
 
+/** Encoded headers and more of them, whose own bytes stay what they are, also names that are no UTF-8. */
+export function appendHeaders(encoded: Uint8Array, more: readonly WrittenHeader[]): Uint8Array {
+  if (encoded.length === 0) return encodeHeaders(more)
+  if (more.length === 0) return encoded
+  const added = encodeHeaders(more)
+  const bytes = Buffer.concat([encoded, added.subarray(2)])
+  const count = bytes.readUInt16LE(0)
+  if (count !== uncountedHeaders)
+    bytes.writeUInt16LE(Math.min(count + more.length, uncountedHeaders), 0)
+  return bytes
+}
+
+/** Encoded headers but for the last one, if that has this name; the others stay byte for byte. */
+export function withoutLastHeader(encoded: Uint8Array, name: string): Uint8Array {
+  const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
+  let last = 0
+  for (let at = 2; at < bytes.length;) {
+    last = at
+    const nameEnd = at + 2 + bytes.readUInt16LE(at)
+    const length = bytes.readUInt32LE(nameEnd)
+    at = nameEnd + 4 + (length === nullHeaderLength ? 0 : length)
+  }
+  if (last === 0) return encoded
+  if (bytes.toString('utf8', last + 2, last + 2 + bytes.readUInt16LE(last)) !== name) return encoded
+  if (last === 2) return emptyBytes
+  const kept = Buffer.from(bytes.subarray(0, last))
+  const count = kept.readUInt16LE(0)
+  if (count !== uncountedHeaders) kept.writeUInt16LE(count - 1, 0)
+  return kept
+}
+
 function decodeHeaders(encoded: Uint8Array): Header[] {
   const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
   const headers: Header[] = []

@@ -2,7 +2,7 @@ import type { JsonFields } from './json-fields.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import { emptyBytes, type RecordBatch } from './record-batch.ts'
 
-/** Where a record came into the pipeline; known in the producer stage only. */
+/** Where a record came into the pipeline; known in the stage that has the source only. */
 export interface SourceInfo {
   readonly [name: string]: JsonValue
 }

@@ -1,4 +1,4 @@
-import { type Header, nullHeaderLength, type WrittenHeader } from './record-batch.ts'
+import { appendHeaders, emptyBytes, nullHeaderLength, uncountedHeaders } from './record-batch.ts'
 
 /**
  * W3C Trace Context (level 2) in the headers of records: `traceparent` and `tracestate`, and
@@ -94,19 +94,38 @@ export function traceContextOf(headers: Uint8Array): TraceContext | null {
   return traceContextAt(data, { start: 0, end: headers.length }, at)
 }
 
-/** The headers with this context instead of the one they had. All others stay, in their order. */
-export function withTraceContext(
-  headers: readonly Header[],
-  context: TraceContext,
-): readonly WrittenHeader[] {
+/** Encoded headers with this context instead of the one they had. All others stay byte for byte, in their order. */
+export function withTraceContext(headers: Uint8Array, context: TraceContext): Uint8Array {
   const { traceId, spanId, flags, state } = context
   const value = `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`
-  const kept = headers.filter(([name]) => {
-    const lower = name.toLowerCase()
-    return lower !== traceparentName && lower !== tracestateName
-  })
   const states = state === '' ? [] : [[tracestateName, state] as const]
-  return [...kept, [traceparentName, value], ...states]
+  return appendHeaders(withoutContext(headers), [[traceparentName, value], ...states])
+}
+
+function withoutContext(headers: Uint8Array): Uint8Array {
+  const kept = [headers.subarray(0, 2)]
+  let keptFrom = 2
+  for (let at = 2; at + 6 <= headers.length;) {
+    const nameBytes = headers[at]! | (headers[at + 1]! << 8)
+    const nameEnd = at + 2 + nameBytes
+    const length = lengthAt(headers, nameEnd)
+    const end = nameEnd + 4 + (length === nullHeaderLength ? 0 : length)
+    const isOut =
+      (nameBytes === 11 && isNamed(headers, at + 2, traceparentName)) ||
+      (nameBytes === 10 && isNamed(headers, at + 2, tracestateName))
+    if (isOut) {
+      kept.push(headers.subarray(keptFrom, at))
+      keptFrom = end
+    }
+    at = end
+  }
+  const removed = kept.length - 1
+  if (removed === 0) return headers
+  const bytes = Buffer.concat([...kept, headers.subarray(keptFrom)])
+  if (bytes.length === 2) return emptyBytes
+  const count = bytes.readUInt16LE(0)
+  if (count !== uncountedHeaders) bytes.writeUInt16LE(count - removed, 0)
+  return bytes
 }
 
 /**

@@ -51,3 +51,12 @@ export function assertNotFewerPartitions({ name, partitions }: TopicChange, stor
     `topic ${name} has ${stored} partitions and cannot have ${partitions}: there are never fewer`,
   )
 }
+
+export function workersAtWork(pipeline: string, workers: readonly string[]): PipelineError {
+  const who = workers.length === 0 ? '' : `: ${workers.join(', ')}`
+  return new PipelineError(
+    'CONFIG_USAGE',
+    `workers of the pipeline "${pipeline}" are at work${who}; stop them first (one that was killed is ` +
+      'forgotten when its session has timed out), and run with --fresh again',
+  )
+}

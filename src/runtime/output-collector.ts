@@ -1,6 +1,6 @@
 import type { TaskCommit } from '../core/log.ts'
 import { RecordBatchBuilder, type AppendedRecord } from '../core/record-batch-builder.ts'
-import { partitionOf } from './partitioner.ts'
+import { partitionOf } from '../core/partitioner.ts'
 
 /** Batches of one slice by topic and partition, encoded as the records come. */
 export class OutputCollector {

@@ -1,19 +1,14 @@
 import type { RecordFailure } from '../core/errors.ts'
 import { dispositions } from '../core/operator.ts'
-import { encodeHeaders, type WrittenHeader } from '../core/record-batch.ts'
 import type {
   SliceTraces,
   SpanPlace,
+  TracedEmit,
   TracedRecord,
   TracedSend,
   TraceReason,
 } from '../core/telemetry.ts'
-import {
-  type TraceContext,
-  traceContextOf,
-  traceFlag,
-  withTraceContext,
-} from '../core/trace-context.ts'
+import { type TraceContext, traceContextOf, traceFlag } from '../core/trace-context.ts'
 import { spanIdOf, traceIdOf } from '../core/trace-ids.ts'
 import { RecordContexts } from './record-contexts.ts'
 import type { InputPart, StepEnvironment } from './slice.ts'
@@ -147,13 +142,16 @@ export class RecordTracer {
   }
 
   /** The record at hand failed: it is traced from here on. */
-  failed(failure: RecordFailure, outcome: 'skipped' | 'dead_lettered'): void {
-    this.outcome = dispositions.indexOf(outcome)
+  failed(failure: RecordFailure): void {
     if (this.#request === null) return
     if (this.current === null) this.#fault('error')
-    if (this.current === null) return
-    this.current.failure = this.#toldFailure(failure)
-    this.current.outcome = outcome
+    if (this.current !== null) this.current.failure = this.#toldFailure(failure)
+  }
+
+  /** What became of the record at hand, which failed. */
+  became(outcome: 'skipped' | 'dead_lettered'): void {
+    this.outcome = dispositions.indexOf(outcome)
+    if (this.current !== null) this.current.outcome = outcome
   }
 
   /** A record is at hand again after its slice was run. */
@@ -180,29 +178,27 @@ export class RecordTracer {
     if (this.current === null) this.#fault('retry')
   }
 
-  /** Headers of a result of the record at hand, which is traced. */
-  headersOf(topic: string | null, kind: TracedSend['kind']): Uint8Array {
-    const { sends } = this.current!
-    const headers = this.#part!.batch.headers(this.#index)
-    return encodeHeaders(sends.length < maxFanOut ? this.#sent(topic, kind) : headers)
+  /**
+   * The context for what the record at hand becomes next, to be written in place of its own; null: its headers
+   * stay as they are. A dead letter has the id of a trace also where its record is not traced.
+   */
+  contextFor(kind: TracedSend['kind']): TraceContext | null {
+    if (this.current === null) return kind === 'dead_letter' ? this.#untracedContext() : null
+    const { traceId, sends } = this.current
+    if (kind === 'result' && sends.length >= maxFanOut) return null
+    return {
+      traceId,
+      spanId: this.#spanId(traceId, kind, sends.length),
+      flags: this.#flags,
+      state: this.#contexts.sentState(this.#state),
+    }
   }
 
-  /** Headers of the dead letter of the record at hand: it has the id of a trace also where it is not traced. */
-  deadLetterHeaders(topic: string): readonly WrittenHeader[] {
-    if (this.current !== null) return this.#sent(topic, 'dead_letter')
-    const { batch } = this.#part!
-    const headers = batch.headers(this.#index)
-    if (traceContextOf(batch.headerBytes(this.#index)) !== null) return headers
-    const traceId = this.#newTraceId()
-    const spanId = this.#spanId(traceId, 'dead_letter')
-    return withTraceContext(headers, { traceId, spanId, flags: traceFlag.random, state: '' })
-  }
-
-  /** Headers of the record at hand, which goes to the topic of late ones. */
-  lateHeaders(topic: string): readonly WrittenHeader[] {
-    return this.current === null
-      ? this.#part!.batch.headers(this.#index)
-      : this.#sent(topic, 'late')
+  /** The record at hand was sent, under the context that was made for that. */
+  sent({ spanId }: TraceContext, topic: string | null, kind: TracedSend['kind']): void {
+    if (this.current === null) return
+    this.#left -= 1
+    ;(this.current.sends as TracedSend[]).push({ spanId, topic, kind })
   }
 
   /** The record at hand lives on under this key of a step. */
@@ -219,29 +215,27 @@ export class RecordTracer {
     this.#making = this.#windows.take(step, key)
   }
 
-  /** Headers of the result that a step makes. */
-  emitHeaders(made: {
+  /** The trace of the result that a step makes; null where it has none. */
+  emitOf(made: {
     readonly topic: string | null
     readonly key: string | Uint8Array | null
     readonly value: string | Uint8Array | null
     readonly eventTimeMs: number
     readonly startUs: number
     readonly failure: RecordFailure | null
-  }): readonly WrittenHeader[] {
+  }): TracedEmit | null {
     const making = this.#making
-    if (making === null || this.#request === null) return []
+    if (making === null || this.#request === null) return null
     if (this.#left <= 0) {
       this.#traces.leftOut += 1
-      return []
+      return null
     }
-    this.#left -= 1
     const { topic, eventTimeMs, startUs, failure } = made
     const { window, links, count } = making
     const traceId = traceIdOf('emit', window, eventTimeMs, textOf(made.key), textOf(made.value))
-    const spanId = spanIdOf(traceId, 'emit', this.#environment.taskId)
-    this.#traces.emits.push({
+    return {
       traceId,
-      spanId,
+      spanId: spanIdOf(traceId, 'emit', this.#environment.taskId),
       window,
       eventTimeMs,
       topic,
@@ -249,13 +243,17 @@ export class RecordTracer {
       leftOut: count - links.length,
       startUs,
       failure: failure === null ? null : this.#toldFailure(failure),
-    })
-    return withTraceContext([], {
-      traceId,
-      spanId,
-      flags: newFlags,
-      state: this.#contexts.sentState(''),
-    })
+    }
+  }
+
+  emitContext({ traceId, spanId }: TracedEmit): TraceContext {
+    return { traceId, spanId, flags: newFlags, state: this.#contexts.sentState('') }
+  }
+
+  /** The result was sent. */
+  emitted(emit: TracedEmit): void {
+    this.#left -= 1
+    this.#traces.emits.push(emit)
   }
 
   #isPicked(place: number): boolean {
@@ -313,19 +311,12 @@ export class RecordTracer {
     return this.#startUs - queuedUs > maxTraceGapUs || this.#contexts.isForeign(context)
   }
 
-  /** The context of what is sent replaces that of the record. */
-  #sent(topic: string | null, kind: TracedSend['kind']): readonly WrittenHeader[] {
-    const { traceId, sends } = this.current!
-    const spanId = this.#spanId(traceId, kind, sends.length)
-    this.#left -= 1
-    ;(sends as TracedSend[]).push({ spanId, topic, kind })
-    const context = {
-      traceId,
-      spanId,
-      flags: this.#flags,
-      state: this.#contexts.sentState(this.#state),
-    }
-    return withTraceContext(this.#part!.batch.headers(this.#index), context)
+  /** null where the record has a context, which then says enough. */
+  #untracedContext(): TraceContext | null {
+    if (traceContextOf(this.#part!.batch.headerBytes(this.#index)) !== null) return null
+    const traceId = this.#newTraceId()
+    const spanId = this.#spanId(traceId, 'dead_letter')
+    return { traceId, spanId, flags: traceFlag.random, state: '' }
   }
 
   #newTraceId(): string {

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { asPipelineError, type PipelineError } from '../core/errors.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import type { WorkGroup, WorkPlace } from '../core/work-group.ts'
 import { taskId, type Topology } from '../topology/topology.ts'
 import type { NodeTasks } from './node-tasks.ts'
@@ -79,15 +80,19 @@ export class SharedWork {
     })
     try {
       await this.#place.run(this.#signal)
-      await Promise.all(this.#announcing)
+      await unlessAborted(Promise.all(this.#announcing), signal)
     } finally {
       unlisten()
     }
   }
 
-  /** What to do about a task that has failed: one that others have taken over has only stopped. */
+  /**
+   * What to do about a task that has failed: one that others have taken over has only stopped, and one
+   * that met a new limit for records is begun again, since it knows the limit then.
+   */
   async taskFailed(id: string, error: PipelineError): Promise<void> {
-    if (error.code !== 'LOG_FENCED') return this.#options.failed(error)
+    const mayGoOn = error.code === 'LOG_FENCED' || error.code === 'RECORD_TOO_LARGE'
+    if (!mayGoOn) return this.#options.failed(error)
     try {
       if (!this.#canRun(id) || !(await this.#place.confirm(id))) return
       await this.#options.clock.sleep(regainMs, this.#signal)

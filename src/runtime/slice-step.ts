@@ -1,18 +1,21 @@
 import type { Clock } from '../core/clock.ts'
-import { messageOf, PipelineError, RecordFailure } from '../core/errors.ts'
+import { PipelineError, RecordFailure } from '../core/errors.ts'
 import { JsonFields } from '../core/json-fields.ts'
-import { decodeJson, type JsonValue } from '../core/json.ts'
 import type { StateChange, TaskCommit } from '../core/log.ts'
 import { dispositions, type Disposition } from '../core/operator.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
 import { StepRecord } from '../core/step-record.ts'
 import type { StageNode } from '../topology/topology.ts'
+import { decodeProblem, decodeValue } from './decode-value.ts'
 import { eventTimeOf } from './event-time.ts'
+import { RecordLimits } from './record-limits.ts'
 import { RecordTracer } from './record-tracer.ts'
 import { SliceStats } from './slice-stats.ts'
 import type { InputPart, StepEnvironment, StepResult } from './slice.ts'
-import { StageOutput, stoppedBy } from './stage-output.ts'
+import { StageOutput } from './stage-output.ts'
 import { StepChain } from './step-chain.ts'
+import { stoppedBy } from './stopped-by.ts'
+import { withStoredSource } from './stored-source.ts'
 import type { TaskEvents } from './task-events.ts'
 import type { TraceRequest } from './trace-request.ts'
 import type { WatermarkTracker, WriterProgress } from './watermark.ts'
@@ -20,12 +23,16 @@ import type { WatermarkTracker, WriterProgress } from './watermark.ts'
 const watermarkStep = '$watermark'
 /** Of the records of a batch that was tried again. */
 const maxTracedRetries = 4
+/** How far each of several writers is, by input and writer. */
+const writersStep = '$writers'
 
 /**
  * The step of a task: state and records in, outputs and state changes out, nothing else touched. It
  * reads the clock for the timing of records alone, which decides nothing.
  */
 export class SliceStep {
+  /** Set by whoever knows the log; a record that is larger fails. */
+  readonly limits = new RecordLimits()
   readonly #node: StageNode
   readonly #clock: Clock
   readonly #events: TaskEvents
@@ -36,6 +43,7 @@ export class SliceStep {
   readonly #output: StageOutput
   readonly #record = new StepRecord()
   readonly #fields: JsonFields | null
+  readonly #tellsSource: boolean
   #progress: WriterProgress | null = null
   #timestampMs = 0
   #stats = new SliceStats(0)
@@ -47,9 +55,10 @@ export class SliceStep {
     this.#clock = clock
     this.#tracker = tracker
     this.#events = environment.events
+    this.#tellsSource = node.input.kind === 'topics' && node.input.tellsSource === true
     this.#fields = node.fields === null ? null : new JsonFields(node.fields.names)
     this.#tracer = new RecordTracer(environment)
-    this.#output = new StageOutput(environment, this.#tracer)
+    this.#output = new StageOutput(environment, { tracer: this.#tracer, limits: this.limits })
     this.#chain = new StepChain(node, this.#output, (record) => this.#determineEventTime(record))
   }
 
@@ -64,6 +73,8 @@ export class SliceStep {
       if (change.step === watermarkStep && change.value !== null) {
         this.#storedWatermarkMs = Number(change.value)
         this.#tracker.raise(this.#storedWatermarkMs)
+      } else if (change.step === writersStep && change.value !== null) {
+        this.#tracker.restore(change.key, change.value)
       } else states.get(change.step)?.restore(change)
     }
     this.#chain.watermarkMs = this.#tracker.watermarkMs
@@ -74,7 +85,8 @@ export class SliceStep {
     this.#trace = request
   }
 
-  run(parts: readonly InputPart[], pulledUs: number): StepResult {
+  run(read: readonly InputPart[], pulledUs: number): StepResult {
+    const parts = this.#tellsSource ? read.map(withStoredSource) : read
     const records = parts.reduce((sum, { batch, from }) => sum + batch.count - from, 0)
     this.#begin(records, pulledUs)
     this.#output.isSilent = false
@@ -189,6 +201,10 @@ export class SliceStep {
       this.#storedWatermarkMs = watermarkMs
       state.push({ step: watermarkStep, key: '', value: String(watermarkMs), dueMs: null })
     }
+    if (this.#node.hasState) {
+      for (const { key, value } of this.#tracker.takeChanges())
+        state.push({ step: writersStep, key, value, dueMs: null })
+    }
     const traces = this.#tracer.take()
     return { ...this.#output.take(), state, stats: this.#stats, traces }
   }
@@ -258,15 +274,13 @@ export class SliceStep {
         return
       }
     }
-    const text = record.valueText
     try {
-      if (text !== null && !record.isAscii && text.includes('\uFFFD')) refuseInvalidUtf8(record)
-      record.value = text === null ? null : decodeWithoutStack(text)
+      record.value = decodeValue(record)
     } catch (thrown) {
       record.value = null
       // Without steps the bytes go on as they are, only without a key.
       if (this.#node.steps.length > 0)
-        throw new RecordFailure('RECORD_DECODE', `the value is no JSON${reasonOf(thrown)}`)
+        throw new RecordFailure('RECORD_DECODE', `the value is no JSON${decodeProblem(thrown)}`)
     }
   }
 
@@ -294,11 +308,12 @@ export class SliceStep {
     const { onError } = this.#node.settings
     if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
     this.#stats.addFailure(failure.code)
-    const disposition = onError === 'skip' ? 'skipped' : 'dead_lettered'
+    this.#tracer.failed(failure)
+    const deadLettered = onError === 'dlq' && this.#output.deadLetter(this.#record, failure)
+    const disposition = deadLettered ? 'dead_lettered' : 'skipped'
     this.#count(disposition, 1)
-    this.#tracer.failed(failure, disposition)
-    if (onError === 'dlq') this.#output.deadLetter(this.#record, failure)
-    this.#events.failed(this.#record, failure, { deadLettered: onError === 'dlq' })
+    this.#tracer.became(disposition)
+    this.#events.failed(this.#record, failure, { deadLettered })
   }
 
   #determineEventTime(record: StepRecord): void {
@@ -354,33 +369,4 @@ function silentStep(stage: string): PipelineError {
     'INVARIANT',
     `a step of the stage "${stage}" neither emitted nor dropped a record`,
   )
-}
-
-/** Taking the stack of each syntax error costs a fifth of the time that a file with 1.5 % broken lines takes to read. */
-function decodeWithoutStack(text: string): JsonValue {
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
-  try {
-    return decodeJson(text)
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit
-  }
-}
-
-/** Of the parser's message only the place: the rest quotes the value, which may hold what nobody should see. */
-function reasonOf(thrown: unknown): string {
-  const place = /at position \d+/.exec(messageOf(thrown))
-  if (place !== null) return ` ${place[0]}`
-  return thrown instanceof SyntaxError && !thrown.message.includes('JSON')
-    ? `: ${thrown.message}`
-    : ''
-}
-
-function refuseInvalidUtf8(record: StepRecord): void {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  try {
-    decoder.decode(record.valueBytes ?? undefined)
-  } catch {
-    throw new SyntaxError('the bytes are not valid UTF-8')
-  }
 }

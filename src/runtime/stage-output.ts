@@ -1,20 +1,31 @@
-import { PipelineError, RecordFailure } from '../core/errors.ts'
+import type { RecordFailure } from '../core/errors.ts'
 import type { JsonFields } from '../core/json-fields.ts'
-import { encodeJson, type JsonObject, type JsonValue } from '../core/json.ts'
 import type { TaskCommit } from '../core/log.ts'
-import { RecordBatchBuilder, type RecordTimes } from '../core/record-batch-builder.ts'
-import { emptyBytes, encodeHeaders, type WrittenHeader } from '../core/record-batch.ts'
+import type { RecordTimes } from '../core/record-batch-builder.ts'
+import { emptyBytes } from '../core/record-batch.ts'
 import type { StepRecord } from '../core/step-record.ts'
+import type { TracedEmit } from '../core/telemetry.ts'
+import { withTraceContext } from '../core/trace-context.ts'
 import type { StageNode } from '../topology/topology.ts'
-import { deadLetterHeaders, lateHeaders } from './dead-letter.ts'
+import {
+  deadLetter,
+  type DeadLetterFrame,
+  type DeadLetterOrigin,
+  type RecordContent,
+} from './dead-letter.ts'
+import { encodeKey, encodeValue } from './encode-result.ts'
 import { OutputCollector, type PartitionBuilders } from './output-collector.ts'
+import { OutputHeaders } from './output-headers.ts'
+import type { RecordLimits } from './record-limits.ts'
+import { assertSize, hasRoom } from './record-size.ts'
 import type { RecordTracer } from './record-tracer.ts'
+import { SinkCollector } from './sink-collector.ts'
 import type { SliceStats } from './slice-stats.ts'
 import type { InputPart, SinkBatch, StepEnvironment } from './slice.ts'
 import type { ChainEnd } from './step-chain.ts'
+import { stoppedBy } from './stopped-by.ts'
 
-/** A larger result is dead-lettered: a log or sink would refuse it with everything beside it. */
-const maxOutputBytes = 64 * 1024 * 1024
+const maxBytesPerChar = 3
 
 interface Growing {
   key: Uint8Array | string | null
@@ -29,13 +40,13 @@ export class StageOutput implements ChainEnd {
   readonly #environment: StepEnvironment
   readonly #node: StageNode
   readonly #tracer: RecordTracer
+  readonly #limits: RecordLimits
   readonly #collector: OutputCollector
   readonly #main: PartitionBuilders | null
-  readonly #sink: RecordBatchBuilder | null
+  readonly #sink: SinkCollector | null
   readonly #keepsBytes: boolean
+  readonly #headers: OutputHeaders
   readonly #ownPartition: number
-  #sinkParts: number[] = []
-  #sinkIndexes: number[] = []
   /** Results of the current record: values, keys and times side by side, `#staged` of them. */
   readonly #values: (string | Uint8Array | null)[] = []
   readonly #keys: (string | Uint8Array | null)[] = []
@@ -55,6 +66,8 @@ export class StageOutput implements ChainEnd {
   #markedSilent = false
   /** What the next markers say: that this task has ended or is idle, and holds nobody back. */
   isSilent = false
+  /** Bytes that a record of the output topic may have, in this slice. */
+  #maxBytes = Number.POSITIVE_INFINITY
   readonly #growing: Growing = {
     key: null,
     value: null,
@@ -63,9 +76,14 @@ export class StageOutput implements ChainEnd {
     times: { timestampMs: 0, eventTimeMs: Number.NaN, ingestUs: 0, waitUs: 0, runUs: 0 },
   }
 
-  constructor(environment: StepEnvironment, tracer: RecordTracer) {
+  constructor(
+    environment: StepEnvironment,
+    { tracer, limits }: { readonly tracer: RecordTracer; readonly limits: RecordLimits },
+  ) {
     const { node, taskId } = environment
     this.#tracer = tracer
+    this.#limits = limits
+    this.#headers = new OutputHeaders(node)
     this.#environment = environment
     this.#node = node
     this.#collector = new OutputCollector(taskId)
@@ -73,7 +91,7 @@ export class StageOutput implements ChainEnd {
       node.output?.kind === 'topic'
         ? this.#collector.topic(node.output.topic, node.output.partitions)
         : null
-    this.#sink = node.output?.kind === 'sink' ? new RecordBatchBuilder(taskId) : null
+    this.#sink = node.output?.kind === 'sink' ? new SinkCollector(taskId) : null
     this.#keepsBytes = node.steps.length === 0
     this.#ownPartition = this.#main === null ? 0 : environment.taskIndex % this.#main.partitions
   }
@@ -82,9 +100,9 @@ export class StageOutput implements ChainEnd {
     this.#stats = slice.stats
     this.#nowUs = slice.nowUs
     this.#nowMs = slice.nowMs
-    this.#sinkParts = []
-    this.#sinkIndexes = []
     this.#part = null
+    if (this.#node.output?.kind === 'topic')
+      this.#maxBytes = this.#limits.of(this.#node.output.topic)
     this.dropRecord()
   }
 
@@ -105,66 +123,76 @@ export class StageOutput implements ChainEnd {
   }
 
   accept(record: StepRecord): void {
-    const value = this.#keepsBytes ? record.valueBytes : this.#encode(record)
+    const value = this.#keepsBytes
+      ? record.valueBytes
+      : encodeValue(record, record.isMade ? null : this.spliced)
     if (record.isMade) {
       this.#appendMade(record, value)
       return
     }
+    const key = this.#keyOf(record)
+    this.#assertFits(key, value, record)
     this.#values[this.#staged] = value
-    this.#keys[this.#staged] = this.#keyOf(record)
+    this.#keys[this.#staged] = key
     this.#eventTimesMs[this.#staged] = record.eventTimeMs
     this.#staged += 1
   }
 
   late(record: StepRecord): void {
+    const { lateTopic } = this.#node
+    const maxBytes = this.#limits.of(lateTopic)
+    if (maxBytes !== Number.POSITIVE_INFINITY && !record.isMade) {
+      const { keyBytes: key, valueBytes: value } = record
+      assertSize(
+        { key, value, headers: this.#headers.late(this.#part!, this.#index, null) },
+        lateTopic,
+        maxBytes,
+      )
+    }
     this.#lateTimeMs = record.eventTimeMs
     this.#isLate = true
   }
 
   /** The record's steps have ended: appends its results with the time they took. */
   flushRecord(took: { waitUs: number; runUs: number }): void {
-    const { batch } = this.#part!
     const growing = this.#growing
     const { times } = growing
     if (this.#staged === 0 && !this.#isLate) return
-    times.timestampMs = batch.timestampMs[this.#index]!
-    times.eventTimeMs = this.#lateTimeMs
-    times.ingestUs = batch.ingestUs[this.#index]!
-    times.waitUs = batch.waitUs[this.#index]! + took.waitUs
-    times.runUs = batch.runUs[this.#index]! + took.runUs
+    this.#recordTimes(this.#lateTimeMs)
+    times.waitUs += took.waitUs
+    times.runUs += took.runUs
     if (this.#isLate) this.#appendLate()
     if (this.#staged === 0) return
     const isTraced = this.#tracer.current !== null && this.#node.output !== null
-    growing.headers = batch.headerBytes(this.#index)
+    const untraced = this.#headers.result(this.#part!, this.#index, null)
+    growing.headers = untraced
     for (let result = 0; result < this.#staged; result++) {
       growing.key = this.#keys[result]!
       growing.value = this.#values[result]!
       times.eventTimeMs = this.#eventTimesMs[result]!
-      if (isTraced) growing.headers = this.#tracer.headersOf(this.#topic, 'result')
+      if (isTraced) {
+        growing.headers = untraced
+        this.#addTrace('result', this.#topic)
+      }
       this.#append()
     }
   }
 
-  deadLetter(record: StepRecord, failure: RecordFailure): void {
+  /** @returns false, and nothing is written, when the dead-letter topic has room for none. */
+  deadLetter(record: StepRecord, failure: RecordFailure): boolean {
     const { batch, origin } = this.#part!
-    const growing = this.#growing
-    const { times } = growing
-    times.timestampMs = batch.timestampMs[this.#index]!
-    times.eventTimeMs = batch.eventTimeMs[this.#index]!
-    times.ingestUs = batch.ingestUs[this.#index]!
-    times.waitUs = batch.waitUs[this.#index]!
-    times.runUs = batch.runUs[this.#index]!
-    growing.key = record.keyBytes
-    growing.value = record.valueBytes
-    const original = this.#tracer.deadLetterHeaders(this.#node.deadLetterTopic)
-    growing.headers = deadLetterHeaders(original, failure, {
-      stage: this.#node.stage,
-      topic: origin.topic,
-      partition: origin.partition,
-      offset: record.offset,
-      mask: this.#environment.mask,
-    })
-    this.#aside(this.#node.deadLetterTopic, origin.partition)
+    this.#recordTimes(batch.eventTimeMs[this.#index]!)
+    const original = {
+      key: record.keyBytes,
+      value: record.valueBytes,
+      headers: this.#headers.own(this.#part!, this.#index),
+    }
+    const { topic, partition } = origin
+    const context = this.#tracer.contextFor('dead_letter')
+    const place = { topic, partition, offset: record.offset, context }
+    if (!this.#deadLetter(original, failure, place)) return false
+    if (context !== null) this.#tracer.sent(context, this.#node.deadLetterTopic, 'dead_letter')
+    return true
   }
 
   madeFailed(
@@ -174,21 +202,11 @@ export class StageOutput implements ChainEnd {
     const { onError } = this.#node.settings
     if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
     this.#stats!.addFailure(failure.code)
-    this.#environment.events.madeFailed(made, failure, { deadLettered: onError === 'dlq' })
-    if (onError === 'skip') return
-    this.#stats!.madeDeadLettered += 1
     this.#madeTimes(made.eventTimeMs)
-    this.#growing.key = made.key
-    this.#growing.value = made.valueText
-    const original = this.#emitHeaders(this.#node.deadLetterTopic, failure)
-    this.#growing.headers = deadLetterHeaders(original, failure, {
-      stage: this.#node.stage,
-      topic: null,
-      partition: 0,
-      offset: null,
-      mask: this.#environment.mask,
-    })
-    this.#aside(this.#node.deadLetterTopic, 0)
+    const original = { key: made.key, value: made.valueText, headers: emptyBytes }
+    const isKept = onError === 'dlq' && this.#madeDeadLetter(original, failure)
+    this.#environment.events.madeFailed(made, failure, { deadLettered: isKept })
+    if (isKept) this.#stats!.madeDeadLettered += 1
   }
 
   absorbed(step: string, key: string): void {
@@ -223,13 +241,7 @@ export class StageOutput implements ChainEnd {
 
   take(): { outputs: TaskCommit['outputs']; sinkBatch: SinkBatch | null } {
     const outputs = this.#collector.take()
-    if (this.#sink === null || this.#sink.count === 0) return { outputs, sinkBatch: null }
-    const sinkBatch = {
-      batch: this.#sink.finish(),
-      part: Int32Array.from(this.#sinkParts),
-      index: Int32Array.from(this.#sinkIndexes),
-    }
-    return { outputs, sinkBatch }
+    return { outputs, sinkBatch: this.#sink?.take() ?? null }
   }
 
   /** The dead letters that a sink's refusals made. */
@@ -242,27 +254,33 @@ export class StageOutput implements ChainEnd {
     return this.#node.output?.kind === 'topic' ? this.#node.output.topic : null
   }
 
-  /** Of the result that is growing. */
-  #emitHeaders(topic: string | null, failure: RecordFailure | null): readonly WrittenHeader[] {
-    const { key, value, times } = this.#growing
-    const { eventTimeMs } = times
-    return this.#tracer.emitHeaders({
-      topic,
-      key,
-      value,
-      eventTimeMs,
-      startUs: this.#nowUs,
-      failure,
-    })
+  /** Of a result that a step makes. */
+  #emitOf(
+    { key, value }: Pick<RecordContent, 'key' | 'value'>,
+    { topic, failure }: { topic: string | null; failure: RecordFailure | null },
+  ): TracedEmit | null {
+    const { eventTimeMs } = this.#growing.times
+    return this.#tracer.emitOf({ topic, key, value, eventTimeMs, startUs: this.#nowUs, failure })
+  }
+
+  /** What the topic would not take with the context of its trace goes without it. */
+  #addTrace(kind: 'result' | 'late', topic: string | null): void {
+    const context = this.#tracer.contextFor(kind)
+    if (context === null) return
+    this.#tracer.sent(context, topic, kind)
+    this.#useIfFits(this.#headers[kind](this.#part!, this.#index, context), topic)
+  }
+
+  #useIfFits(headers: Uint8Array, topic: string | null): void {
+    const maxBytes = topic === null ? Number.POSITIVE_INFINITY : this.#limits.of(topic)
+    if (hasRoom({ ...this.#growing, headers }, maxBytes)) this.#growing.headers = headers
   }
 
   #append(): void {
     const growing = this.#growing
     const { output } = this.#node
     if (this.#sink !== null) {
-      this.#sink.append(growing)
-      this.#sinkParts.push(this.#part === null ? -1 : this.#partIndex)
-      this.#sinkIndexes.push(this.#index)
+      this.#sink.append(growing, this.#part === null ? -1 : this.#partIndex, this.#index)
     } else if (output?.kind === 'topic') {
       if (output.samePartition && this.#part !== null)
         this.#main!.append(this.#part.origin.partition, growing)
@@ -271,11 +289,19 @@ export class StageOutput implements ChainEnd {
   }
 
   #appendMade(record: StepRecord, value: string | Uint8Array | null): void {
+    const key = this.#keyOf(record)
+    this.#assertFits(key, value, record)
     this.#stats!.made += 1
     this.#madeTimes(record.eventTimeMs)
-    this.#growing.key = this.#keyOf(record)
+    this.#growing.key = key
     this.#growing.value = value
-    this.#growing.headers = encodeHeaders(this.#emitHeaders(this.#topic, null))
+    this.#growing.headers = emptyBytes
+    const emit = this.#emitOf(this.#growing, { topic: this.#topic, failure: null })
+    if (emit !== null) {
+      this.#tracer.emitted(emit)
+      const context = this.#tracer.emitContext(emit)
+      this.#useIfFits(withTraceContext(emptyBytes, context), this.#topic)
+    }
     // A result has no input record, even if one moved the watermark that made it.
     const part = this.#part
     this.#part = null
@@ -291,22 +317,70 @@ export class StageOutput implements ChainEnd {
     const growing = this.#growing
     growing.key = batch.key(this.#index)
     growing.value = batch.value(this.#index)
-    const offset =
-      origin.topic === null ? null : Number(origin.baseOffset) + batch.offsetDelta[this.#index]!
-    const { lateTopic } = this.#node
-    growing.headers = lateHeaders(this.#tracer.lateHeaders(lateTopic), {
-      stage: this.#node.stage,
-      topic: origin.topic,
-      partition: origin.partition,
-      offset,
-    })
+    growing.headers = this.#headers.late(this.#part!, this.#index, null)
+    this.#addTrace('late', this.#node.lateTopic)
     this.#isLate = false
-    this.#aside(lateTopic, origin.partition)
+    this.#aside(this.#node.lateTopic, origin.partition)
+  }
+
+  #deadLetter(
+    original: RecordContent,
+    failure: RecordFailure,
+    place: Pick<DeadLetterOrigin, 'topic' | 'partition' | 'offset'> &
+      Pick<DeadLetterFrame, 'context'>,
+  ): boolean {
+    const { deadLetterTopic, stage } = this.#node
+    const maxBytes = this.#limits.of(deadLetterTopic)
+    const { mask } = this.#environment
+    const letter = deadLetter(original, failure, { ...place, stage, mask, maxBytes })
+    if (letter === null) return false
+    Object.assign(this.#growing, letter)
+    this.#aside(deadLetterTopic, place.partition)
+    return true
+  }
+
+  #madeDeadLetter(original: RecordContent, failure: RecordFailure): boolean {
+    const emit = this.#emitOf(original, { topic: this.#node.deadLetterTopic, failure })
+    const context = emit === null ? null : this.#tracer.emitContext(emit)
+    const nowhere = { topic: null, partition: 0, offset: null, context }
+    const isKept = this.#deadLetter(original, failure, nowhere)
+    if (isKept && emit !== null) this.#tracer.emitted(emit)
+    return isKept
   }
 
   #aside(topic: string, partition: number): void {
     const partitions = this.#environment.partitionsOf(topic)
     this.#collector.topic(topic, partitions).append(partition % partitions, this.#growing)
+  }
+
+  /** Quickly: an ordinary record is not measured, and its headers are not looked at. */
+  #assertFits(
+    key: string | Uint8Array | null,
+    value: string | Uint8Array | null,
+    record: StepRecord,
+  ): void {
+    const { output } = this.#node
+    const maxBytes = this.#maxBytes
+    if (maxBytes === Number.POSITIVE_INFINITY || output?.kind !== 'topic') return
+    const read = record.isMade ? 0 : this.#part!.batch.sizeBytes(this.#index)
+    const most = read + maxBytesPerChar * ((key?.length ?? 0) + (value?.length ?? 0))
+    if (most > maxBytes || this.#headers.writesSource) {
+      const headers = record.isMade
+        ? emptyBytes
+        : this.#headers.result(this.#part!, this.#index, null)
+      assertSize({ key, value, headers }, output.topic, maxBytes)
+    }
+  }
+
+  /** As the current record came. */
+  #recordTimes(eventTimeMs: number): void {
+    const { batch } = this.#part!
+    const { times } = this.#growing
+    times.timestampMs = batch.timestampMs[this.#index]!
+    times.eventTimeMs = eventTimeMs
+    times.ingestUs = batch.ingestUs[this.#index]!
+    times.waitUs = batch.waitUs[this.#index]!
+    times.runUs = batch.runUs[this.#index]!
   }
 
   #madeTimes(eventTimeMs: number): void {
@@ -320,34 +394,7 @@ export class StageOutput implements ChainEnd {
 
   #keyOf(record: StepRecord): string | Uint8Array | null {
     const { output } = this.#node
-    if (output !== null && output.key !== null) return keyText(output.key(record))
+    if (output !== null && output.key !== null) return encodeKey(output.key(record))
     return record.madeKey ?? record.keyBytes
   }
-
-  #encode(record: StepRecord): string {
-    const { spliced } = this
-    const text =
-      spliced === null || record.isMade
-        ? encodeJson(record.value)
-        : spliced.splice(record.value as JsonObject)
-    if (text.length > maxOutputBytes)
-      throw new RecordFailure(
-        'RECORD_TOO_LARGE',
-        `the result has ${text.length} characters; a record takes ${maxOutputBytes} bytes`,
-      )
-    return text
-  }
-}
-
-export function stoppedBy({ code, message }: RecordFailure, stage: string): PipelineError {
-  return new PipelineError(
-    'STAGE_STOPPED',
-    `the stage "${stage}" stops at a failed record (on_error: stop): ${message} (${code})`,
-  )
-}
-
-/** A key as text: text as it is, anything else as JSON. */
-function keyText(key: JsonValue): string | null {
-  if (key === null || typeof key === 'string') return key
-  return encodeJson(key)
 }

@@ -1,9 +1,12 @@
 import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment } from '../core/endpoints.ts'
 import type { PipelineError } from '../core/errors.ts'
-import type { Log, StateChange, TaskCommit, TaskLog } from '../core/log.ts'
-import type { CommittedSink, Telemetry } from '../core/telemetry.ts'
+import type { Log, StateChange, TaskLog } from '../core/log.ts'
+import type { Telemetry } from '../core/telemetry.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
+import { topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { SinkOutput, StageNode } from '../topology/topology.ts'
+import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
 import type { ProgressBoard } from './progress-board.ts'
 import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
@@ -11,6 +14,7 @@ import { sinkMemory, SinkWriter } from './sink-writer.ts'
 import type { SliceStep } from './slice-step.ts'
 import type { SliceWork, StepExecutor } from './step-executor.ts'
 import type { StageMeter } from './stage-meter.ts'
+import { type CommittedWork, TaskCommits } from './task-commits.ts'
 import { TaskQueue } from './task-queue.ts'
 import type { TaskEvents } from './task-events.ts'
 import type { TaskTracing } from './task-tracing.ts'
@@ -22,10 +26,7 @@ import {
   type InputSlice,
   type TaskInput,
 } from './task-input.ts'
-import { LimitsWatch } from './limits-watch.ts'
-import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
 import type { WatermarkTracker, WriterProgress } from './watermark.ts'
-import type { HookEvent } from '../core/hook.ts'
 
 export interface StageTaskOptions {
   readonly id: string
@@ -53,6 +54,9 @@ export interface StageTaskOptions {
   readonly notice: (message: string) => void
 }
 
+/** How long a task that is to stop waits for what it has begun to commit. */
+const stopMs = 2_000
+
 export type TaskPhase = 'starting' | 'working' | 'waiting' | 'blocked' | 'ended' | 'stopped'
 
 /** The loop of one task: pull a slice, run the step, commit, while the commit before is still under way. */
@@ -65,28 +69,44 @@ export class StageTask {
   #input: TaskInput | null = null
   #sink: SinkWriter | null = null
   #queue: TaskQueue | null = null
-  #inFlight: Promise<void> = Promise.resolve()
-  readonly #limits: LimitsWatch
+  #commits: TaskCommits | null = null
   #hasFinished = false
   #flushAtUs = Number.POSITIVE_INFINITY
+  /** Aborts when the task was to stop a while ago: nothing is waited for any more. */
+  readonly #cut = new AbortController()
 
   constructor(options: StageTaskOptions) {
     this.#options = options
     this.id = options.id
     this.node = options.node
-    this.#limits = new LimitsWatch(options.node.settings.limits, options.events)
   }
 
   /** Opens the task, works until its input ends or the signal aborts, and closes it again. */
   async run(signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    const stop = () => void this.#cutSoon(over.signal)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
     try {
-      await this.#open(signal)
+      await unlessAborted(this.#open(signal), this.#cut.signal)
       await this.#loop(signal)
-      await this.#inFlight
+      await this.#untilCommitted()
       this.phase = this.#hasFinished ? 'ended' : 'stopped'
     } finally {
+      signal.removeEventListener('abort', stop)
+      over.abort()
       await this.#close()
     }
+  }
+
+  async #cutSoon(over: AbortSignal): Promise<void> {
+    await this.#options.clock.sleep(stopMs, over)
+    if (!over.aborted) this.#cut.abort()
+  }
+
+  /** As `TaskCommits.untilDone`. */
+  async #untilCommitted(): Promise<boolean> {
+    return this.#commits === null ? !this.#cut.signal.aborted : this.#commits.untilDone()
   }
 
   /** Records that wait for this task. */
@@ -105,9 +125,16 @@ export class StageTask {
     const changelog =
       changelogTopic === null ? {} : { changelog: { topic: changelogTopic, partition: taskIndex } }
     const { start } = settings
-    this.#log = await log.openTask({ id, group, inputs, start, delivery, ...changelog })
+    const spec = { id, group, inputs, start, delivery, ...changelog }
+    try {
+      this.#log = await log.openTask(spec, signal)
+    } catch (thrown) {
+      if (signal.aborted) return
+      throw thrown
+    }
     const stored = await this.#log.restore()
     step.restore(stored)
+    await this.#askLimits(this.#log)
     if (node.input.kind === 'source') {
       const { definition, config } = node.input
       this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
@@ -116,9 +143,23 @@ export class StageTask {
       await this.#openSink(node.output, stored, signal)
     }
     const startedUs = this.#nowUs()
-    this.#queue = new TaskQueue(this.#options.meter, { startedUs, lag: () => this.lag() })
+    const lag = () => this.lag()
+    this.#queue = new TaskQueue(this.#options.meter, { startedUs, lag })
+    this.#commits = new TaskCommits({
+      ...this.#options,
+      log: this.#log,
+      sink: this.#sink,
+      queue: this.#queue,
+      lag,
+      cut: this.#cut.signal,
+    })
     this.#options.tracker.begin(startedUs)
     if (step.flushEveryMs !== null) this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+  }
+
+  #askLimits(log: TaskLog): Promise<void> {
+    const { step, node } = this.#options
+    return step.limits.ask(log, topicsWrittenBy(node), this.#nowUs())
   }
 
   async #openSink(
@@ -166,6 +207,9 @@ export class StageTask {
       if (slice !== null && slice !== 'end') {
         this.#beBusy()
         waitMs = 0
+        // Beside the work: nobody waits for the answer.
+        if (this.#options.step.limits.isDue(this.#nowUs()))
+          this.#askLimits(this.#log!).catch(() => {})
         await this.#process(slice, signal)
         await this.#flushIfDue(signal)
       } else if (slice === 'end' || hasEnd) {
@@ -176,7 +220,7 @@ export class StageTask {
         waitMs = Number.POSITIVE_INFINITY
       } else {
         // Nothing is waiting: let the last commit return before this task calls itself quiet.
-        await this.#inFlight
+        if (!(await this.#untilCommitted())) return
         await this.#flushIfDue(signal)
         await this.#noteSilent(silent, signal)
         // Who has fallen silent during the wait may have written just before: one more look tells.
@@ -197,7 +241,7 @@ export class StageTask {
       if (isReading && this.phase !== 'blocked') this.#beQuiet()
     }
     // What is not yet committed, perhaps because the disk is full, is still to come for readers.
-    this.#inFlight.then(beQuiet, () => {})
+    this.#commits!.afterCurrent(beQuiet)
     try {
       return await this.#retry(() => this.#input!.next({ waitMs: 0, signal }), signal)
     } finally {
@@ -223,83 +267,14 @@ export class StageTask {
   }
 
   #offer(work: Pick<SliceWork, 'parts' | 'pulledUs' | 'trace'>): Promise<StepResult> | null {
-    const { executor, pipeline, node, taskIndex } = this.#options
-    return executor?.offer({ pipeline, node: node.id, taskIndex, ...work }) ?? null
+    const { executor, pipeline, node, taskIndex, step } = this.#options
+    if (executor === null) return null
+    const limits = step.limits.all
+    return executor.offer({ pipeline, node: node.id, taskIndex, limits, ...work })
   }
 
-  /** Writes to the sink where there is one, then commits; returns before the commit does. */
-  async #commit(
-    result: StepResult,
-    what: { slice: InputSlice | null; caused: readonly HookEvent[]; signal: AbortSignal },
-  ): Promise<void> {
-    const { step, events, tracing } = this.#options
-    tracing?.spent(result.traces)
-    let sink: CommittedSink | null = null
-    const state = [...result.state, ...(what.slice?.state ?? [])]
-    let { outputs } = result
-    let caused = what.caused
-    if (result.sinkBatch !== null) {
-      const writingUs = this.#nowUs()
-      const written = await this.#sink!.write(result.sinkBatch.batch, what.signal)
-      if (written === null) return
-      result.stats.backoffUs = written.backoffUs * result.stats.records
-      result.stats.sinkUs = this.#nowUs() - writingUs - written.backoffUs
-      result.stats.pausedUs = written.backoffUs
-      const parts = what.slice?.parts ?? []
-      if (tracing !== null) {
-        sink = tracing.written(written.attempts)
-        if (written.attempts.length > 1) step.retried(result, parts)
-      }
-      outputs = [...outputs, ...step.refused(result, parts, written.failures)]
-      caused = [...caused, ...events.take()]
-      state.push(...written.state)
-      tracing?.spent(result.traces)
-    }
-    if (outputs.length === 0 && state.length === 0 && what.slice === null) return
-    const readyUs = this.#nowUs()
-    await this.#inFlight
-    result.stats.blockedUs = this.#nowUs() - readyUs
-    this.#inFlight = this.#settle(
-      { outputs, state, next: what.slice?.next ?? [] },
-      { result, caused, slice: what.slice, sink },
-    )
-    // The error surfaces where the promise is awaited next, before anything more is committed.
-    this.#inFlight.catch(() => {})
-  }
-
-  async #settle(
-    commit: TaskCommit,
-    of: {
-      result: StepResult
-      caused: readonly HookEvent[]
-      slice: InputSlice | null
-      sink: CommittedSink | null
-    },
-  ): Promise<void> {
-    const { meter, events, telemetry, tracing, pipeline, node } = this.#options
-    const { stats, traces } = of.result
-    // From here on the records wait in their topic: taking another time would count some of it twice.
-    const { visibleUs: committedUs } = await this.#log!.commit(commit)
-    of.slice?.committed?.()
-    this.#queue!.committed(stats, committedUs)
-    if (node.output?.kind === 'sink') meter.addAges(of.slice?.parts ?? [], committedUs)
-    if (traces !== null) tracing?.committed(traces, { committedUs, sink: of.sink })
-    events.publishAll(of.caused)
-    const { records, waitUs, runUs, endUs } = stats
-    if (records === 0) return
-    telemetry.sliceCommitted({
-      pipeline,
-      stage: node.stage,
-      task: this.id,
-      records,
-      waitUs,
-      runUs,
-      endUs,
-      committedUs,
-    })
-    events.publish('batch_processed', { records, task: this.id })
-    this.#limits.checkDelay(meter.slowestUs)
-    await this.#limits.checkLag(this.#nowUs(), () => this.lag())
+  async #commit(result: StepResult, work: CommittedWork): Promise<void> {
+    await this.#commits!.commit(result, work)
   }
 
   async #retry<Result>(
@@ -371,7 +346,7 @@ export class StageTask {
     this.#traceNext()
     const result = this.#options.step.finish()
     await this.#commit(result, { slice: null, caused: this.#options.events.take(), signal })
-    await this.#inFlight
+    await this.#untilCommitted()
     this.#hasFinished = !signal.aborted
   }
 

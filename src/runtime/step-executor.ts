@@ -12,6 +12,8 @@ export interface SliceWork {
   readonly pulledUs: number
   /** null: nothing is traced. */
   readonly trace: TraceRequest | null
+  /** As `TaskLog.recordLimits`. */
+  readonly limits: ReadonlyMap<string, number>
 }
 
 /** Works on slices of stateless nodes beside this thread. */

@@ -1,5 +1,6 @@
 import { messageOf, PipelineError, type ErrorCode, type RecordFailure } from '../core/errors.ts'
 import { RecordBatch } from '../core/record-batch.ts'
+import { ownsMemory } from '../core/release-bytes.ts'
 import type { SliceTraces } from '../core/telemetry.ts'
 import type { InputPart, StepResult } from './slice.ts'
 import { SliceStats } from './slice-stats.ts'
@@ -75,8 +76,8 @@ export function resultFromWire({ outputs, stats, traces }: WireResult): StepResu
 
 /** What can be handed over without a copy: buffers that hold one of these and nothing else. */
 export function transferable(all: readonly Uint8Array[]): ArrayBuffer[] {
-  const buffers = all.flatMap(({ buffer, byteLength }) =>
-    buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [],
+  const buffers = all.flatMap((bytes) =>
+    bytes.buffer instanceof ArrayBuffer && ownsMemory(bytes) ? [bytes.buffer] : [],
   )
   return [...new Set(buffers)]
 }

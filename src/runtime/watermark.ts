@@ -8,16 +8,23 @@ export interface ExpectedWriter {
   readonly sendsMarkers: boolean
 }
 
+const nothingTold = '[null,false]'
+
 /** How far one writer is known to be, on one input. */
 export class WriterProgress {
+  /** Of the input and the writer. */
+  readonly key: string
   readonly writer: ExpectedWriter
+  /** What `takeChanges` has handed out last. */
+  kept = nothingTold
   maxEventTimeMs = Number.NEGATIVE_INFINITY
   /** Ended or idle: it does not hold the watermark back until it writes again. */
   isSilent = false
   /** When a record of it was last read, or the reader began, epoch µs. */
   heardUs = Number.NEGATIVE_INFINITY
 
-  constructor(writer: ExpectedWriter) {
+  constructor(key: string, writer: ExpectedWriter) {
+    this.key = key
     this.writer = writer
   }
 
@@ -34,14 +41,16 @@ export class WriterProgress {
 export class WatermarkTracker {
   readonly #progress = new Map<string, WriterProgress>()
   /** For records of a writer that nobody expects, such as a replay: it neither moves nor holds. */
-  readonly #ignored = new WriterProgress({ id: null, holds: true, sendsMarkers: false })
+  readonly #ignored = new WriterProgress('', { id: null, holds: true, sendsMarkers: false })
   #watermarkMs = Number.NEGATIVE_INFINITY
 
   /** @param inputs by input, in the task's order, its expected writers. */
   constructor(inputs: readonly (readonly ExpectedWriter[])[]) {
     for (const [input, writers] of inputs.entries()) {
-      for (const writer of writers)
-        this.#progress.set(progressKey(input, writer.id), new WriterProgress(writer))
+      for (const writer of writers) {
+        const key = progressKey(input, writer.id)
+        this.#progress.set(key, new WriterProgress(key, writer))
+      }
     }
   }
 
@@ -80,6 +89,36 @@ export class WatermarkTracker {
   /** The reader begins: nothing could be heard before. */
   begin(nowUs: number): void {
     for (const progress of this.#progress.values()) progress.heardUs = nowUs
+  }
+
+  /**
+   * What is known of single writers and has changed since the last call, for `restore`. They need not say it
+   * again: without it a task that goes on elsewhere would wait for those that have nothing more to say. Of
+   * one writer alone the watermark says it all.
+   */
+  takeChanges(): { readonly key: string; readonly value: string }[] {
+    if (this.#progress.size < 2) return []
+    const changes: { key: string; value: string }[] = []
+    for (const progress of this.#progress.values()) {
+      const { key, maxEventTimeMs, isSilent, writer } = progress
+      const toldMs = Number.isFinite(maxEventTimeMs) ? maxEventTimeMs : null
+      // Who sends no markers has fallen silent by the clock, and may have written since.
+      const value = JSON.stringify([toldMs, isSilent && writer.sendsMarkers])
+      if (value === progress.kept) continue
+      progress.kept = value
+      changes.push({ key, value })
+    }
+    return changes
+  }
+
+  /** Takes back what `takeChanges` gave; writers that nobody expects any more are left out. */
+  restore(key: string, value: string): void {
+    const progress = this.#progress.get(key)
+    if (progress === undefined) return
+    const [toldMs, isSilent] = JSON.parse(value) as [number | null, boolean]
+    progress.maxEventTimeMs = toldMs ?? Number.NEGATIVE_INFINITY
+    progress.isSilent = isSilent
+    progress.kept = value
   }
 
   /** Moves the watermark to at least `toMs`: at a restart, or at the end of bounded input. */

@@ -168,12 +168,19 @@ function boundOrNull(expression: Expression): StageHook['when'] {
 }
 
 function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
-  const written = new Set(spec.stages.flatMap((stage) => writtenTopics(spec, stage)))
+  // A topic that the file declares may well come from elsewhere.
+  const known = new Set([
+    ...spec.topics.keys(),
+    ...spec.stages.flatMap((stage) => writtenTopics(spec, stage)),
+  ])
   const unwritten = spec.stages.flatMap((stage) =>
     stage.from
-      .filter((topic) => !written.has(topic))
+      .filter((topic) => !known.has(topic))
       .map((topic) =>
-        warning([...stage.path, 'from'], `no stage of this file writes the topic "${topic}"`),
+        warning(
+          [...stage.path, 'from'],
+          `no stage of this file writes the topic "${topic}"; if it comes from elsewhere, say so under \`topics:\``,
+        ),
       ),
   )
   const scoped = spec.stages.flatMap((stage) =>

@@ -1,4 +1,5 @@
 import { invariant } from '../core/errors.ts'
+import { Aggregation, Expression } from '../core/expression.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
 import type { Delivery, StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
 import { fieldsNeeded } from './fields-needed.ts'
@@ -51,9 +52,9 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
       role: 'producer',
       input,
       steps: [],
-      output: toTopic(topic, { key: null, input }),
+      output: { ...toTopic(topic, { key: null, input }), ...tellsSource(stage) },
     })
-    input = readingFrom([topic])
+    input = { ...readingFrom([topic]), ...tellsSource(stage) }
   }
   const cutSink =
     stage.sink !== null && (isStateful || (parts.length > 0 && stage.steps.length > 0))
@@ -89,6 +90,19 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
   // Steps may prepare the event time, so that it is not judged before them.
   const timed = parts.find(({ steps }) => steps.length > 0) ?? parts[0]
   return parts.map((part) => nodeOf(part, stage, { ...environment, isTimed: part === timed }))
+}
+
+/** It takes room in each record: only where an expression may read it. */
+function tellsSource({ steps, key, eventTime }: StageSpec): { readonly tellsSource?: true } {
+  const settings = steps.map((step) => [step.if, step.config])
+  return mentionsSource([settings, key, eventTime]) ? { tellsSource: true } : {}
+}
+
+/** Whether an expression inside a setting has the word. */
+function mentionsSource(config: unknown): boolean {
+  if (config instanceof Expression || config instanceof Aggregation)
+    return /\bsource\b/.test(config.source)
+  return typeof config === 'object' && config !== null && Object.values(config).some(mentionsSource)
 }
 
 function keepsStateByPartition(definition: OperatorDefinition): boolean {

@@ -86,6 +86,8 @@ export interface SourceInput {
 export interface TopicInput {
   readonly kind: 'topics'
   readonly topics: readonly { readonly name: string; readonly partitions: number }[]
+  /** Whether its records say, for `source` in expressions, where they came into the pipeline. */
+  readonly tellsSource?: boolean
 }
 
 export interface TopicOutput {
@@ -96,6 +98,8 @@ export interface TopicOutput {
   readonly key: Evaluate | null
   /** Whether a record goes to the partition that it came from, so that task p writes partition p alone. */
   readonly samePartition: boolean
+  /** As of the `TopicInput` that reads it. */
+  readonly tellsSource?: boolean
   /** Whether the topic carries watermark markers. */
   readonly markers: boolean
 }

@@ -12,8 +12,8 @@ const modes = [
 ] as const
 
 /**
- * The reference workload on a Kafka broker on this machine: the clean stage over a topic that
- * holds all orders, by one worker; clean and analyze together; one record at a time, 2,000 a second.
+ * The reference workload on a Kafka broker on this machine, by one worker, over a topic that holds all
+ * orders: the clean stage; clean and analyze together. Then 2,000 orders a second, as they come.
  */
 export async function benchKafka(
   folder: string,
@@ -32,17 +32,18 @@ async function benchMode(
 ): Promise<Figure[]> {
   const broker = await startBroker({ own: true })
   try {
-    const { clean, whole } = await throughput(folder, broker.address, { command, delivery })
+    const { clean, chain } = await throughput(folder, broker.address, { command, delivery })
     const latency = await benchKafkaLatency(folder, broker.address, { command, delivery })
     const perSecond = (seconds: number) => `${Math.round(orders / seconds)} orders/s`
     return [
       { what: `Kafka, clean, ${delivery}`, value: perSecond(clean.seconds), aim },
       { what: '  peak memory', value: `${clean.peakMb} MB`, aim: 'aim: below 350 MB' },
       {
-        what: `Kafka, file -> clean -> analyze -> file, ${delivery}`,
-        value: perSecond(whole.seconds),
+        what: `Kafka, clean -> analyze, ${delivery}`,
+        value: perSecond(chain.seconds),
         aim: 'aim: 60,000/s',
       },
+      { what: '  peak memory', value: `${chain.peakMb} MB`, aim: '' },
       { what: '  latency of clean at 2,000/s, p50 / p99', value: latency, aim: latencyAim },
     ]
   } finally {
@@ -69,6 +70,7 @@ topics:
   const fresh = ['--fresh', '--yes']
   await run(fresh, 'ingest')
   const clean = await run([], 'ingest', 'clean')
-  const whole = await run(fresh, 'ingest', 'clean', 'analyze', 'save')
-  return { clean, whole }
+  await run(fresh, 'ingest')
+  const chain = await run([], 'ingest', 'clean', 'analyze')
+  return { clean, chain }
 }

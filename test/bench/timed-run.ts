@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunReport } from '../../src/runtime/run-report.ts'
 
-const stages = {
+export const orderStages = {
   ingest: `
   - name: ingest
     source:
@@ -45,7 +45,7 @@ const stages = {
         path: ./stats.ndjson`,
 } as const
 
-export type OrderStage = keyof typeof stages
+export type OrderStage = keyof typeof orderStages
 
 export interface TimedRun {
   readonly command: string
@@ -74,7 +74,7 @@ export async function timedRun({
   defaults = '',
 }: TimedRun): Promise<Timed> {
   const file = join(folder, 'orders.yaml')
-  const body = names.map((name) => stages[name]).join('')
+  const body = names.map((name) => orderStages[name]).join('')
   writeFileSync(file, `pipeline: orders\n${defaults}stages:${body}\n`)
   const start = performance.now()
   const child = spawn(process.execPath, [command, 'run', file, ...log, '--json', '--quiet'], {

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { assertWorkers, chooseLog, logArguments, shownLog } from '../../src/cli/choose-log.ts'
+import { nameSetting } from '../../src/cli/kafka-connections.ts'
 import { loadTopologies } from '../../src/cli/load-topologies.ts'
+import type { NamedBy } from '../../src/cli/log-choice.ts'
 import { aCliEnvironment } from './cli-environment.ts'
 import { aFolder } from './temporary-folder.ts'
 
@@ -106,6 +108,7 @@ describe('a connection that a file chooses', () => {
         sasl: { mechanism: 'plain', username: 'u', password: 'hunter2' },
         allowPlaintextPassword: false,
       },
+      named: { connection: 'prod' },
     })
     const on = choose({ env }, { 'a.yaml': connection('true') }).choice
     expect(on).toMatchObject({ connection: { tls: { ca: null, insecureSkipVerify: false } } })
@@ -138,8 +141,25 @@ describe('messages about a log', () => {
     allowPlaintextPassword: false,
   }
 
+  const named = { address: '--log' } as const
+
+  it('name a setting as the user gave it, or would have to', () => {
+    const ca = (by: NamedBy) => [nameSetting(by, 'brokers'), nameSetting(by, 'tls.ca')]
+    expect(ca({ address: '--log' })).toEqual(['--log', 'MILLRACE_KAFKA_TLS_CA'])
+    expect(ca({ address: 'MILLRACE_LOG' })).toEqual(['MILLRACE_LOG', 'MILLRACE_KAFKA_TLS_CA'])
+    expect(ca({ connection: 'prod' })).toEqual([
+      '"connections.prod.kafka.brokers"',
+      '"connections.prod.kafka.tls.ca"',
+    ])
+    expect(nameSetting(named, 'sasl')).toBe('MILLRACE_KAFKA_SASL_MECHANISM')
+    expect(choose({ log: 'kafka://x' }).choice).toMatchObject({ named })
+    expect(choose({ env: { MILLRACE_LOG: 'kafka://x' } }).choice).toMatchObject({
+      named: { address: 'MILLRACE_LOG' },
+    })
+  })
+
   it('say which, and how a command line names it', () => {
-    const kafka = { kind: 'kafka', dataDir, connection } as const
+    const kafka = { kind: 'kafka', dataDir, connection, named } as const
     expect([shownLog(kafka), logArguments(kafka)]).toEqual([
       'the Kafka log at kafka://a:1,b:2',
       '--log kafka://a:1,b:2',
@@ -157,6 +177,6 @@ describe('messages about a log', () => {
     expect(() => assertWorkers(3, embedded)).toThrow(/--workers 3 needs Kafka/)
     for (const workers of [undefined, 1])
       expect(() => assertWorkers(workers, embedded)).not.toThrow()
-    expect(() => assertWorkers(3, { kind: 'kafka', dataDir, connection })).not.toThrow()
+    expect(() => assertWorkers(3, { kind: 'kafka', dataDir, connection, named })).not.toThrow()
   })
 })

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadTopologies } from '../../src/cli/load-topologies.ts'
-import { resetPipelines } from '../../src/cli/reset-pipelines.ts'
+import { resetPipelines as resetWith } from '../../src/cli/reset-pipelines.ts'
 import type { Log } from '../../src/core/log.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
 import { emptyBytes } from '../../src/core/record-batch.ts'
@@ -26,6 +26,10 @@ stages:
         path: ./out.ndjson
 `
 const reader = 'pipeline: reader\nstages:\n  - name: read\n    from: clean\n    sink: drop\n'
+
+function resetPipelines(topologies: readonly Topology[], log: Log): Promise<void> {
+  return resetWith(topologies, log, () => {})
+}
 
 function topologyOf(text: string, folder = aFolder()): Topology {
   const path = aFolder({ 'a.yaml': text.replace('./out', `${folder}/out`) })
@@ -130,6 +134,34 @@ describe('run --fresh', () => {
     })
     expect(await lengthOf(log, 'clean')).toBe(1n)
     expect(existsSync(join(folder, 'out.ndjson'))).toBe(true)
+  })
+
+  it('is not held up by another pipeline whose manifest cannot be read, and says so', async () => {
+    const topology = topologyOf(copy)
+    const log = await aLog(topology)
+    await log.admin.storeManifest('broken', 'no manifest')
+    await log.admin.storeManifest('newer', '{"version":9}')
+    const notices: string[] = []
+    await resetWith([topology], log, (message) => void notices.push(message))
+    expect(notices).toEqual([
+      expect.stringContaining('whether the pipeline "broken" uses a topic'),
+      expect.stringContaining('whether the pipeline "newer" uses a topic'),
+    ])
+    expect(await lengthOf(log, 'clean')).toBe(null)
+  })
+
+  it('changes nothing while workers of the pipeline are at work, and names them', async () => {
+    const topology = topologyOf(copy)
+    const log = await aLog(topology)
+    await fill(log, 'clean', 'ours.copy.clean')
+    log.admin.workers = async (name) => (name === 'ours.copy' ? ['host/1', 'host/2'] : [])
+    await expect(resetPipelines([topology], log)).rejects.toMatchObject({
+      code: 'CONFIG_USAGE',
+      message: expect.stringContaining(
+        'workers of the pipeline "ours.copy" are at work: host/1, host/2; stop them first',
+      ) as string,
+    })
+    expect(await lengthOf(log, 'clean')).toBe(1n)
   })
 
   it('takes pipelines that are reset together for one', async () => {

@@ -81,7 +81,7 @@ const slice = () => [partOf(batchOf(values.map((value, index) => ({ key: `k${ind
 async function offered({ threads, environment, lines }: Opened): Promise<StepResult | null> {
   const untilUs = environment.clock.monotonicUs() + 20_000_000
   while (environment.clock.monotonicUs() < untilUs) {
-    const task = { pipeline: 'orders', node: 'clean', taskIndex: 1 }
+    const task = { pipeline: 'orders', node: 'clean', taskIndex: 1, limits: new Map() }
     const work = { ...task, parts: slice(), pulledUs: 10, trace: traceRequest }
     const result = threads.offer(work)
     if (result !== null) return result
@@ -167,7 +167,7 @@ describe('threads for steps', () => {
   it('are not started for few records, nor asked to do a small slice', () => {
     const { threads } = open('dlq')
     const parts = [partOf(batchOf([{ value: '{}' }]))]
-    const task = { pipeline: 'orders', node: 'clean', taskIndex: 0 }
+    const task = { pipeline: 'orders', node: 'clean', taskIndex: 0, limits: new Map() }
     const work = { ...task, parts, pulledUs: 0, trace: null }
     for (let time = 0; time < 50_000; time++) expect(threads.offer(work)).toBeNull()
   })

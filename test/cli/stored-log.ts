@@ -1,13 +1,13 @@
 import { openWritableLog } from '../../src/logs/embedded/open-embedded-log.ts'
 import { createSystemClock } from '../../src/clock/system-clock.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
-import { encodeHeaders } from '../../src/core/record-batch.ts'
+import { encodeHeaders, nullHeaderValue } from '../../src/core/record-batch.ts'
 
 export interface Written {
   readonly partition?: number
   readonly key?: string | Uint8Array | null
   readonly value: string | Uint8Array | null
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | null>>
   readonly timestampMs?: number
   readonly marker?: boolean
 }
@@ -34,7 +34,9 @@ export async function writeLog(
       const builder = new RecordBatchBuilder('')
       const times = { timestampMs, eventTimeMs: Number.NaN, ingestUs: 0, waitUs: 0, runUs: 0 }
       const encoded = encodeHeaders(
-        Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)] as const),
+        Object.entries(headers).map(
+          ([name, text]) => [name, text === null ? nullHeaderValue : Buffer.from(text)] as const,
+        ),
       )
       builder.append({ key, value, headers: encoded, times, marker })
       await task.commit({

@@ -67,7 +67,7 @@ describe('millrace tap', () => {
     const bytes = Uint8Array.from([0xff, 0x00, 0x80])
     const { stdout } = await tap(
       [
-        { key: bytes, value: bytes, headers: { h: 'v' } },
+        { key: bytes, value: bytes, headers: { h: 'v', empty: '', none: null } },
         { value: '{"n": 9007199254740993.10}' },
         { value: 'no JSON' },
         { value: '{\n}' },
@@ -79,7 +79,11 @@ describe('millrace tap', () => {
     expect(JSON.parse(lines[0]!)).toMatchObject({
       key_base64: '/wCA',
       value_base64: '/wCA',
-      headers: [{ name: 'h', value: 'v' }],
+      headers: [
+        { name: 'h', value: 'v' },
+        { name: 'empty', value: '' },
+        { name: 'none', value: null },
+      ],
     })
     expect(lines[1]).toMatch(/"value":\{"n": 9007199254740993\.10\}\}$/)
     expect(JSON.parse(lines[2]!)).toMatchObject({ key: null, value_text: 'no JSON' })

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeHeaders, RecordBatch, type WrittenHeader } from '../../src/core/record-batch.ts'
+import {
+  emptyBytes,
+  encodeHeaders,
+  type Header,
+  nullHeaderValue,
+  RecordBatch,
+  type WrittenHeader,
+} from '../../src/core/record-batch.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
 import {
   findTraceparent,
@@ -127,11 +134,18 @@ describe('the trace context of a record', () => {
     fc.assert(
       fc.property(id(32), id(16), fc.integer({ min: 0, max: 3 }), (trace, span, flags) => {
         const context = { traceId: trace, spanId: span, flags, state: 'a=b' }
-        expect(traceContextOf(encodeHeaders(withTraceContext([], context)))).toEqual(context)
+        expect(traceContextOf(withTraceContext(emptyBytes, context))).toEqual(context)
       }),
     )
   })
 })
+
+function decoded(headers: Uint8Array): Header[] {
+  const builder = new RecordBatchBuilder('')
+  const times = { timestampMs: 0, eventTimeMs: 0, ingestUs: 0, waitUs: 0, runUs: 0 }
+  builder.append({ key: null, value: null, headers, times })
+  return builder.finish().headers(0)
+}
 
 describe('a trace context that is written', () => {
   const context = { traceId, spanId, flags: 1, state: 'a=b' }
@@ -139,16 +153,16 @@ describe('a trace context that is written', () => {
 
   it('replaces the one that was there, and leaves all other headers as they were', () => {
     const headers = withTraceContext(
-      [
+      encodeHeaders([
         ['x', bytes('1')],
         ['Traceparent', bytes('old')],
         ['x', bytes('2')],
         ['tracestate', bytes('old=1')],
         ['ce_traceparent', bytes('of the event')],
-      ],
+      ]),
       context,
     )
-    expect(headers.map(([name, value]) => [name, String(value)])).toEqual([
+    expect(decoded(headers).map(([name, value]) => [name, String(value)])).toEqual([
       ['x', '1'],
       ['x', '2'],
       ['ce_traceparent', 'of the event'],
@@ -158,7 +172,48 @@ describe('a trace context that is written', () => {
   })
 
   it('has no empty tracestate', () => {
-    expect(withTraceContext([], { ...context, state: '' })).toEqual([['traceparent', valid]])
+    expect(withTraceContext(emptyBytes, { ...context, state: '' })).toEqual(
+      encodeHeaders([['traceparent', valid]]),
+    )
+  })
+
+  it('is all that is left of headers that held nothing else', () => {
+    const old = encodeHeaders([
+      ['tracestate', 'old=1'],
+      ['traceparent', bytes('old')],
+    ])
+    expect(withTraceContext(old, { ...context, state: '' })).toEqual(
+      encodeHeaders([['traceparent', valid]]),
+    )
+  })
+
+  it('leaves names that are no UTF-8 and values that are null as they were, byte for byte', () => {
+    const odd = Buffer.from(
+      encodeHeaders([
+        ['??', bytes('1')],
+        ['traceparent', bytes('old')],
+        ['b', nullHeaderValue],
+      ]),
+    )
+    odd.set([0xc3, 0x28], odd.indexOf('??'))
+    const old = odd.indexOf('traceparent') - 2
+    const others = Buffer.concat([odd.subarray(2, old), odd.subarray(old + 2 + 11 + 4 + 3)])
+    const written = Buffer.from(withTraceContext(odd, context))
+    expect(written.subarray(2, 2 + others.length)).toEqual(others)
+    expect(written.readUInt16LE(0)).toBe(4)
+    expect(traceContextOf(written)).toEqual(context)
+  })
+
+  it('leaves all other headers as they were, whatever they are', () => {
+    const name = fc.oneof(fc.constantFrom('traceparent', 'TraceState', 'a'), fc.string())
+    const value = fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.constant(nullHeaderValue))
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, value), { maxLength: 6 }), (headers) => {
+        const others = headers.filter(([each]) => !/^trace(?:parent|state)$/i.test(each))
+        const expected = encodeHeaders([...others, ['traceparent', valid], ['tracestate', 'a=b']])
+        expect(withTraceContext(encodeHeaders(headers), context)).toEqual(expected)
+      }),
+    )
   })
 })
 

@@ -110,6 +110,26 @@ describe('idle time', () => {
     await driver.close()
   })
 
+  it('need not be waited for again after a restart, by those who heard of it before', async () => {
+    const driver = await drive(
+      totals(
+        'keyed',
+        '  - name: one\n    source: { feed: 1 }\n    key: "\'same\'"\n    event_time: value.ts\n    to: keyed',
+      ),
+      { partitions: 4 },
+    )
+    await driver.send('one', [reading(1), reading(25)])
+    await driver.advance(60_000)
+    expect(valuesOf(await inTopic(driver, 'totals'))).toMatchObject([{ window_start: at(0), n: 1 }])
+    await driver.restart()
+    await driver.send('one', [reading(41)])
+    expect(valuesOf(await inTopic(driver, 'totals'))).toMatchObject([
+      { window_start: at(0), n: 1 },
+      { window_start: at(20), n: 1 },
+    ])
+    await driver.close()
+  })
+
   it('takes in a writer again that writes again', async () => {
     const driver = await drive(totals('[a, b]'), { partitions: 1 })
     await driver.send('b', [reading(1)])

@@ -284,6 +284,9 @@ function gated(log: Log, beforeCommit: (task: string) => Promise<void>): Log {
         pull: (request) => task.pull(request),
         lag: () => task.lag(),
         close: () => task.close(),
+        ...(task.recordLimits === undefined
+          ? {}
+          : { recordLimits: (topics: readonly string[]) => task.recordLimits!(topics) }),
         async commit(result) {
           await beforeCommit(spec.id)
           return task.commit(result)

@@ -109,6 +109,64 @@ describe('watermark', () => {
     expect(tracker.watermarkMs).toBe(40)
   })
 
+  it('goes on after a restart where it was, without hearing again what writers have said', () => {
+    const happening = fc.record({
+      id: fc.constantFrom('a', 'b', 'c'),
+      eventTimeMs: fc.integer({ min: 0, max: 100 }),
+      silent: fc.boolean(),
+      restarts: fc.boolean(),
+    })
+    const begun = () => {
+      const writers = ['a', 'b', 'c'].map((id) => writer(id, { sendsMarkers: true }))
+      return new WatermarkTracker([writers])
+    }
+    fc.assert(
+      fc.property(fc.array(happening), (all) => {
+        const always = begun()
+        let restarted = begun()
+        const kept = new Map<string, string>()
+        for (const { id, eventTimeMs, silent, restarts } of all) {
+          for (const tracker of [always, restarted]) {
+            const progress = tracker.progressOf(0, id)
+            tracker.observe(progress, eventTimeMs)
+            progress.isSilent = silent
+            tracker.update()
+          }
+          for (const { key, value } of restarted.takeChanges()) kept.set(key, value)
+          if (restarts) {
+            const { watermarkMs } = restarted
+            restarted = begun()
+            restarted.raise(watermarkMs)
+            for (const [key, value] of kept) restarted.restore(key, value)
+          }
+          expect(restarted.watermarkMs).toBe(always.watermarkMs)
+        }
+      }),
+    )
+  })
+
+  it('keeps of a writer without markers what it wrote, not that it was silent', () => {
+    const before = new WatermarkTracker([[writer('a')], [writer('a')]])
+    before.observe(before.progressOf(0, 'a'), 10)
+    before.silence([before.progressOf(1, 'a')])
+    const changes = before.takeChanges()
+    expect(changes).toHaveLength(1)
+    expect(before.takeChanges()).toEqual([])
+    const after = new WatermarkTracker([[writer('a')], [writer('a')]])
+    for (const { key, value } of changes) after.restore(key, value)
+    expect(after.update()).toBe(false)
+    after.observe(after.progressOf(1, 'a'), 20)
+    expect(after.watermarkMs).toBe(10)
+  })
+
+  it('needs nothing kept of a single writer, nor of those that are gone', () => {
+    const tracker = new WatermarkTracker([[writer('a')]])
+    tracker.observe(tracker.progressOf(0, 'a'), 10)
+    expect(tracker.takeChanges()).toEqual([])
+    tracker.restore('0/gone', '[900,false]')
+    expect(tracker.watermarkMs).toBe(10)
+  })
+
   it('never falls and never passes a writer that is heard, whatever happens in which order', () => {
     const happening = fc.record({
       id: fc.constantFrom('a', 'b', 'c', 'unexpected'),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { partitionOf } from '../../src/runtime/partitioner.ts'
+import { partitionOf } from '../../src/core/partitioner.ts'
 import { drive, inSink, inTopic, json, recordsOf, valuesOf } from './pipeline-fixture.ts'
 
 const text = `

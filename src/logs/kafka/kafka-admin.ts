@@ -1,8 +1,10 @@
 import type { LogAdmin, TopicChange, TopicSpec } from '../../core/log.ts'
-import { assertNotFewerPartitions, noSuchTopic } from '../log-rules.ts'
+import { assertNotFewerPartitions, noSuchTopic, workersAtWork } from '../log-rules.ts'
+import { KafkaError } from './client/kafka-error.ts'
 import { createMissingTopics, deleteTopicsForGood } from './create-topics.ts'
 import type { KafkaContext } from './kafka-context.ts'
 import { ManifestTopic } from './manifest-topic.ts'
+import { decodeMetadata } from './membership/member-messages.ts'
 import { patiently } from './patiently.ts'
 import { translated } from './pipeline-error.ts'
 import type { TaskRegistry } from './task-registry.ts'
@@ -57,15 +59,10 @@ export class KafkaAdmin implements LogAdmin {
   }
 
   /** Whoever still holds a task of the groups can commit nothing any more, before anything is removed. */
-  reset({
-    topics,
-    groups,
-  }: {
-    readonly topics: readonly string[]
-    readonly groups: readonly string[]
-  }): Promise<void> {
+  reset({ topics, groups, pipelines = [] }: Parameters<LogAdmin['reset']>[0]): Promise<void> {
     const { client, clock } = this.#context
     return translated('resetting the pipeline', async () => {
+      for (const pipeline of pipelines) await this.#forgetWorkers(pipeline)
       const tasks = groups.length === 0 ? [] : await this.#registry.tasksOf(groups)
       await Promise.all(tasks.map((id) => this.#fence(id)))
       await deleteTopicsForGood(client, clock, topics)
@@ -93,6 +90,29 @@ export class KafkaAdmin implements LogAdmin {
     return translated('reading the manifests', async () => {
       return [...(await this.#manifests.read()).keys()].toSorted()
     })
+  }
+
+  /** Names a member by what it says about itself, or else by what the broker knows of it. */
+  workers(pipeline: string): Promise<readonly string[]> {
+    const { client } = this.#context
+    return translated(`looking for workers of ${pipeline}`, async () => {
+      const members = await patiently(this.#context, () => client.describeGroup(pipeline))
+      return members
+        .map(({ metadata, memberId, host }) => {
+          return decodeMetadata(metadata)?.worker ?? `${memberId} at ${host}`
+        })
+        .toSorted()
+    })
+  }
+
+  async #forgetWorkers(pipeline: string): Promise<void> {
+    const { client } = this.#context
+    try {
+      await patiently(this.#context, () => client.deleteGroups([pipeline]))
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.code !== 'NON_EMPTY_GROUP') throw error
+      throw workersAtWork(pipeline, await this.workers(pipeline))
+    }
   }
 
   async #fence(task: string): Promise<void> {

@@ -7,6 +7,8 @@ import { withFailpoints } from './failpoint.ts'
 import { Fetcher } from './fetching/fetcher.ts'
 import type { KafkaContext } from './kafka-context.ts'
 import { KafkaLog } from './kafka-log.ts'
+import { namingUser } from './naming-user.ts'
+import { isOwnTopic } from './own-topics.ts'
 import { translated } from './pipeline-error.ts'
 import { IdempotentProducer } from './producing/idempotent-producer.ts'
 import { TopicLimits } from './producing/topic-limits.ts'
@@ -17,6 +19,8 @@ import { TroubleNotice } from './trouble-notice.ts'
 
 export interface KafkaLogOptions extends WorkerIdentity {
   readonly connection: KafkaConnection
+  /** How messages call a setting of the connection; as in pipeline files where it is left out. */
+  readonly nameSetting?: (setting: string) => string
   readonly clock: Clock
   readonly random: Random
   readonly notice: (message: string) => void
@@ -29,16 +33,20 @@ export interface KafkaLogOptions extends WorkerIdentity {
 }
 
 const clientId = 'millrace'
+/** Nobody measures the records of Millrace's own topics. */
+const isMeasured = (topic: string) => !isOwnTopic(topic)
 
 /** @throws PipelineError LOG_REFUSED when the cluster cannot be reached or used as it is set up. */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const { clock, random, notice, mask, connection } = options
+  const { nameSetting = (setting) => `"${setting}"` } = options
   const connected = await translated('connecting to Kafka', () =>
-    connectKafka({ ...connection, clientId, clock, notice, mask }),
+    connectKafka({ ...connection, nameSetting, clientId, clock, notice, mask }),
   )
-  const client = withFailpoints(connected, { clock, failpoint: options.failpoint })
+  const named = namingUser(connected, { connection, nameSetting })
+  const client = withFailpoints(named, { clock, failpoint: options.failpoint })
   const limits = new TopicLimits(client, clock)
-  const producing = { client, clock, random, limits, codec: 'none', timing: hasTiming } as const
+  const producing = { client, clock, random, limits, codec: 'none', timing: isMeasured } as const
   const fetching = { client, clock, random }
   const writing = new TroubleNotice({ clock, notice })
   const reading = new TroubleNotice({ clock, notice })
@@ -64,11 +72,6 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     for (const trouble of [writing, reading]) trouble.close()
   }
   return new KafkaLog({ context, group, close })
-}
-
-/** Topics of Millrace's own, whose records nobody measures. */
-function hasTiming(topic: string): boolean {
-  return !topic.startsWith('_millrace.') && !/\.(?:changelog|control)$/.test(topic)
 }
 
 /** A fetcher says in turn that it cannot read, and that it can again. */

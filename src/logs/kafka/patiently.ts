@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../core/unless-aborted.ts'
 import { KafkaError } from './client/kafka-error.ts'
 import type { KafkaContext } from './kafka-context.ts'
 import { RetryDelay } from './retry-delay.ts'
@@ -15,9 +16,10 @@ export async function patiently<Answer>(
   const delay = new RetryDelay(retryDelays, random)
   for (;;) {
     try {
-      const answer = await request()
+      const answer = await unlessAborted(request(), closing)
+      if (closing.aborted) throw closedError(null)
       if (!delay.isFresh) onTrouble(null)
-      return answer
+      return answer as Answer
     } catch (error) {
       if (!mayPass(error)) throw error
       if (error.code !== 'CONCURRENT_TRANSACTIONS') onTrouble(error)
@@ -37,10 +39,8 @@ export function mayPass(error: unknown): error is KafkaError {
   )
 }
 
-function closedError(cause: KafkaError): KafkaError {
-  return new KafkaError(
-    { code: 'CLOSED', kind: 'fatal' },
-    `the log was closed while it waited for the cluster (${cause.message})`,
-    { cause },
-  )
+function closedError(cause: KafkaError | null): KafkaError {
+  const why = cause === null ? '' : ` (${cause.message})`
+  const message = `the log was closed while it waited for the cluster${why}`
+  return new KafkaError({ code: 'CLOSED', kind: 'fatal' }, message, { cause })
 }

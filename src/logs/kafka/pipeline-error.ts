@@ -1,5 +1,6 @@
 import { asPipelineError, PipelineError, type ErrorCode } from '../../core/errors.ts'
 import { KafkaError } from './client/kafka-error.ts'
+import { isOwnTopic } from './own-topics.ts'
 
 const codes: Readonly<Record<KafkaError['kind'], ErrorCode>> = {
   retriable: 'PEER_UNAVAILABLE',
@@ -14,7 +15,10 @@ const codes: Readonly<Record<KafkaError['kind'], ErrorCode>> = {
 /** What leaves this folder: errors of the cluster as errors of the table. */
 export function toPipelineError(thrown: unknown, doing: string): PipelineError {
   if (!(thrown instanceof KafkaError)) return asPipelineError(thrown)
-  return new PipelineError(codes[thrown.kind], `${doing}: ${thrown.message}`, { cause: thrown })
+  // Whoever opens the task again knows how large records may be.
+  const { topic } = thrown
+  const code = topic === null || isOwnTopic(topic) ? codes[thrown.kind] : 'RECORD_TOO_LARGE'
+  return new PipelineError(code, `${doing}: ${thrown.message}`, { cause: thrown })
 }
 
 /** @throws PipelineError */

@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import {
+  closeSync,
+  cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
-  closeSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -12,8 +16,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { untilAnswering } from './answering.ts'
 import { makeCertificates } from './certificates.ts'
-import { complaint, formatCommand, javaEnvironment, serverCommand } from './java-command.ts'
-import { kafkaJars, kafkaVersion } from './kafka-jars.ts'
+import {
+  complaint,
+  formatCommand,
+  javaEnvironment,
+  type JavaPlace,
+  serverCommand,
+} from './java-command.ts'
+import { cacheFolder, kafkaJars, kafkaVersion } from './kafka-jars.ts'
 import { choosePorts, listenerAddresses } from './ports.ts'
 import { runCommand } from './run-command.ts'
 import { clientListeners, serverProperties, usesTls } from './server-properties.ts'
@@ -27,17 +37,17 @@ export async function startJavaBroker(options: BrokerOptions): Promise<TestBroke
   const { classPath } = await kafkaJars()
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
   try {
-    const ports = await choosePorts(Object.keys(clientListeners(options)), options.port)
+    const { node, port } = options
+    const chosen = await choosePorts(Object.keys(clientListeners(options)), port)
+    const ports =
+      node === undefined ? chosen : { ...chosen, CONTROLLER: node.controllerPorts[node.id - 1]! }
     const certificates = usesTls(options) ? await makeCertificates(join(folder, 'tls'), host) : null
     const dataFolder = options.dataFolder ?? join(folder, 'data')
     mkdirSync(dataFolder, { recursive: true })
     const place = { classPath, propertiesFile: join(folder, 'server.properties') }
     const properties = { bind: host, host, ports, dataFolder, certificates }
     writeFileSync(place.propertiesFile, serverProperties(options, properties), { mode: 0o600 })
-    const { code, stdout, stderr } = await runCommand('java', formatCommand(options, place), {
-      env: javaEnvironment,
-    })
-    if (code !== 0) throw new Error(`the broker's data folder: ${complaint(stdout + stderr)}`)
+    await format(options, place, dataFolder)
     const broker = new JavaBroker({
       folder,
       // Java unpacks native libraries into its temporary folder, and leaves them there when killed.
@@ -52,6 +62,24 @@ export async function startJavaBroker(options: BrokerOptions): Promise<TestBroke
     rmSync(folder, { recursive: true, force: true })
     throw error
   }
+}
+
+/** Makes the data folder. Most of them are the same when they are new: then one is kept, to be copied. */
+async function format(options: BrokerOptions, place: JavaPlace, dataFolder: string): Promise<void> {
+  const { users = [], node } = options
+  const isUsual = users.length === 0 && node === undefined && readdirSync(dataFolder).length === 0
+  const kept = join(cacheFolder(), `formatted-${kafkaVersion}`)
+  if (isUsual && existsSync(kept)) return cpSync(kept, dataFolder, { recursive: true })
+  const { code, stdout, stderr } = await runCommand('java', formatCommand(options, place), {
+    env: javaEnvironment,
+  })
+  if (code !== 0) throw new Error(`the broker's data folder: ${complaint(stdout + stderr)}`)
+  if (!isUsual) return
+  const copy = mkdtempSync(join(cacheFolder(), 'formatting-'))
+  cpSync(dataFolder, copy, { recursive: true })
+  // Another process may have been quicker.
+  if (existsSync(kept)) rmSync(copy, { recursive: true })
+  else renameSync(copy, kept)
 }
 
 interface JavaBrokerParts {

@@ -4,6 +4,8 @@ import type { BrokerOptions } from './test-broker.ts'
 
 /** A test broker needs little memory. Log4j has no file of its own: what the broker does is on stdout. */
 const javaOptions = ['-Xmx512m', '-XX:+UseSerialGC', '-Dlog4j2.level=INFO']
+/** Each of several brokers on one machine; the last setting counts. */
+const ofSeveral = '-Xmx256m'
 /** Up sooner, without the second compiler of Java; a broker that is kept is worth its time. */
 const quickStart = '-XX:TieredStopAtLevel=1'
 
@@ -31,7 +33,11 @@ export function formatCommand(options: BrokerOptions, place: JavaPlace): readonl
 
 /** Arguments of `java`: the broker. */
 export function serverCommand(options: BrokerOptions, place: JavaPlace): readonly string[] {
-  const all = options.dataFolder === undefined ? [...javaOptions, quickStart] : javaOptions
+  const all = [
+    ...javaOptions,
+    ...(options.node === undefined ? [] : [ofSeveral]),
+    ...(options.dataFolder === undefined ? [quickStart] : []),
+  ]
   return [...all, '-cp', place.classPath, 'kafka.Kafka', place.propertiesFile]
 }
 

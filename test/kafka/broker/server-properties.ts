@@ -25,20 +25,28 @@ export function usesTls(options: BrokerOptions): boolean {
   return Object.values(clientListeners(options)).some(({ security }) => security.endsWith('SSL'))
 }
 
-/** The settings of a node that is a cluster of its own, as the text of server.properties. */
+/** The settings of a node, as the text of server.properties. */
 export function serverProperties(options: BrokerOptions, place: BrokerPlace): string {
   const listeners = clientListeners(options)
   const names = Object.keys(listeners)
-  const controller = `127.0.0.1:${place.ports['CONTROLLER']}`
+  const { id, controllerPorts } = options.node ?? {
+    id: 1,
+    controllerPorts: [place.ports['CONTROLLER']!],
+  }
+  const voters = controllerPorts.map((port, index) => `${index + 1}@127.0.0.1:${port}`)
+  const nodes = voters.length
+  const copies = String(nodes)
+  /** So that one of three may be away. */
+  const copiesInSync = nodes === 1 ? '1' : '2'
   const properties: Record<string, string> = {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@${controller}`,
+    'node.id': String(id),
+    'controller.quorum.voters': voters.join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'DIRECT',
     listeners: [
       ...names.map((name) => `${name}://${place.bind}:${place.ports[name]}`),
-      `CONTROLLER://${controller}`,
+      `CONTROLLER://127.0.0.1:${place.ports['CONTROLLER']}`,
     ].join(','),
     'advertised.listeners': Object.entries(listeners)
       .map(([name, { advertisedPort }]) =>
@@ -52,23 +60,29 @@ export function serverProperties(options: BrokerOptions, place: BrokerPlace): st
       'CONTROLLER:PLAINTEXT',
     ].join(','),
     'log.dirs': place.dataFolder,
-    // One node holds all copies.
-    'offsets.topic.replication.factor': '1',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
-    'share.coordinator.state.topic.replication.factor': '1',
-    'share.coordinator.state.topic.min.isr': '1',
+    // Each node has a copy of everything.
+    'default.replication.factor': copies,
+    'min.insync.replicas': copiesInSync,
+    'offsets.topic.replication.factor': copies,
+    'transaction.state.log.replication.factor': copies,
+    'transaction.state.log.min.isr': copiesInSync,
+    'share.coordinator.state.topic.replication.factor': copies,
+    'share.coordinator.state.topic.min.isr': copiesInSync,
     // Few partitions of the internal topics, so that the first use of a group or transaction is quick.
     'offsets.topic.num.partitions': '8',
     'transaction.state.log.num.partitions': '8',
     // No waiting where a production cluster waits for more members, and ends of transactions in time.
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
-    // How long a broker that was killed and started again waits for its own registration to lapse.
-    'broker.session.timeout.ms': '2000',
+    // How long a broker that was killed and started again waits for its own registration to lapse; and how
+    // long one may be kept from saying that it is alive, on a machine with more to do than it can.
+    'broker.session.timeout.ms': options.own === true ? '4000' : '9000',
     'broker.heartbeat.interval.ms': '500',
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': '1000',
     'auto.create.topics.enable': 'false',
+    // Records of tests have times of long ago. Brokers look for outdated ones 30 s after their start and then
+    // every 5 min: whatever test is at work then would miss them.
+    'log.initial.task.delay.ms': '3600000',
     ...tlsProperties(options, place.certificates),
     ...saslProperties(options),
     ...(options.acls === true

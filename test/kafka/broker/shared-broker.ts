@@ -1,4 +1,6 @@
 import type { TestProject } from 'vitest/node'
+import { askOwnKafkaTool } from '../java/java-process.ts'
+import { shareTool } from '../java/shared-tool.ts'
 import { isCi } from './install-package.ts'
 import { startBroker } from './start-broker.ts'
 import { NoBrokerError } from './test-broker.ts'
@@ -16,12 +18,16 @@ declare module 'vitest' {
   }
 }
 
-/** One broker for all files of the project `kafka`: vitest calls this before the first of them. */
+/** One broker and one KafkaTool for all files of a project: vitest calls this before the first of them. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   try {
     const broker = await startBroker()
     project.provide('kafka', { address: broker.address })
-    return () => broker.stop()
+    const unshare = await shareTool(askOwnKafkaTool)
+    return () => {
+      unshare()
+      return broker.stop()
+    }
   } catch (error) {
     if (!(error instanceof NoBrokerError) || isCi()) throw error
     process.stderr.write(`\n*** THE KAFKA TESTS ARE SKIPPED: ${error.message}\n\n`)

@@ -32,6 +32,15 @@ export interface BrokerOptions {
   readonly port?: number
   /** A folder that keeps the data of the broker after its end; a temporary one when left out. */
   readonly dataFolder?: string
+  /** Its place in a cluster of several; see `java-cluster.ts`. Left out: it is one of its own. */
+  readonly node?: ClusterNode
+}
+
+export interface ClusterNode {
+  /** From 1 on. */
+  readonly id: number
+  /** Of all nodes, by their ids: each of them is a controller too. */
+  readonly controllerPorts: readonly number[]
 }
 
 export type BrokerSignal = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'

@@ -108,6 +108,9 @@ export class Scene {
   static async open(client: KafkaClient, topic: string, partitions = 1): Promise<Scene> {
     const created = { name: topic, partitions, replication: -1, config: {} }
     await client.createTopics([created], { validateOnly: false })
+    const places = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+    // A broker that is named as the leader may not know it yet.
+    await again(() => client.listOffsets(places, 'latest', 'read_uncommitted'))
     return new Scene(client, topic)
   }
 

@@ -12,7 +12,6 @@ import type {
 import type { KafkaConnection } from '../../../src/core/kafka-connection.ts'
 import type { JsonValue } from '../../../src/core/json.ts'
 import { kafkaEndpoints } from '../../../src/logs/kafka/endpoint/kafka-endpoints.ts'
-import { partitionOf } from '../../../src/runtime/partitioner.ts'
 import { SeededRandom } from '../../../src/simulation/seeded-random.ts'
 
 const systemClock = createSystemClock()
@@ -57,7 +56,6 @@ export function endpointsOf(clock: Clock = systemClock): Endpoints {
     random: new SeededRandom(1),
     notice: (message) => void notices.push(message),
     mask: (text) => text,
-    partitionOf,
   })
   return {
     notices,

@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import type { KafkaSinkOptions, Sink } from '../../../src/core/endpoints.ts'
 import { RecordBatchBuilder, type AppendedRecord } from '../../../src/core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../../../src/core/record-batch.ts'
-import { partitionOf } from '../../../src/runtime/partitioner.ts'
+import { partitionOf } from '../../../src/core/partitioner.ts'
 import { describeWithKafka, sharedBroker } from '../broker/describe-with-kafka.ts'
 import { consumeAll } from '../java/kafka-tool.ts'
 import {

@@ -12,6 +12,9 @@ import {
 } from '../producing/producing-fixture.ts'
 import { FetchingScene, mebibyte, numbersOf, read } from './fetching-scene.ts'
 
+/** Less than half of the time that a broker is asked to wait for records, also where others use the machine. */
+const soonMs = 200
+
 describeWithKafka('the fetcher', () => {
   let scene: FetchingScene
 
@@ -82,7 +85,7 @@ describeWithKafka('the fetcher', () => {
       `from send to take at 2,000 records/s: p50 ${quantile(timesMs, 0.5).toFixed(1)} ms, ` +
         `p99 ${quantile(timesMs, 0.99).toFixed(1)} ms\n`,
     )
-    expect(quantile(timesMs, 0.5)).toBeLessThan(50)
+    expect(quantile(timesMs, 0.5)).toBeLessThan(soonMs)
     producer.close()
   })
 
@@ -158,35 +161,4 @@ describeWithKafka('the fetcher', () => {
     expect(notices[0]).toContain('waits and tries again')
     expect(notices[1]).toContain('goes on')
   })
-
-  it('reads a backlog of 1,000,000 records', async () => {
-    const topic = await createTopic(scene.client, 'backlog', { partitions: 4 })
-    const producer = idempotentProducer(scene.client)
-    const batch = numbers(0, 2_000, 230)
-    const sentUs = clock.monotonicUs()
-    const send = async (partition: number) => {
-      for (let sent = 0; sent < 125; sent++) {
-        await producer.send([{ topic, partition, batch }], never)
-      }
-    }
-    await Promise.all([0, 1, 2, 3].map(send))
-    const rate = (us: number) => Math.round(1_000_000 / (us / 1e6)).toLocaleString('en')
-    const sendRate = rate(clock.monotonicUs() - sentUs)
-    producer.close()
-    const fetcher = scene.fetcher()
-    const startUs = clock.monotonicUs()
-    const take = async (partition: number) => {
-      const reader = scene.readerOf(topic, { partition }, fetcher)
-      for (let taken = 0; taken < 250_000;) {
-        await reader.whenReady(never)
-        for (const slice of reader.take(2_000, mebibyte)) taken += slice.batch.count
-      }
-      expect(reader.position).toBe(250_000n)
-    }
-    await Promise.all([0, 1, 2, 3].map(take))
-    const readRate = rate(clock.monotonicUs() - startUs)
-    process.stdout.write(
-      `230-byte records over 4 partitions: ${sendRate}/s produced, ${readRate}/s fetched\n`,
-    )
-  }, 120_000)
 })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { cacheFolder, kafkaJars } from '../broker/kafka-jars.ts'
 import { lastLines, runCommand } from '../broker/run-command.ts'
+import { findSharedTool } from './shared-tool.ts'
 
 /** Enough for a million small records. */
 const javaOptions = [
@@ -15,17 +16,34 @@ const javaOptions = [
 ]
 const source = join(import.meta.dirname, 'KafkaTool.java')
 
-let tool: Promise<ToolProcess> | undefined
+let tool: Promise<Tool> | undefined
 /** The end of the request before: the tool works on one at a time. */
 let lastRequest: Promise<unknown> = Promise.resolve()
 
+interface Tool {
+  ask(request: readonly string[]): Promise<readonly string[]>
+}
+
 /**
- * Sends a request to the KafkaTool of this process, which starts with the first one and ends with us.
+ * Sends a request to the KafkaTool that all test files share (`shared-tool.ts`); where there is none, to
+ * one of this process.
  * @returns the lines of its answer; throws what went wrong in it.
  */
 export function askKafkaTool(request: readonly string[]): Promise<readonly string[]> {
+  return inTurn(request, () => findSharedTool() ?? startTool())
+}
+
+/** The same to one of this process, which starts with the first request and ends with us. */
+export function askOwnKafkaTool(request: readonly string[]): Promise<readonly string[]> {
+  return inTurn(request, startTool)
+}
+
+function inTurn(
+  request: readonly string[],
+  start: () => Promise<Tool>,
+): Promise<readonly string[]> {
   const answer = lastRequest.then(async () => {
-    tool ??= startTool()
+    tool ??= start()
     return (await tool).ask(request)
   })
   lastRequest = answer.catch(() => {})
@@ -45,7 +63,7 @@ export async function runKafkaCommand(
   return stdout === '' ? [] : stdout.trimEnd().split('\n')
 }
 
-class ToolProcess {
+class ToolProcess implements Tool {
   readonly #child: ChildProcess
   readonly #lines: Interface
   readonly #ended: Promise<never>
@@ -91,7 +109,7 @@ class ToolProcess {
   }
 }
 
-async function startTool(): Promise<ToolProcess> {
+async function startTool(): Promise<Tool> {
   const args = await javaCommand('KafkaTool', [])
   return new ToolProcess(spawn('java', args, { stdio: ['pipe', 'pipe', 'ignore'] }))
 }

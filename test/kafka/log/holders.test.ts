@@ -160,7 +160,7 @@ describeWithKafka('tasks on a Kafka log', () => {
         state: [],
         next: next(2n),
       })
-      await expect(tooLarge).rejects.toMatchObject({ code: 'LOG_REFUSED' })
+      await expect(tooLarge).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE' })
       await expect(tooLarge).rejects.toThrow(/raise its `max.message.bytes`/)
       await task.close()
       const records = await consumeAll(sharedBroker.address, place.topic, {

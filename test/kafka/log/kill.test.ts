@@ -1,82 +1,24 @@
-import { expect, it } from 'vitest'
-import { kafkaFailpoints, type KafkaFailpoint } from '../../../src/logs/kafka/failpoint.ts'
-import { describeWithKafka, sharedBroker } from '../broker/describe-with-kafka.ts'
-import { topicsOf } from './copier.ts'
-import { expectedCounts, expectedValues, startCopier, stateOf, valuesIn } from './copier-process.ts'
-import { freshName } from './kafka-log-fixture.ts'
+import { it } from 'vitest'
+import { describeWithKafka } from '../broker/describe-with-kafka.ts'
+import {
+  exactCases,
+  assertExactAfter,
+  assertNothingLostAfter,
+  leastCases,
+} from './killed-copier.ts'
 
-const brokers = sharedBroker.address
-const size = { batches: 5, recordsPerBatch: 20 }
-const records = size.batches * size.recordsPerBatch
-
-const withoutTransaction: readonly KafkaFailpoint[] = [
-  'before-positions',
-  'after-positions-sent',
-  'after-positions',
-]
-const inTransaction = kafkaFailpoints.filter((point) => !withoutTransaction.includes(point))
-const ofPositions: readonly KafkaFailpoint[] = ['after-add-offsets', 'after-offsets']
-
-/**
- * The feeder passes each point once when it begins and then once in every batch, but for those of
- * positions, of which it has none; then comes the copier, which begins with a commit of its own.
- */
-function timesOf(point: KafkaFailpoint): number[] {
-  if (point === 'after-init') return [1, 2]
-  const beginnings = point === 'after-produce' ? 4 : 2
-  return ofPositions.includes(point) ? [1, 3] : [1, 3, size.batches + beginnings + 2]
-}
-
+/** Of each place the last time; `kill.long.test.ts` has the others. */
 describeWithKafka('a task that commits exactly once, killed with -9', () => {
-  const cases = inTransaction.flatMap((point) => timesOf(point).map((times) => `${point}@${times}`))
-
   // Each of them spends most of its time waiting.
-  it.concurrent.each(cases)(
+  it.concurrent.each(exactCases.map(([point, times]) => `${point}@${times.at(-1)}`))(
     'at %s leaves whole commits, and ends as an uninterrupted run',
-    async (failpoint) => {
-      const name = freshName('kill')
-      const options = { brokers, name, ...size, delivery: 'exactly_once' } as const
-      const killed = startCopier({ ...options, failpoint })
-      expect(await killed.ended).toBe('SIGKILL')
-
-      const resumed = startCopier(options)
-      expect(await resumed.ended).toBe(0)
-      const { source, target } = topicsOf(name)
-      expect(await valuesIn(brokers, source)).toEqual(expectedValues(records))
-      expect(await valuesIn(brokers, target)).toEqual(expectedValues(records))
-      const { fed, counts } = await stateOf(brokers, name)
-      expect(fed).toBe(size.batches)
-      expect(counts).toEqual(expectedCounts(records))
-    },
+    (failpoint) => assertExactAfter(failpoint),
   )
-
-  it('again and again still ends as an uninterrupted run', async () => {
-    const name = freshName('kill')
-    const options = { brokers, name, ...size, delivery: 'exactly_once' } as const
-    for (const failpoint of ['before-end@3', 'after-end-sent@2', 'after-offsets@2', 'before-end@2'])
-      expect(await startCopier({ ...options, failpoint }).ended).toBe('SIGKILL')
-    expect(await startCopier(options).ended).toBe(0)
-    expect(await valuesIn(brokers, topicsOf(name).target)).toEqual(expectedValues(records))
-    expect((await stateOf(brokers, name)).counts).toEqual(expectedCounts(records))
-  })
 })
 
 describeWithKafka('a task that commits at least once, killed with -9', () => {
-  it.concurrent.each([
-    ...withoutTransaction.flatMap((point) => [`${point}@1`, `${point}@2`]),
-    'after-produce@11',
-  ])('at %s loses nothing, and goes on at or before where it was', async (failpoint) => {
-    const name = freshName('kill-alo')
-    const options = { brokers, name, ...size, delivery: 'at_least_once' } as const
-    expect(await startCopier({ ...options, failpoint }).ended).toBe('SIGKILL')
-    expect(await startCopier(options).ended).toBe(0)
-    const values = await valuesIn(brokers, topicsOf(name).target)
-    // Two runs of one order: the second one begins at or before the end of the first.
-    const turn = values.findIndex((value, index) => value !== `v${index}`)
-    const back = turn === -1 ? values.length : turn
-    expect(values.slice(0, back)).toEqual(expectedValues(back))
-    const from = Number((values[back] ?? `v${records}`).slice(1))
-    expect(from).toBeLessThanOrEqual(back)
-    expect(values.slice(back)).toEqual(expectedValues(records).slice(from))
-  })
+  it.concurrent.each(leastCases.map(([point, times]) => `${point}@${times.at(-1)}`))(
+    'at %s loses nothing, and goes on at or before where it was',
+    (failpoint) => assertNothingLostAfter(failpoint),
+  )
 })

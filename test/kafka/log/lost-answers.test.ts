@@ -67,6 +67,20 @@ describeWithKafka('a task whose answers get lost', () => {
     },
   )
 
+  it.each(actions)('opens once its id is its own: %s of InitProducerId', async (action) => {
+    const stage = await StageFixture.create(log)
+    await stage.write('1', '2')
+    const before = await stage.open()
+    await before.commit(stage.counting(1, 1))
+    const fault = proxy.inject({ api: 'InitProducerId', action })
+    const task = await stage.open()
+    expect(fault.times).toBe(1)
+    expect([task.positions, await countOf(task)]).toEqual([[1n], '1'])
+    await expect(before.commit(stage.counting(2, 2))).rejects.toMatchObject({ code: 'LOG_FENCED' })
+    await task.commit(stage.counting(2, 2))
+    expect(await stage.results()).toEqual(['1', '2'])
+  })
+
   it('is told that it was fenced, not that its state is lost, when another one works on it meanwhile', async () => {
     const stage = await StageFixture.create(log)
     await stage.write('1', '2', '3')

@@ -108,20 +108,6 @@ describeWithKafka('the idempotent producer', () => {
     },
   )
 
-  it('writes once when the broker executes a request that it has given up', async () => {
-    const topic = await createTopic(kafka.client, 'late')
-    const sender = kafka.idempotent()
-    await sender.send([{ topic, partition: 0, batch: numbers(0, 5) }], never)
-    const held = kafka.proxy.inject({ api: 'Produce', action: 'hold_request' })
-    const given = sender.send([{ topic, partition: 0, batch: numbers(5, 5) }], never)
-    await held.happened
-    await given
-    await sender.send([{ topic, partition: 0, batch: numbers(10, 5) }], never)
-    held.release()
-    await sender.send([{ topic, partition: 0, batch: numbers(15, 5) }], never)
-    expect(await kafka.numbersIn(topic)).toEqual([range(0, 20)])
-  })
-
   it('goes on as another producer when the broker misses batches', async () => {
     const topic = await createTopic(kafka.client, 'truncated')
     const sender = kafka.idempotent()
@@ -167,32 +153,5 @@ describeWithKafka('the idempotent producer', () => {
     ).toMatchObject({ code: 'CLOSED' })
     kafka.proxy.accept()
     expect(await kafka.numbersIn(topic)).toEqual([[0]])
-  })
-
-  it('loses and repeats nothing while the broker is killed and comes back', async () => {
-    const topic = await createTopic(kafka.client, 'killed', { partitions: 4 })
-    const sender = kafka.idempotent()
-    let sent = 0
-    let isDone = false
-    const sending = [0, 1, 2, 3].map(async (partition) => {
-      let mine = 0
-      while (!isDone) {
-        await sender.send([{ topic, partition, batch: numbers(mine, 200) }], never)
-        mine += 200
-        sent += 200
-      }
-      return mine
-    })
-    for (const kill of ['SIGKILL', 'SIGTERM'] as const) {
-      const before = sent
-      await clock.sleep(300)
-      await kafka.broker.kill(kill)
-      await kafka.broker.restart()
-      await expect.poll(() => sent, { timeout: 20_000 }).toBeGreaterThan(before + 2_000)
-    }
-    isDone = true
-    const counts = await Promise.all(sending)
-    const found = await kafka.numbersIn(topic)
-    expect(found).toEqual(counts.map((count) => range(0, count)))
   })
 })

@@ -1,15 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { describeWithKafka } from '../broker/describe-with-kafka.ts'
-import { copy, numbers, ProxiedBroker, range } from './producing-fixture.ts'
-
-/** Every request of a transaction, in the order of its life. */
-const steps = [
-  'AddPartitionsToTxn',
-  'Produce',
-  'AddOffsetsToTxn',
-  'TxnOffsetCommit',
-  'EndTxn',
-] as const
+import { copy, numbers, ProxiedBroker, range, transactionSteps } from './producing-fixture.ts'
 
 describeWithKafka('the transactional producer that loses answers', () => {
   let kafka: ProxiedBroker
@@ -20,7 +11,7 @@ describeWithKafka('the transactional producer that loses answers', () => {
   afterEach(() => kafka.closeProducers())
   afterAll(() => kafka.stop())
 
-  for (const step of steps) {
+  for (const step of transactionSteps) {
     it.each(['drop_response', 'drop_request', 'cut_inside_response'] as const)(
       `finds out what became of a transaction whose ${step} got no answer: %s`,
       async (action) => {
@@ -46,28 +37,6 @@ describeWithKafka('the transactional producer that loses answers', () => {
       },
     )
   }
-
-  it('lets no request take effect that comes after it has given the transaction up', async () => {
-    for (const step of steps) {
-      const id = `late-${step}`
-      await kafka.newTask(id)
-      const sender = kafka.transactional(id)
-      await sender.open()
-      expect(await copy(sender, id, [0, 5])).toBe('committed')
-      const held = kafka.proxy.inject({ api: step, action: 'hold_request' })
-      const given = copy(sender, id, [5, 5])
-      await held.happened
-      // The client gives up; the request is still on its way.
-      expect(await given).toBe('not_kept')
-      expect(await copy(sender, id, [5, 5])).toBe('committed')
-      const next = copy(sender, id, [10, 5])
-      held.release()
-      expect(await next).toBe('committed')
-      expect(await copy(sender, id, [15, 5])).toBe('committed')
-      expect(await kafka.numbersIn(id)).toEqual([range(0, 20)])
-      expect(await kafka.positionOf(id)).toBe(20n)
-    }
-  }, 120_000)
 
   it('opens although its first answers are lost', async () => {
     await kafka.newTask('lost-open')

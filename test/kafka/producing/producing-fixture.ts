@@ -164,6 +164,15 @@ export function quantile(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? NaN
 }
 
+/** Every request of a transaction, in the order of its life. */
+export const transactionSteps = [
+  'AddPartitionsToTxn',
+  'Produce',
+  'AddOffsetsToTxn',
+  'TxnOffsetCommit',
+  'EndTxn',
+] as const
+
 /** A broker of the test's own, whose clients go through a proxy, and one such client. */
 export class ProxiedBroker {
   readonly broker: TestBroker

@@ -9,7 +9,6 @@ import {
   numbers,
   offsetsTo,
   ProxiedBroker,
-  quantile,
   range,
 } from './producing-fixture.ts'
 
@@ -47,27 +46,6 @@ describeWithKafka('the transactional producer', () => {
     }))
     expect(await sender.commit({ outputs, offsets: offsetsTo('shapes', 6) })).toBe('committed')
     expect(await kafka.numbersIn('shapes')).toEqual([range(0, 60), range(0, 60)])
-  })
-
-  it('commits 1,000 transactions of 500 records one after the other', async () => {
-    await kafka.newTask('thousand')
-    const sender = kafka.transactional('thousand')
-    await sender.open()
-    const timesMs: number[] = []
-    for (let index = 0; index < 1_000; index++) {
-      const startUs = clock.monotonicUs()
-      expect(await copy(sender, 'thousand', [index * 500, 500])).toBe('committed')
-      timesMs.push((clock.monotonicUs() - startUs) / 1_000)
-    }
-    process.stdout.write(
-      `1,000 transactions of 500 records: p50 ${quantile(timesMs, 0.5).toFixed(1)} ms, ` +
-        `p99 ${quantile(timesMs, 0.99).toFixed(1)} ms, max ${quantile(timesMs, 1).toFixed(1)} ms, ` +
-        `${sender.counts.retries} requests repeated\n`,
-    )
-    expect(quantile(timesMs, 0.5)).toBeLessThan(60)
-    expect(sender.counts).toMatchObject({ commits: 1_000, aborts: 0, reinits: 0, indefinite: 0 })
-    const [found] = await kafka.numbersIn('thousand')
-    expect(found).toEqual(range(0, 500_000))
   })
 
   it('waits when it opens until the transaction of its predecessor is undone', async () => {
@@ -208,61 +186,4 @@ describeWithKafka('the transactional producer', () => {
     expect(await copy(sender, 'timed-out', [0, 5])).toBe('committed')
     expect(await kafka.numbersIn('timed-out')).toEqual([range(0, 5)])
   })
-
-  it('writes exactly once while the broker is killed and comes back', async () => {
-    const id = 'killed-broker'
-    await kafka.newTask(id)
-    const sender = kafka.transactional(id)
-    await sender.open()
-    let done = 0
-    let notKept = 0
-    let isOver = false
-    const working = (async () => {
-      while (!isOver) {
-        const outcome = await copy(sender, id, [done, 50])
-        if (outcome === 'committed') done += 50
-        else notKept += 1
-      }
-    })()
-    for (const signal of ['SIGKILL', 'SIGKILL', 'SIGTERM'] as const) {
-      const before = done
-      await clock.sleep(400)
-      await kafka.broker.kill(signal)
-      await kafka.broker.restart()
-      await expect.poll(() => done, { timeout: 30_000 }).toBeGreaterThan(before + 500)
-    }
-    isOver = true
-    await working
-    expect(await kafka.numbersIn(id)).toEqual([range(0, done)])
-    expect(await kafka.positionOf(id)).toBe(BigInt(done))
-    expect(sender.counts.indefinite + sender.counts.aborts).toBeGreaterThan(0)
-    expect(notKept).toBeLessThanOrEqual(sender.counts.reinits)
-  }, 180_000)
-
-  it('writes exactly once while the broker stands still and then does what was given up', async () => {
-    const id = 'frozen-broker'
-    await kafka.newTask(id)
-    const sender = kafka.transactional(id)
-    await sender.open()
-    let done = 0
-    let isOver = false
-    const working = (async () => {
-      while (!isOver) if ((await copy(sender, id, [done, 50])) === 'committed') done += 50
-    })()
-    for (const frozenMs of [4_000, 5_000]) {
-      const before = done
-      await clock.sleep(300)
-      await kafka.broker.kill('SIGSTOP')
-      // Longer than the client waits for an answer.
-      await clock.sleep(frozenMs)
-      await kafka.broker.kill('SIGCONT')
-      await expect.poll(() => done, { timeout: 30_000 }).toBeGreaterThan(before + 500)
-    }
-    isOver = true
-    await working
-    expect(await kafka.numbersIn(id)).toEqual([range(0, done)])
-    expect(await kafka.positionOf(id)).toBe(BigInt(done))
-    expect(sender.counts.indefinite).toBeGreaterThan(0)
-    expect(sender.counts.fenced).toBe(0)
-  }, 120_000)
 })

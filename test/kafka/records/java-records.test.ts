@@ -10,7 +10,7 @@ import type { KafkaClient } from '../../../src/logs/kafka/client/kafka-client.ts
 import { codecs, type Codec } from '../../../src/logs/kafka/records/codec.ts'
 import { encodeRecords } from '../../../src/logs/kafka/records/encode-records.ts'
 import { splitRecords } from '../../../src/logs/kafka/records/split-records.ts'
-import { partitionOf } from '../../../src/runtime/partitioner.ts'
+import { partitionOf } from '../../../src/core/partitioner.ts'
 import { describeWithKafka, sharedBroker } from '../broker/describe-with-kafka.ts'
 import { connectTo, failureOf, Scene } from '../client/client-fixture.ts'
 import {

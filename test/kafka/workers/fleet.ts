@@ -106,6 +106,11 @@ export class Fleet {
     return { results, reports: reports.map((text) => JSON.parse(text) as RunReport) }
   }
 
+  /** What they are waited for can only come while one of them runs. */
+  assertRunning(): void {
+    if (this.running.length === 0) throw new Error(`no worker runs\n${this.said}`)
+  }
+
   /** What the workers wrote to stderr, for messages of tests that fail. */
   get said(): string {
     return this.all.map(({ number, process }) => `worker ${number}:\n${process.stderr}`).join('\n')
@@ -131,6 +136,7 @@ export function hasTasks({ stderr }: CliProcess): boolean {
 }
 
 const pollMs = 500
+const someRecords = 2_000
 
 /** Resolves when all windows are closed and their results can be read; throws after `withinMs`. */
 export async function untilComplete(
@@ -143,12 +149,36 @@ export async function untilComplete(
   },
 ): Promise<void> {
   const { address, expected, withinMs, fleet } = options
-  const count = (end: 'totals' | 'countries') => countOf(address, workload.topic(end))
+  const ends = ['totals', 'countries'] as const
+  let missing: string[] = []
   await untilTrue(
-    async () =>
-      (await count('totals')) >= expected.written.totals.length &&
-      (await count('countries')) >= expected.written.countries.length,
-    { withinMs, otherwise: () => `the results are not complete\n${fleet.said}` },
+    async () => {
+      fleet.assertRunning()
+      const counts = await Promise.all(ends.map((end) => countOf(address, workload.topic(end))))
+      missing = ends.flatMap((end, index) => {
+        const all = expected.written[end].length
+        return counts[index]! < all ? [`${counts[index]} of ${all} ${end}`] : []
+      })
+      return missing.length === 0
+    },
+    {
+      withinMs,
+      otherwise: () => `the results are not complete: ${missing.join(', ')}\n${fleet.said}`,
+    },
+  )
+}
+
+/** Resolves once the workers are in the middle of their work. */
+export async function untilAtWork(
+  workload: Workload,
+  { address, fleet }: { readonly address: string; readonly fleet: Fleet },
+): Promise<void> {
+  await untilTrue(
+    async () => {
+      fleet.assertRunning()
+      return (await countOf(address, workload.topic('clean'))) > someRecords
+    },
+    { withinMs: 30_000, otherwise: () => fleet.said },
   )
 }
 

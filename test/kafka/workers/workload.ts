@@ -35,6 +35,11 @@ const brokenPart = 0.01
 /** Of records that are there to close the windows of all others, and whose own stay open. */
 const lastCountry = 'ZZ'
 const hourMs = 3_600_000
+/**
+ * One batch at a time: of those that it has taken from a producer a broker remembers over a restart only the
+ * last one in each partition, and Java's producer waits in vain for it to recognize an earlier one.
+ */
+const feeding = { 'batch.size': '65536', 'max.in.flight.requests.per.connection': '1' }
 
 /**
  * Orders of many users over the partitions of a topic that no pipeline writes, and a pipeline over them:
@@ -118,7 +123,7 @@ stages:
     for (let number = this.#produced; number < until; number++) records.push(this.#order(number))
     this.#produced = until
     if (until === this.records) records.push(...this.#last())
-    await produceWithJava(this.#options.address, [{ records }], { 'batch.size': '65536' })
+    await produceWithJava(this.#options.address, [{ records }], feeding)
   }
 
   /** How many records have come so far. */

@@ -8,6 +8,7 @@ import {
   connectError,
   greetingError,
   lostConnection,
+  silentError,
 } from './connect-error.ts'
 import type { NameSetting } from './connection-setting.ts'
 import { answeredError } from './error-codes.ts'
@@ -172,6 +173,8 @@ export class BrokerConnection {
   ): Promise<Answer> {
     const payload = await this.#send(request, encoded, timeoutMs).catch((error: unknown) => {
       const { code } = error as KafkaError
+      if (code === 'TIMEOUT' && request.name === 'ApiVersions' && !this.#target.proven)
+        throw silentError(this.#target, timeoutMs)
       const isLost = !this.#open && (code === 'CONNECTION' || code === 'BAD_ANSWER')
       throw isLost && !this.#target.proven ? greetingError(this.#target, this.#cause) : error
     })

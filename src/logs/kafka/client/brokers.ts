@@ -91,7 +91,9 @@ export class Brokers {
     const candidates = this.#candidates()
     const errors = new Map<BrokerAddress, KafkaError>()
     for (const address of request.repeatable ? [...candidates, ...candidates] : candidates) {
-      if (errors.get(address)?.kind === 'config') continue
+      const before = errors.get(address)
+      // One that is silent takes long to be so, and is so again.
+      if (before?.kind === 'config' || before?.code === 'TIMEOUT') continue
       try {
         return await this.send(address, 'control', request)
       } catch (error) {

@@ -99,6 +99,14 @@ export function greetingError(target: ConnectionTarget, cause: unknown): KafkaEr
   return new KafkaError({ code: 'CONNECTION', kind }, message, { cause })
 }
 
+/** The error for an address that takes the connection and then says nothing. */
+export function silentError(target: ConnectionTarget, timeoutMs: number): KafkaError {
+  const message =
+    `${tried(target)}: no answer to the first request within ${timeoutMs} ms: the broker hangs, or this is ` +
+    `none: ${correction(target)}`
+  return new KafkaError({ code: 'TIMEOUT', kind: 'retriable' }, message)
+}
+
 /** The error for a connection that was in use. */
 export function lostConnection(cause: unknown): string {
   if (cause instanceof BadFrameLength) {

@@ -1,4 +1,5 @@
 import { Brokers } from './brokers.ts'
+import { ClusterFacts } from './cluster-facts.ts'
 import { Cluster } from './cluster.ts'
 import { connectionOptions, type KafkaClientOptions, unusable } from './connect-options.ts'
 import { GroupCalls } from './group-calls.ts'
@@ -25,6 +26,7 @@ export async function connectKafka(options: KafkaClientOptions): Promise<KafkaCl
   const partitions = new PartitionCalls(cluster, brokers, requestTimeoutMs)
   const topics = new TopicCalls({ cluster, brokers, partitions, requestTimeoutMs })
   const transactions = new TransactionCalls(cluster, brokers)
+  const facts = new ClusterFacts(cluster, brokers)
   const close = () => {
     closing.abort()
     brokers.close()
@@ -54,6 +56,7 @@ export async function connectKafka(options: KafkaClientOptions): Promise<KafkaCl
     syncGroup: (...args) => groups.syncGroup(...args),
     heartbeat: (member) => groups.heartbeat(member),
     leaveGroup: (member) => groups.leaveGroup(member),
+    describeGroup: (group) => groups.describeGroup(group),
     createTopics: (created, choice) => topics.createTopics(created, choice),
     createPartitions: (topic, count) => topics.createPartitions(topic, count),
     deleteTopics: (names) => topics.deleteTopics(names),
@@ -61,6 +64,9 @@ export async function connectKafka(options: KafkaClientOptions): Promise<KafkaCl
     alterConfigs: (topic, config) => topics.alterConfigs(topic, config),
     deleteRecords: (before) => partitions.deleteRecords(before),
     deleteGroups: (names) => groups.deleteGroups(names),
+    unknownRequests: () => facts.unknownRequests(),
+    isKafka4: () => facts.isKafka4(),
+    controllerTimeMs: () => facts.controllerTimeMs(),
     close,
   }
 }

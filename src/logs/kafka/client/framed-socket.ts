@@ -1,8 +1,10 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls, type SecureContext } from 'node:tls'
 
 const lengthBytes = 4
 const keepAliveMs = 60_000
+/** What is read at once. */
+const readBytes = 256 * 1024
 
 export interface SocketTls {
   readonly context: SecureContext
@@ -39,8 +41,8 @@ export class BadFrameLength extends Error {
 
 /**
  * The socket of a connection as kafkajs wants one, which cuts the stream into answers itself: an
- * answer is in one buffer, copied at most once, and its length is checked before anything is
- * allocated. Nagle's algorithm is off: it holds back the second of two small requests by 40 ms.
+ * answer is in one buffer, copied once, and its length is checked before anything is allocated.
+ * Nagle's algorithm is off: it holds back the second of two small requests by 40 ms.
  */
 export class FramedSocket {
   readonly #socket: Socket
@@ -59,10 +61,9 @@ export class FramedSocket {
       this.#connected = true
       onConnect()
     }
-    this.#socket = open(options, connected)
+    this.#socket = open(options, { connected, received: (chunk) => this.#receive(chunk) })
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true, keepAliveMs)
-    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     this.#socket.on('error', (error) => this.#finish(error))
     this.#socket.on('end', () => this.#finish(null))
     this.#socket.on('close', () => this.#finish(null))
@@ -116,12 +117,8 @@ export class FramedSocket {
       return chunk.length
     }
     const begin = at + taken
-    if (chunk.length - begin < length) {
-      this.#frame = Buffer.allocUnsafeSlow(length)
-      return begin
-    }
-    this.#options.onFrame(chunk.subarray(begin, begin + length))
-    return begin + length
+    this.#frame = Buffer.allocUnsafe(length)
+    return begin
   }
 
   #fill(chunk: Buffer, at: number): number {
@@ -138,10 +135,16 @@ export class FramedSocket {
   }
 }
 
-function open({ host, port, tls }: FramedSocketOptions, onConnect: () => void): Socket {
-  if (tls === null) return connectTcp({ host, port }, onConnect)
+/** The chunk is valid during the call only. */
+type Receive = (chunk: Buffer) => void
+
+function open(
+  { host, port, tls }: FramedSocketOptions,
+  { connected, received }: { connected: () => void; received: Receive },
+): Socket {
+  if (tls === null) return connectTcp({ host, port, onread: intoOneBuffer(received) }, connected)
   const name = tls.serverName ?? host
-  return connectTls(
+  const socket = connectTls(
     {
       host,
       port,
@@ -151,6 +154,18 @@ function open({ host, port, tls }: FramedSocketOptions, onConnect: () => void): 
       rejectUnauthorized: tls.verify,
       checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
     },
-    onConnect,
+    connected,
   )
+  return socket.on('data', received)
+}
+
+/** Reads into the same memory each time, where a socket takes new memory for each read otherwise. */
+function intoOneBuffer(received: Receive): OnReadOpts {
+  return {
+    buffer: Buffer.allocUnsafeSlow(readBytes),
+    callback: (count, buffer) => {
+      received(Buffer.from(buffer.buffer, buffer.byteOffset, count))
+      return true
+    },
+  }
 }

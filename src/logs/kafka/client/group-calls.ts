@@ -3,7 +3,13 @@ import type { Brokers, LaneName } from './brokers.ts'
 import type { Cluster } from './cluster.ts'
 import { decodeUserData, encodeUserData } from './consumer-protocol.ts'
 import { answeredError, worstError } from './error-codes.ts'
-import type { GroupMember, JoinRequest, JoinResult, KafkaClient } from './kafka-client.ts'
+import type {
+  DescribedMember,
+  GroupMember,
+  JoinRequest,
+  JoinResult,
+  KafkaClient,
+} from './kafka-client.ts'
 import type { KafkaError } from './kafka-error.ts'
 import { offsetCommitRequest, offsetFetchRequest } from './offset-requests.ts'
 import { kafkaJsRequest, type ProtocolRequest } from './protocol-request.ts'
@@ -20,6 +26,7 @@ type Calls = Pick<
   | 'leaveGroup'
   | 'fetchOffsets'
   | 'commitOffsets'
+  | 'describeGroup'
   | 'deleteGroups'
 >
 
@@ -139,6 +146,23 @@ export class GroupCalls implements Calls {
     const request = offsetCommitRequest(group, member, offsets)
     const { answer } = await this.#ask(group, 'group', request)
     this.#check(group, answer)
+  }
+
+  async describeGroup(group: string): Promise<readonly DescribedMember[]> {
+    const request = kafkaJsRequest('DescribeGroups', { groupIds: [group] }, { repeatable: true })
+    const { answer, address } = await this.#ask(group, 'admin', request)
+    const what = `looking for the members of the group "${group}" at ${address.address}`
+    const codes = answer.groups.map(({ errorCode: code }) => answeredError({ code, what }))
+    const error = worstError(codes)
+    if (error?.code === 'GROUP_ID_NOT_FOUND') return []
+    this.#check(group, error)
+    return answer.groups.flatMap(({ members }) =>
+      members.map(({ memberId, clientHost, memberMetadata }) => ({
+        memberId,
+        host: clientHost.replace(/^\//, ''),
+        metadata: decodeUserData(memberMetadata),
+      })),
+    )
   }
 
   async deleteGroups(groups: readonly string[]): Promise<void> {

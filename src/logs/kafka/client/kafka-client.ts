@@ -105,6 +105,14 @@ export interface GroupMember {
   readonly instanceId: string | null
 }
 
+export interface DescribedMember {
+  readonly memberId: string
+  /** The address that it is connected from. */
+  readonly host: string
+  /** As in `JoinRequest`; empty while the group is being reassigned. */
+  readonly metadata: Uint8Array
+}
+
 /**
  * The requests of Kafka's protocol that Millrace needs, decoded, each sent to the broker it belongs to
  * (leader, coordinator, controller). A request is sent once: what to do about an error is the caller's
@@ -193,6 +201,9 @@ export interface KafkaClient {
   heartbeat(member: GroupMember): Promise<void>
   leaveGroup(member: GroupMember): Promise<void>
 
+  /** Its members; none for a group that does not exist. */
+  describeGroup(group: string): Promise<readonly DescribedMember[]>
+
   /** Returns once they can be written to. TOPIC_ALREADY_EXISTS when one does; others may be made then. */
   createTopics(topics: readonly NewTopic[], options: { validateOnly: boolean }): Promise<void>
   createPartitions(topic: string, partitions: number): Promise<void>
@@ -208,6 +219,12 @@ export interface KafkaClient {
   deleteRecords(before: readonly PartitionOffset[]): Promise<void>
   /** Also without those that do not exist. NON_EMPTY_GROUP while one has members. */
   deleteGroups(groups: readonly string[]): Promise<void>
+
+  /** Names of requests used here that the broker which answers does not know in any version. */
+  unknownRequests(): Promise<readonly string[]>
+  isKafka4(): Promise<boolean>
+  /** The clock of the controller, epoch ms; null where it does not tell. Needs Describe on the cluster. */
+  controllerTimeMs(): Promise<number | null>
 
   /** Ends all connections; requests under way fail. */
   close(): Promise<void>

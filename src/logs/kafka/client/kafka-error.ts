@@ -33,9 +33,11 @@ export class KafkaError extends Error {
   readonly kind: KafkaErrorKind
   /** MEMBER_ID_REQUIRED: the id to join with. */
   readonly memberId: string | null
+  /** MESSAGE_TOO_LARGE: the topic that does not take a record; null where that is not known. */
+  readonly topic: string | null
 
   constructor(
-    what: { code: string; kind: KafkaErrorKind; memberId?: string },
+    what: { code: string; kind: KafkaErrorKind; memberId?: string; topic?: string },
     message: string,
     options: { cause?: unknown } = {},
   ) {
@@ -44,5 +46,6 @@ export class KafkaError extends Error {
     this.code = what.code
     this.kind = what.kind
     this.memberId = what.memberId ?? null
+    this.topic = what.topic ?? null
   }
 }

@@ -279,6 +279,19 @@ declare module 'kafkajs/src/protocol/requests/index.js' {
         readonly topics: readonly { readonly topic: string; readonly partitions: PartitionCodes }[]
       }
     }
+    readonly DescribeGroups: {
+      input: { readonly groupIds: readonly string[] }
+      answer: {
+        readonly groups: readonly {
+          readonly errorCode: number
+          readonly members: readonly {
+            readonly memberId: string
+            readonly clientHost: string
+            readonly memberMetadata: Buffer | null
+          }[]
+        }[]
+      }
+    }
     readonly DeleteGroups: {
       input: readonly string[]
       answer: {

@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../../../core/log.ts'
-import { unlessAborted } from '../unless-aborted.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 import { byTopic } from './by-topic.ts'
 import type { Brokers } from './brokers.ts'
 import type { Cluster } from './cluster.ts'

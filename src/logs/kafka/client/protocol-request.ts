@@ -18,6 +18,7 @@ export const apiKeys = {
   Heartbeat: 12,
   LeaveGroup: 13,
   SyncGroup: 14,
+  DescribeGroups: 15,
   ApiVersions: 18,
   CreateTopics: 19,
   DeleteTopics: 20,
@@ -31,6 +32,7 @@ export const apiKeys = {
   CreatePartitions: 37,
   DeleteGroups: 42,
   IncrementalAlterConfigs: 44,
+  DescribeQuorum: 55,
 } as const
 
 export type ApiName = keyof typeof apiKeys

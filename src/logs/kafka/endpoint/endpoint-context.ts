@@ -10,8 +10,6 @@ export interface EndpointContext {
   readonly notice: (message: string) => void
   /** Replaces secrets in a text. */
   readonly mask: (text: string) => string
-  /** The partition of a key, as Kafka's own producers choose it. */
-  readonly partitionOf: (key: Uint8Array, partitions: number) => number
 }
 
 /** A log that fails ends all pipelines; a cluster that a source or sink uses only its own. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../../core/clock.ts'
 import type { ConnectionName } from '../../../core/connection-name.ts'
 import { PipelineError } from '../../../core/errors.ts'
 import type { KafkaClient, TopicMetadata } from '../client/kafka-client.ts'
-import { unlessAborted } from '../unless-aborted.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 import { shownConnection } from './endpoint-context.ts'
 
 /** How long a topic may be missing: a broker that has just started does not know all. */

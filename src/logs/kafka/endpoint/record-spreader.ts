@@ -1,8 +1,8 @@
+import { partitionOf } from '../../../core/partitioner.ts'
 import { RecordBatchBuilder } from '../../../core/record-batch-builder.ts'
 import type { RecordBatch } from '../../../core/record-batch.ts'
-import type { EndpointContext } from './endpoint-context.ts'
 
-export interface SpreadOptions extends Pick<EndpointContext, 'partitionOf'> {
+export interface SpreadOptions {
   readonly timestamp: 'event_time' | 'ingest'
 }
 
@@ -44,7 +44,7 @@ export class RecordSpreader {
       const partition =
         key === null
           ? this.#nextKeyless(batch.sizeBytes(index), partitions)
-          : this.#options.partitionOf(key, partitions)
+          : partitionOf(key, partitions)
       const growing = this.#growing.get(partition) ?? this.#begin(partition, batch.writer)
       growing.indexes.push(index)
       const headers = batch.headerBytes(index)

@@ -49,11 +49,10 @@ export class KafkaTopicSink implements Sink {
 
   constructor(options: KafkaSinkOptions, context: EndpointContext, clients: SharedClients) {
     const { timestamp } = options
-    const { partitionOf } = context
     this.#options = options
     this.#context = context
     this.#clients = clients
-    this.#spreader = new RecordSpreader({ timestamp, partitionOf })
+    this.#spreader = new RecordSpreader({ timestamp })
   }
 
   async begin(): Promise<SinkMemory> {

@@ -8,7 +8,7 @@ import { endpointError, type EndpointContext } from './endpoint-context.ts'
 import { findTopics } from './find-topics.ts'
 import { GroupPositions } from './group-positions.ts'
 import { OpenPartitions } from './open-partitions.ts'
-import { unlessAborted } from '../unless-aborted.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 import type { ClientLease, SharedClients } from './shared-clients.ts'
 
 /** The partitions of some topics as a source; its positions are the caller's to keep. */

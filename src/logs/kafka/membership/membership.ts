@@ -12,7 +12,7 @@ import {
   type MemberAssignment,
 } from './member-messages.ts'
 import { planRound } from './plan-round.ts'
-import { unlessAborted } from '../unless-aborted.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 
 /** Why tasks are taken away: given to others, the session was lost, or this worker stops. */
 export type RevokeReason = 'rebalance' | 'lost' | 'stopped'
@@ -71,7 +71,7 @@ const heartbeatMs = 1_000
 const unsettledHeartbeatMs = 200
 const confirmsPerSession = 20
 /** How long a worker that stops waits for the answer to its good-bye. */
-const leaveTimeoutMs = 3_000
+const leaveTimeoutMs = 1_500
 const retryDelays = { firstMs: 20, maxMs: 5_000 }
 
 /**

@@ -114,8 +114,7 @@ export class BatchSender {
     const { client, limits, identify } = this.#options
     for (;;) {
       try {
-        const limit = await limits.maxBatchBytes(lane.topic)
-        lane.maxBatchBytes = Math.min(lane.maxBatchBytes, limit)
+        lane.maxBatchBytes = await limits.maxBatchBytes(lane.topic)
         lane.node = await client.leaderOf(lane)
         if (this.#isLeft(lane)) return
         if (!lane.hasIdentity) lane.identify(await identify())
@@ -153,6 +152,7 @@ export class BatchSender {
   }
 
   #fill(lane: ProduceLane): void {
+    lane.maxBatchBytes = this.#options.limits.known(lane.topic) ?? lane.maxBatchBytes
     lane.encode()
     if (lane.sendable === null) return
     this.#active.add(lane)
@@ -250,9 +250,10 @@ export class BatchSender {
     { error, batch }: { error: KafkaError; batch: LaneBatch },
   ): Promise<void> {
     lane.failure = null
-    if (error.code === 'MESSAGE_TOO_LARGE' && lane.divide(batch)) {
-      lane.maxBatchBytes = Math.min(lane.maxBatchBytes, batch.bytes.length - 1)
-      await this.#prepare(lane)
+    if (error.code === 'MESSAGE_TOO_LARGE') {
+      this.#options.limits.refused(lane.topic, batch.bytes.length)
+      if (lane.divide(batch)) await this.#prepare(lane)
+      else this.#drop(lane, tooLarge(lane.topic, error))
       return
     }
     const verdict = this.#options.judge(error)
@@ -292,6 +293,12 @@ function errorsOf(
     const result = results.get(keyOf(lane))
     return result === undefined ? unanswered(lane) : result.error
   })
+}
+
+function tooLarge(topic: string, cause: KafkaError): KafkaError {
+  const { code, kind } = cause
+  const message = cause.message.replace(` (${code})`, '')
+  return new KafkaError({ code, kind, topic }, message, { cause })
 }
 
 function unanswered({ topic, partition }: TopicPartition): KafkaError {

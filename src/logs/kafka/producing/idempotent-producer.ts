@@ -2,7 +2,7 @@ import type { Clock, Random } from '../../../core/clock.ts'
 import type { KafkaClient } from '../client/kafka-client.ts'
 import { KafkaError } from '../client/kafka-error.ts'
 import type { Codec } from '../records/codec.ts'
-import { unlessAborted } from '../unless-aborted.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 import { BatchSender, type ProducedBatch, type SendVerdict } from './batch-sender.ts'
 import type { TopicLimits } from './topic-limits.ts'
 

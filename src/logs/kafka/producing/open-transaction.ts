@@ -3,7 +3,7 @@ import type { TopicPartition } from '../../../core/log.ts'
 import type { KafkaClient, PartitionOffset, Transaction } from '../client/kafka-client.ts'
 import { KafkaError } from '../client/kafka-error.ts'
 import { RetryDelay } from '../retry-delay.ts'
-import { unlessAborted } from '../unless-aborted.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 import type { BatchSender, ProducedBatch } from './batch-sender.ts'
 
 export interface GroupOffsets {

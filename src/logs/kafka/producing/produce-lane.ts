@@ -1,5 +1,6 @@
 import type { TopicPartition } from '../../../core/log.ts'
 import type { RecordBatch } from '../../../core/record-batch.ts'
+import { releaseOwnBytes } from '../../../core/release-bytes.ts'
 import type { NodeId, ProducerIdentity } from '../client/kafka-client.ts'
 import { KafkaError } from '../client/kafka-error.ts'
 import type { Codec } from '../records/codec.ts'
@@ -106,6 +107,7 @@ export class ProduceLane implements TopicPartition {
     this.#queue.splice(index, 1)
     // Brokers forget producers that they have not heard of for long.
     this.#isProven = this.#queue.length > 0
+    releaseOwnBytes(batch.bytes)
     batch.delivery.delivered()
   }
 
@@ -197,7 +199,7 @@ export class ProduceLane implements TopicPartition {
 
   #tooLargeError({ index, sizeBytes }: { index: number; sizeBytes: number }): KafkaError {
     return new KafkaError(
-      { code: 'MESSAGE_TOO_LARGE', kind: 'config' },
+      { code: 'MESSAGE_TOO_LARGE', kind: 'config', topic: this.topic },
       `writing to "${this.topic}/${this.partition}": record ${index} of a batch takes ${sizeBytes} bytes, ` +
         `and the topic takes ${this.maxBatchBytes}: raise its \`max.message.bytes\``,
     )

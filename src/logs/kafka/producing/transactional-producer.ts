@@ -4,7 +4,7 @@ import type { KafkaClient, Transaction } from '../client/kafka-client.ts'
 import { KafkaError } from '../client/kafka-error.ts'
 import type { Codec } from '../records/codec.ts'
 import { RetryDelay } from '../retry-delay.ts'
-import { unlessAborted } from '../unless-aborted.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 import { BatchSender, type SendVerdict } from './batch-sender.ts'
 import { OpenTransaction, stoppedError, type TransactionContent } from './open-transaction.ts'
 import { TaskPositions, type GroupInputs, type GroupPositions } from './task-positions.ts'
@@ -52,7 +52,7 @@ const completing: ReadonlySet<string> = new Set([
 const concurrentDelays = { firstMs: 5, maxMs: 100 }
 const reopenDelays = { firstMs: 20, maxMs: 5_000 }
 /** How long `close` waits for the end of a transaction that it aborts. */
-const abortTimeoutMs = 3_000
+const abortTimeoutMs = 1_500
 
 /**
  * Writes the commits of one task, each as a whole or not at all. After every error that leaves open what
@@ -205,7 +205,10 @@ export class TransactionalProducer {
 
   async #identifyAgain(cause: KafkaError): Promise<void> {
     const { isStillOwner, transactionalId } = this.#options
-    if (isStillOwner !== undefined && !(await isStillOwner())) {
+    const { signal } = this.#closing
+    const isOwner = isStillOwner === undefined || (await unlessAborted(isStillOwner(), signal))
+    if (signal.aborted) throw stoppedError()
+    if (isOwner !== true) {
       throw this.#fenced(
         new KafkaError(
           { code: 'NOT_OWNER', kind: 'fenced' },

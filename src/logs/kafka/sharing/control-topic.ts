@@ -1,5 +1,6 @@
 import type { SliceBatch } from '../../../core/log.ts'
 import { RecordBatchBuilder } from '../../../core/record-batch-builder.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 import { emptyBytes } from '../../../core/record-batch.ts'
 import { createMissingTopics } from '../create-topics.ts'
 import type { KafkaContext } from '../kafka-context.ts'
@@ -28,9 +29,13 @@ export class ControlTopic {
   async listen(signal: AbortSignal): Promise<void> {
     const { client, clock, fetcher } = this.#context
     const spec = { partitions: 1, retentionMs: null, cleanup: 'compact' } as const
-    await createMissingTopics(client, clock, [{ name: this.#topic, ...spec }])
     const place = { topic: this.#topic, partition: 0 }
-    const [offset = 0n] = await client.listOffsets([place], 'earliest', 'read_uncommitted')
+    const begin = async () => {
+      await createMissingTopics(client, clock, [{ name: this.#topic, ...spec }])
+      return client.listOffsets([place], 'earliest', 'read_uncommitted')
+    }
+    const [offset = 0n] = (await unlessAborted(begin(), signal)) ?? []
+    if (signal.aborted) return
     const reader = fetcher.open({ ...place, offset, bufferBytes, topicId: null })
     try {
       while (!signal.aborted) {

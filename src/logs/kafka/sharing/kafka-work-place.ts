@@ -1,3 +1,4 @@
+import { messageOf } from '../../../core/errors.ts'
 import type { WorkHandlers, WorkPlace, WorkRequest } from '../../../core/work-group.ts'
 import type { KafkaContext } from '../kafka-context.ts'
 import { Membership, type MembershipEvent } from '../membership/membership.ts'
@@ -9,6 +10,8 @@ import type { WorkerIdentity } from './worker-identity.ts'
 
 /** A task that is quiet for a moment only is not worth a record. */
 const settleMs = 1_000
+/** Only `idle` depends on it: until it is said, the others wait. */
+const tellAgainMs = 5_000
 
 /** This worker's part in the work on one pipeline. */
 export class KafkaWorkPlace implements WorkPlace {
@@ -106,11 +109,23 @@ export class KafkaWorkPlace implements WorkPlace {
     return heard !== undefined && heard.session === this.#session && heard.quietSinceUs !== null
   }
 
-  /** Only `idle` depends on it: when it cannot be said, the others wait for longer. */
   #tellSoon(task: string): void {
-    this.#tell(task, false).catch((error: Error) => {
-      this.#context.notice(`telling the other workers about ${task}: ${error.message}`)
-    })
+    void this.#tellPatiently(task)
+  }
+
+  /** Says how the task is by then, until it is said or the task is no longer this worker's. */
+  async #tellPatiently(task: string): Promise<void> {
+    const { clock, notice } = this.#context
+    const { signal } = this.#left
+    for (;;) {
+      try {
+        return await this.#tell(task, false)
+      } catch (error) {
+        notice(`telling the other workers about ${task}: ${messageOf(error)}; it is tried again`)
+      }
+      await clock.sleep(tellAgainMs, signal)
+      if (signal.aborted || !this.#membership.tasks.includes(task)) return
+    }
   }
 
   async #tell(task: string, hasEnded: boolean): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   TaskLog,
 } from '../../../core/log.ts'
 import { invariant } from '../../../core/errors.ts'
+import { releaseOwnBytes } from '../../../core/release-bytes.ts'
 import type { KafkaContext } from '../kafka-context.ts'
 import { translated } from '../pipeline-error.ts'
 import { InputPositions } from './input-positions.ts'
@@ -13,6 +14,7 @@ import { KafkaTaskInputs } from './kafka-task-inputs.ts'
 import { OffsetCommitter } from './offset-committer.ts'
 import { OutputTopics } from './output-topics.ts'
 import type { Position } from './start-positions.ts'
+import { recordLimits } from './record-limits.ts'
 import { untilDoneOr } from '../until-done-or.ts'
 
 export interface AtLeastOnceOptions {
@@ -22,7 +24,7 @@ export interface AtLeastOnceOptions {
 }
 
 /** How long `close` waits for what is under way: what is not stored by then is only done again. */
-const closeMs = 3_000
+const closeMs = 2_000
 
 /**
  * A task without state: its outputs are stored, then its positions, some of them at a time. Records between
@@ -79,6 +81,10 @@ export class AtLeastOnceTask implements TaskLog {
     return { visibleUs: this.#context.clock.monotonicUs() }
   }
 
+  recordLimits(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return recordLimits(this.#context, this.#id, topics)
+  }
+
   lag(): Promise<readonly number[]> {
     return translated(`looking how far ${this.#id} is`, () => this.#inputs.lag())
   }
@@ -105,7 +111,9 @@ export class AtLeastOnceTask implements TaskLog {
   }
 
   async #send(outputs: TaskCommit['outputs']): Promise<void> {
-    if (outputs.length > 0) await this.#context.producer.send(outputs, this.#closing.signal)
+    if (outputs.length === 0) return
+    await this.#context.producer.send(outputs, this.#closing.signal)
+    for (const { batch } of outputs) releaseOwnBytes(batch.bytes)
   }
 
   async #move({ next }: TaskCommit): Promise<void> {
@@ -113,6 +121,7 @@ export class AtLeastOnceTask implements TaskLog {
     // Once more, now that those before it have moved.
     await this.#positions.check(next, this.#inputs.read)
     this.#positions.committed(next)
-    this.#committer.commit(next)
+    const stored = this.#committer.commit(next)
+    if (stored !== null) await stored
   }
 }

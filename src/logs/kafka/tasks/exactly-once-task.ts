@@ -1,4 +1,5 @@
 import { invariant, type PipelineError } from '../../../core/errors.ts'
+import { releaseOwnBytes } from '../../../core/release-bytes.ts'
 import type {
   PullRequest,
   SliceBatch,
@@ -15,6 +16,7 @@ import { InputPositions } from './input-positions.ts'
 import { KafkaTaskInputs } from './kafka-task-inputs.ts'
 import { OutputTopics } from './output-topics.ts'
 import type { Position } from './start-positions.ts'
+import { recordLimits } from './record-limits.ts'
 import { untilDoneOr } from '../until-done-or.ts'
 
 export interface ExactlyOnceOptions {
@@ -27,7 +29,7 @@ export interface ExactlyOnceOptions {
 }
 
 /** How long `close` waits for the commit under way; then it is aborted, or found out about later. */
-const closeMs = 3_000
+const closeMs = 2_000
 /** Brokers forget positions that nobody has stored for days, also where nothing has come to be read. */
 const refreshMs = 6 * 60 * 60_000
 
@@ -70,6 +72,10 @@ export class ExactlyOnceTask implements TaskLog {
     invariant(!this.#closing.signal.aborted, `task ${id} was closed: it commits no more`)
     await this.#queue.run(() => this.#commit(commit))
     return { visibleUs: this.#context.clock.monotonicUs() }
+  }
+
+  recordLimits(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return recordLimits(this.#context, this.#options.id, topics)
   }
 
   lag(): Promise<readonly number[]> {
@@ -128,6 +134,7 @@ export class ExactlyOnceTask implements TaskLog {
         await this.#outputs.check(outputs)
       }
       this.#context.onTrouble(null)
+      for (const { batch } of outputs) releaseOwnBytes(batch.bytes)
     } catch (thrown) {
       this.#failure = toPipelineError(thrown, `committing ${id}`)
       throw this.#failure

@@ -3,7 +3,7 @@ import { PullWaiters } from '../../pull-waiters.ts'
 import type { PartitionReader } from '../fetching/partition-reader.ts'
 import type { KafkaContext } from '../kafka-context.ts'
 import { patiently } from '../patiently.ts'
-import { unlessAborted } from '../unless-aborted.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 import type { Position } from './start-positions.ts'
 import { TakeInTurn } from './take-in-turn.ts'
 

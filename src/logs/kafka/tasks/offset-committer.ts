@@ -1,5 +1,6 @@
 import type { PipelineError } from '../../../core/errors.ts'
 import type { TaskCommit } from '../../../core/log.ts'
+import { unlessAborted } from '../../../core/unless-aborted.ts'
 import type { PartitionOffset } from '../client/kafka-client.ts'
 import type { KafkaContext } from '../kafka-context.ts'
 import { mayPass } from '../patiently.ts'
@@ -8,9 +9,12 @@ import { RetryDelay } from '../retry-delay.ts'
 
 const retryDelays = { firstMs: 10, maxMs: 5_000 }
 /** How long `close` tries: what is not stored then is only done again. */
-const closeMs = 3_000
+const closeMs = 2_000
 /** Brokers forget positions that nobody has stored for days, also where nothing has come to be read. */
 const refreshMs = 6 * 60 * 60_000
+
+/** So many commits may have their outputs stored and their positions not: a crash repeats no more than these. */
+export const maxUnstoredCommits = 64
 
 /** Stores the positions of one task, the latest ones, one request at a time. */
 export class OffsetCommitter {
@@ -22,6 +26,11 @@ export class OffsetCommitter {
   readonly #all = new Map<string, PartitionOffset>()
   readonly #closing = new AbortController()
   #failure: PipelineError | null = null
+  /** Commits whose positions are not stored yet. */
+  #unstored = 0
+  /** Told when some of them are, or will never be. */
+  #wake: (() => void) | null = null
+  #woken: Promise<void> | null = null
   #running: Promise<void> | null = null
 
   constructor(context: KafkaContext, group: string) {
@@ -30,14 +39,19 @@ export class OffsetCommitter {
     void this.#refresh()
   }
 
-  /** @throws PipelineError what an earlier request failed with for good. */
-  commit(next: TaskCommit['next']): void {
+  /**
+   * @returns null when more may follow at once; else settles when it may, because some have been stored.
+   * @throws PipelineError what an earlier request failed with for good, also later.
+   */
+  commit(next: TaskCommit['next']): Promise<void> | null {
     if (this.#failure !== null) throw this.#failure
+    this.#unstored += 1
     for (const position of next) {
       this.#latest.set(keyOf(position), position)
       this.#all.set(keyOf(position), position)
     }
     this.#running ??= this.#run()
+    return this.#unstored < maxUnstoredCommits ? null : this.#untilStored()
   }
 
   /** Once all positions are stored, or the time for it is up. */
@@ -56,13 +70,17 @@ export class OffsetCommitter {
   async #run(): Promise<void> {
     const { client, clock, random, onTrouble } = this.#context
     const delay = new RetryDelay(retryDelays, random)
-    while (this.#latest.size > 0 && this.#failure === null && !this.#closing.signal.aborted) {
+    const { signal } = this.#closing
+    while (this.#latest.size > 0 && this.#failure === null && !signal.aborted) {
       const positions = [...this.#latest.values()]
+      const commits = this.#unstored
       this.#latest.clear()
       try {
-        await client.commitOffsets(this.#group, null, positions)
+        await unlessAborted(client.commitOffsets(this.#group, null, positions), signal)
         if (!delay.isFresh) onTrouble(null)
         delay.succeeded()
+        this.#unstored -= commits
+        this.#wakeAll()
       } catch (error) {
         if (!mayPass(error)) {
           this.#failure = toPipelineError(error, `storing the positions of group ${this.#group}`)
@@ -70,10 +88,28 @@ export class OffsetCommitter {
         }
         this.#keep(positions)
         onTrouble(error)
-        await clock.sleep(delay.next(), this.#closing.signal)
+        await clock.sleep(delay.next(), signal)
       }
     }
     this.#running = null
+    // Closed, or failed: nobody waits for what will not come.
+    if (this.#failure !== null || signal.aborted) this.#wakeAll()
+  }
+
+  async #untilStored(): Promise<void> {
+    while (this.#unstored >= maxUnstoredCommits && !this.#closing.signal.aborted) {
+      if (this.#failure !== null) throw this.#failure
+      this.#woken ??= new Promise((resolve) => {
+        this.#wake = resolve
+      })
+      await this.#woken
+    }
+  }
+
+  #wakeAll(): void {
+    this.#wake?.()
+    this.#wake = null
+    this.#woken = null
   }
 
   /** For the next request, unless there are newer ones. */

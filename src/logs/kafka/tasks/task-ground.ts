@@ -8,6 +8,10 @@ import { patiently } from '../patiently.ts'
 import type { CommitNote } from '../state/changelog-records.ts'
 import type { TaskRecord } from '../task-registry.ts'
 
+/** A broker does not know at once what another one has just made, nor all when it has just started. */
+const patienceMs = 2_000
+const pauseMs = 50
+
 /** What a task finds when it is opened, by name: the topics that it reads and that its state is in. */
 export class TaskGround {
   readonly #spec: TaskSpec
@@ -32,11 +36,24 @@ export class TaskGround {
   ): Promise<TaskGround> {
     const names = new Set(spec.inputs.map(({ topic }) => topic))
     if (spec.changelog !== undefined) names.add(spec.changelog.topic)
-    const found =
-      names.size === 0
-        ? []
-        : await patiently(context, () => context.client.describeTopics([...names]))
-    return new TaskGround(spec, new Map(found.map((topic) => [topic.name, topic])), record)
+    if (names.size === 0) return new TaskGround(spec, new Map(), record)
+    const { client, clock, closing } = context
+    const untilUs = clock.monotonicUs() + patienceMs * 1_000
+    for (;;) {
+      const found = await patiently(context, () => client.describeTopics([...names]))
+      const ground = new TaskGround(spec, new Map(found.map((each) => [each.name, each])), record)
+      const isOver = clock.monotonicUs() > untilUs || closing.aborted
+      if (isOver || !ground.#lacksTopic) return ground
+      await clock.sleep(pauseMs, closing)
+    }
+  }
+
+  /** Whether the task cannot be opened for want of a topic. */
+  get #lacksTopic(): boolean {
+    const { inputs, changelog } = this.#spec
+    const isExpected = inputs.length > 0 || (this.#record?.changelogId ?? null) !== null
+    if (isExpected && changelog !== undefined && !this.hasChangelog) return true
+    return inputs.some(({ topic }) => !this.#topics.has(topic))
   }
 
   /** Whether the topic for the state is there: without it nothing can be committed. */

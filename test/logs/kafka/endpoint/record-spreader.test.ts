@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { partOf, RecordSpreader } from '../../../../src/logs/kafka/endpoint/record-spreader.ts'
-import { partitionOf } from '../../../../src/runtime/partitioner.ts'
+import { partitionOf } from '../../../../src/core/partitioner.ts'
 import { batchOf, type GivenRecord } from './partition-records.ts'
 
 function spread(
@@ -8,10 +8,7 @@ function spread(
   timestamp: 'event_time' | 'ingest' = 'event_time',
   partitions = 3,
 ) {
-  return new RecordSpreader({ partitionOf, timestamp }).spread(
-    batchOf(records, 'p.s/0'),
-    partitions,
-  )
+  return new RecordSpreader({ timestamp }).spread(batchOf(records, 'p.s/0'), partitions)
 }
 
 describe('spreading records over the partitions of a topic', () => {
@@ -29,7 +26,7 @@ describe('spreading records over the partitions of a topic', () => {
   })
 
   it('gives records without a key to one partition for a while, and then to the next', () => {
-    const spreader = new RecordSpreader({ partitionOf, timestamp: 'ingest' })
+    const spreader = new RecordSpreader({ timestamp: 'ingest' })
     const of = (value: string) => spreader.spread(batchOf([{ value }, { value }]), 2)
     expect(of('x').map(({ partition }) => partition)).toEqual([0])
     expect(of('x'.repeat(10_000)).map(({ partition }) => partition)).toEqual([0, 1])

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { murmur2, partitionOf } from '../../src/runtime/partitioner.ts'
+import { murmur2, partitionOf } from '../../src/core/partitioner.ts'
 
 /** From UtilsTest.testMurmur2 of Apache Kafka. */
 const known: readonly (readonly [string, number])[] = [

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { unlessAborted } from '../../../src/logs/kafka/unless-aborted.ts'
+import { unlessAborted } from '../../src/core/unless-aborted.ts'
 
 describe('unlessAborted', () => {
   it('is what the promise becomes, and leaves no listener behind', async () => {
