@@ -99,10 +99,11 @@ export function withTraceContext(headers: Uint8Array, context: TraceContext): Ui
   const { traceId, spanId, flags, state } = context
   const value = `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`
   const states = state === '' ? [] : [[tracestateName, state] as const]
-  return appendHeaders(withoutContext(headers), [[traceparentName, value], ...states])
+  return appendHeaders(withoutTraceContext(headers), [[traceparentName, value], ...states])
 }
 
-function withoutContext(headers: Uint8Array): Uint8Array {
+/** Encoded headers without their context. All others stay byte for byte, in their order. */
+export function withoutTraceContext(headers: Uint8Array): Uint8Array {
   const kept = [headers.subarray(0, 2)]
   let keptFrom = 2
   for (let at = 2; at + 6 <= headers.length;) {

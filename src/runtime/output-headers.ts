@@ -1,13 +1,13 @@
-import { type TraceContext, withTraceContext } from '../core/trace-context.ts'
+import { type TraceContext, withoutTraceContext, withTraceContext } from '../core/trace-context.ts'
 import type { StageNode } from '../topology/topology.ts'
 import { lateHeaders } from './dead-letter.ts'
 import type { InputPart } from './slice.ts'
 import { withoutSource, withSource } from './stored-source.ts'
 
-/**
- * The headers of what a record of a part becomes: its own, byte for byte, and what the engine adds. A trace
- * context takes the place of the record's own; null leaves that as it is.
- */
+/** The context that is to take the place of the record's own; or that one stays, or there is to be none. */
+export type HeaderTrace = TraceContext | 'own' | 'none'
+
+/** The headers of what a record of a part becomes: its own, byte for byte, and what the engine adds. */
 export class OutputHeaders {
   /** Whether results say where their record came into the pipeline. */
   readonly writesSource: boolean
@@ -27,21 +27,22 @@ export class OutputHeaders {
   }
 
   /** Where the record came from stands last: there its readers look for it. */
-  result(part: InputPart, index: number, context: TraceContext | null): Uint8Array {
+  result(part: InputPart, index: number, trace: HeaderTrace): Uint8Array {
     const { source } = part.origin
-    const headers = this.#traced(part, index, context)
+    const headers = this.#traced(part, index, trace)
     return this.writesSource && source !== null ? withSource(headers, source(index)) : headers
   }
 
-  late(part: InputPart, index: number, context: TraceContext | null): Uint8Array {
+  late(part: InputPart, index: number, trace: HeaderTrace): Uint8Array {
     const { topic, partition, baseOffset } = part.origin
     const offset = topic === null ? null : Number(baseOffset) + part.batch.offsetDelta[index]!
     const origin = { stage: this.#stage, topic, partition, offset }
-    return lateHeaders(this.#traced(part, index, context), origin)
+    return lateHeaders(this.#traced(part, index, trace), origin)
   }
 
-  #traced(part: InputPart, index: number, context: TraceContext | null): Uint8Array {
+  #traced(part: InputPart, index: number, trace: HeaderTrace): Uint8Array {
     const headers = this.own(part, index)
-    return context === null ? headers : withTraceContext(headers, context)
+    if (trace === 'own') return headers
+    return trace === 'none' ? withoutTraceContext(headers) : withTraceContext(headers, trace)
   }
 }

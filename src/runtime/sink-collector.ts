@@ -1,7 +1,5 @@
-import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
+import { type AppendedRecord, RecordBatchBuilder } from '../core/record-batch-builder.ts'
 import type { SinkBatch } from './slice.ts'
-
-type Appended = Parameters<RecordBatchBuilder['append']>[0]
 
 /** What a slice writes to the sink of its stage, and which record of the slice each result came of. */
 export class SinkCollector {
@@ -14,7 +12,7 @@ export class SinkCollector {
   }
 
   /** @param part of the slice; -1: a step made the result. @param index of the record in the part. */
-  append(result: Appended, part: number, index: number): void {
+  append(result: AppendedRecord, part: number, index: number): void {
     this.#results.append(result)
     this.#parts.push(part)
     this.#indexes.push(index)

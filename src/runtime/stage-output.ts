@@ -15,7 +15,7 @@ import {
 } from './dead-letter.ts'
 import { encodeKey, encodeValue } from './encode-result.ts'
 import { OutputCollector, type PartitionBuilders } from './output-collector.ts'
-import { OutputHeaders } from './output-headers.ts'
+import { type HeaderTrace, OutputHeaders } from './output-headers.ts'
 import type { RecordLimits } from './record-limits.ts'
 import { assertSize, hasRoom } from './record-size.ts'
 import type { RecordTracer } from './record-tracer.ts'
@@ -143,11 +143,8 @@ export class StageOutput implements ChainEnd {
     const maxBytes = this.#limits.of(lateTopic)
     if (maxBytes !== Number.POSITIVE_INFINITY && !record.isMade) {
       const { keyBytes: key, valueBytes: value } = record
-      assertSize(
-        { key, value, headers: this.#headers.late(this.#part!, this.#index, null) },
-        lateTopic,
-        maxBytes,
-      )
+      const headers = this.#headers.late(this.#part!, this.#index, this.#leastTrace)
+      assertSize({ key, value, headers }, lateTopic, maxBytes)
     }
     this.#lateTimeMs = record.eventTimeMs
     this.#isLate = true
@@ -164,16 +161,12 @@ export class StageOutput implements ChainEnd {
     if (this.#isLate) this.#appendLate()
     if (this.#staged === 0) return
     const isTraced = this.#tracer.current !== null && this.#node.output !== null
-    const untraced = this.#headers.result(this.#part!, this.#index, null)
-    growing.headers = untraced
+    if (!isTraced) growing.headers = this.#headers.result(this.#part!, this.#index, 'own')
     for (let result = 0; result < this.#staged; result++) {
       growing.key = this.#keys[result]!
       growing.value = this.#values[result]!
       times.eventTimeMs = this.#eventTimesMs[result]!
-      if (isTraced) {
-        growing.headers = untraced
-        this.#addTrace('result', this.#topic)
-      }
+      if (isTraced) this.#useTraced('result', this.#topic)
       this.#append()
     }
   }
@@ -263,17 +256,20 @@ export class StageOutput implements ChainEnd {
     return this.#tracer.emitOf({ topic, key, value, eventTimeMs, startUs: this.#nowUs, failure })
   }
 
-  /** What the topic would not take with the context of its trace goes without it. */
-  #addTrace(kind: 'result' | 'late', topic: string | null): void {
+  /** Of a record that is traced: what the topic would not take with the context of its trace goes without. */
+  #useTraced(kind: 'result' | 'late', topic: string | null): void {
     const context = this.#tracer.contextFor(kind)
-    if (context === null) return
-    this.#tracer.sent(context, topic, kind)
-    this.#useIfFits(this.#headers[kind](this.#part!, this.#index, context), topic)
+    if (context !== null) this.#tracer.sent(context, topic, kind)
+    const maxBytes = topic === null ? Number.POSITIVE_INFINITY : this.#limits.of(topic)
+    for (const trace of [context ?? 'own', 'own', 'none'] as const) {
+      this.#growing.headers = this.#headers[kind](this.#part!, this.#index, trace)
+      if (hasRoom(this.#growing, maxBytes)) return
+    }
   }
 
-  #useIfFits(headers: Uint8Array, topic: string | null): void {
-    const maxBytes = topic === null ? Number.POSITIVE_INFINITY : this.#limits.of(topic)
-    if (hasRoom({ ...this.#growing, headers }, maxBytes)) this.#growing.headers = headers
+  /** What the record at hand has of a context where room is short: tracing makes no record too large. */
+  get #leastTrace(): HeaderTrace {
+    return this.#tracer.current === null ? 'own' : 'none'
   }
 
   #append(): void {
@@ -299,8 +295,8 @@ export class StageOutput implements ChainEnd {
     const emit = this.#emitOf(this.#growing, { topic: this.#topic, failure: null })
     if (emit !== null) {
       this.#tracer.emitted(emit)
-      const context = this.#tracer.emitContext(emit)
-      this.#useIfFits(withTraceContext(emptyBytes, context), this.#topic)
+      const headers = withTraceContext(emptyBytes, this.#tracer.emitContext(emit))
+      if (hasRoom({ key, value, headers }, this.#maxBytes)) this.#growing.headers = headers
     }
     // A result has no input record, even if one moved the watermark that made it.
     const part = this.#part
@@ -317,8 +313,9 @@ export class StageOutput implements ChainEnd {
     const growing = this.#growing
     growing.key = batch.key(this.#index)
     growing.value = batch.value(this.#index)
-    growing.headers = this.#headers.late(this.#part!, this.#index, null)
-    this.#addTrace('late', this.#node.lateTopic)
+    if (this.#tracer.current === null)
+      growing.headers = this.#headers.late(this.#part!, this.#index, 'own')
+    else this.#useTraced('late', this.#node.lateTopic)
     this.#isLate = false
     this.#aside(this.#node.lateTopic, origin.partition)
   }
@@ -367,7 +364,7 @@ export class StageOutput implements ChainEnd {
     if (most > maxBytes || this.#headers.writesSource) {
       const headers = record.isMade
         ? emptyBytes
-        : this.#headers.result(this.#part!, this.#index, null)
+        : this.#headers.result(this.#part!, this.#index, this.#leastTrace)
       assertSize({ key, value, headers }, output.topic, maxBytes)
     }
   }

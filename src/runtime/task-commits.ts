@@ -56,8 +56,8 @@ export class TaskCommits {
   }
 
   /** Calls back once the commit under way has returned without an error. */
-  afterCurrent(done: () => void): void {
-    this.#inFlight.then(done, () => {})
+  afterCurrent(tell: () => void): void {
+    this.#inFlight.then(tell, () => {})
   }
 
   /**

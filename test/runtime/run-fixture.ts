@@ -12,7 +12,7 @@ import type { JsonValue } from '../../src/core/json.ts'
 import type { Log } from '../../src/core/log.ts'
 import type { OperatorDefinition } from '../../src/core/operator.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
-import { encodeHeaders, type RecordBatch } from '../../src/core/record-batch.ts'
+import { emptyBytes, type RecordBatch } from '../../src/core/record-batch.ts'
 import type { Telemetry } from '../../src/core/telemetry.ts'
 import type { WorkGroup } from '../../src/core/work-group.ts'
 import { MemoryLog } from '../../src/logs/memory-log.ts'
@@ -43,6 +43,8 @@ interface SourcePlan {
   readonly values: readonly JsonValue[]
   readonly sliceSize: number
   readonly bounded?: boolean
+  /** Of every record, encoded. */
+  readonly headers?: Uint8Array
   /** Indexes of values that the source cannot read. */
   readonly unreadable?: readonly number[]
   /** Called before each slice; may wait or throw. */
@@ -92,7 +94,7 @@ export function plannedSource(
             builder.append({
               key: null,
               value: JSON.stringify(value),
-              headers: encodeHeaders([]),
+              headers: plan.headers ?? emptyBytes,
               times,
             })
           }
