@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { describeWithKafka } from '../broker/describe-with-kafka.ts'
 import { consumeAll } from '../java/kafka-tool.ts'
 import { ProxiedBroker } from '../producing/producing-fixture.ts'
+import type { Fault } from '../proxy/fault.ts'
 import type { ApiName } from '../proxy/kafka-frames.ts'
 import {
   clock,
@@ -140,9 +141,9 @@ describeWithKafka('workers to which something happens in the middle of a transac
       const again = kafka.proxy.inject({ api: 'InitProducerId', action: 'drop_response' })
       for (const api of apis) {
         const fault = kafka.proxy.inject({ api, action: 'drop_response' })
-        while (fault.times === 0) await workload.produce(500)
+        await produceUntil(workload, fault)
       }
-      await again.happened
+      await produceUntil(workload, again)
     }
     while (!workload.isProduced) await workload.produce(5_000)
     await assertExact(workload, fleet)
@@ -150,6 +151,17 @@ describeWithKafka('workers to which something happens in the middle of a transac
     expect(results.map(({ code }) => code)).toEqual([0, 0])
   }, 120_000)
 })
+
+/** A few records at a time, so that there is always something to commit. */
+async function produceUntil(workload: Workload, fault: Fault): Promise<void> {
+  while (fault.times === 0) {
+    expect(workload.isProduced, 'the fault has not happened, and no more records are left').toBe(
+      false,
+    )
+    await workload.produce(250)
+    await Promise.race([fault.happened, clock.sleep(500)])
+  }
+}
 
 const committed = { isolation: 'read_committed', waitMs: 0 } as const
 

@@ -7,6 +7,8 @@ import { mayPass } from '../patiently.ts'
 import { toPipelineError } from '../pipeline-error.ts'
 import { RetryDelay } from '../retry-delay.ts'
 
+/** Between requests: to a broker one is as much work as a batch of records, and only the last one counts. */
+const storeEveryMs = 50
 const retryDelays = { firstMs: 10, maxMs: 5_000 }
 /** How long `close` tries: what is not stored then is only done again. */
 const closeMs = 2_000
@@ -32,6 +34,9 @@ export class OffsetCommitter {
   #wake: (() => void) | null = null
   #woken: Promise<void> | null = null
   #running: Promise<void> | null = null
+  /** Aborts when the next request is not to wait any longer. */
+  #hurry = new AbortController()
+  #isEnding = false
 
   constructor(context: KafkaContext, group: string) {
     this.#context = context
@@ -51,11 +56,14 @@ export class OffsetCommitter {
       this.#all.set(keyOf(position), position)
     }
     this.#running ??= this.#run()
+    if (this.#unstored >= maxUnstoredCommits / 2) this.#hurry.abort()
     return this.#unstored < maxUnstoredCommits ? null : this.#untilStored()
   }
 
   /** Once all positions are stored, or the time for it is up. */
   async close(): Promise<void> {
+    this.#isEnding = true
+    this.#hurry.abort()
     const waiting = new AbortController()
     const givingUp = this.#context.clock.sleep(closeMs, waiting.signal).then(() => {
       this.#closing.abort()
@@ -81,6 +89,7 @@ export class OffsetCommitter {
         delay.succeeded()
         this.#unstored -= commits
         this.#wakeAll()
+        await this.#pause()
       } catch (error) {
         if (!mayPass(error)) {
           this.#failure = toPipelineError(error, `storing the positions of group ${this.#group}`)
@@ -94,6 +103,12 @@ export class OffsetCommitter {
     this.#running = null
     // Closed, or failed: nobody waits for what will not come.
     if (this.#failure !== null || signal.aborted) this.#wakeAll()
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#isEnding) return
+    this.#hurry = new AbortController()
+    await this.#context.clock.sleep(storeEveryMs, this.#hurry.signal)
   }
 
   async #untilStored(): Promise<void> {
