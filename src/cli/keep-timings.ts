@@ -8,7 +8,7 @@ export function keepTimings(
   started: Run,
   log: Log,
   { environment, options, log: writeLog }: Setting,
-): { close(): Promise<void> } {
+): Pick<TimingsHistory, 'close'> {
   const { clock, random, supervisor } = environment
   const history = new TimingsHistory({
     log,
@@ -21,10 +21,10 @@ export function keepTimings(
   const over = new AbortController()
   const running = history.run(over.signal)
   return {
-    async close() {
+    async close(how) {
       over.abort()
       await running
-      await history.close()
+      await history.close(how)
     },
   }
 }

@@ -130,16 +130,15 @@ async function runInLog(
       stop: () => stop.abort(),
       quiet: options.quiet === true,
       isSupervised: environment.supervisor !== null,
-      // What a log that does not answer keeps of the last seconds is not worth waiting for.
-      close: () => unlessAborted(timings.close(), giveUp).then(close),
+      close: () => timings.close({ isLate: giveUp.aborted }).then(close),
       tell: (error) => tellFailure(error, setting),
     })
     over.abort()
     await telling
-    const part = await started.part()
-    await environment.supervisor?.tell({ kind: 'over', part, own: telemetry.own() })
-    if (environment.supervisor === null && !ending.isForced)
-      await printReport(await started.report(), setting)
+    const { supervisor } = environment
+    if (supervisor !== null)
+      await supervisor.tell({ kind: 'over', part: await started.part(), own: telemetry.own() })
+    else if (!ending.isForced) await printReport(await started.report(), setting)
     return exitCodeOf(started, ending)
   } catch (thrown) {
     await close()

@@ -15,6 +15,8 @@ const firstMs = 2_000
 const aliveMs = 60_000
 /** What the end of a run waits for its last timings. */
 const endMs = 2_000
+/** The same where the run has taken its time to stop, perhaps because the log does not answer. */
+const lateEndMs = 500
 const retentionMs = 7 * 86_400_000
 const historyTask = '_millrace.timings/0'
 
@@ -68,10 +70,10 @@ export class TimingsHistory {
   }
 
   /** Writes what is left, waits a little for it, and says what is missing; never rejects. */
-  async close(): Promise<void> {
+  async close({ isLate = false }: { readonly isLate?: boolean } = {}): Promise<void> {
     const { clock, notice } = this.#options
     const waiting = new AbortController()
-    const late = clock.sleep(endMs, waiting.signal).then(() => false)
+    const late = clock.sleep(isLate ? lateEndMs : endMs, waiting.signal).then(() => false)
     const isDone = await Promise.race([this.#finish(), late])
     waiting.abort()
     if (isDone) return
