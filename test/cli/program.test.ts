@@ -19,7 +19,7 @@ describe('the command line', () => {
     async (verb) => {
       const { code, stdout, stderr } = await command([verb, '--help'])
       expect(code).toBe(0)
-    expect(stderr).not.toContain('warning')
+      expect(stderr).not.toContain('warning')
       expect(stdout).toContain(`  $ millrace ${verb}`)
       expect(stdout).not.toContain('undefined')
     },
