@@ -7,6 +7,11 @@ import { expectedOf, foundIn } from './oracle.ts'
 import { Workload } from './workload.ts'
 
 const sessionTimeoutMs = 3_000
+/**
+ * What a broker was about to end when it was frozen it may leave open until its time is up: 60 s, which is looked
+ * at every 10 s. Until then nothing behind it can be read.
+ */
+const completeMs = 120_000
 
 describeWithKafka('workers whose broker', () => {
   let broker: TestBroker
@@ -42,11 +47,11 @@ describeWithKafka('workers whose broker', () => {
     }
     await workload.produce(15_000)
     const expected = await expectedOf(workload, address)
-    await untilComplete(workload, { address, expected, withinMs: 60_000, fleet })
+    await untilComplete(workload, { address, expected, withinMs: completeMs, fleet })
     expect(await foundIn(workload, address)).toEqual(expected.written)
     const { results } = await fleet.stopAll()
     // Those of the beginning: none of them had to be started again.
     expect(results.map(({ code }) => code)).toEqual([0, 0])
     expect(results[0]!.stderr).toMatch(/cannot be reached|waits and tries again/)
-  }, 150_000)
+  }, 240_000)
 })

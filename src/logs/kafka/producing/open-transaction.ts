@@ -32,6 +32,8 @@ export interface OpenTransactionOptions {
 
 /** The coordinator needs a few ms to complete the transaction before: the next one begins with waiting. */
 const retryDelays = { firstMs: 1, maxMs: 20, factor: 1.5 }
+/** Waiting for it longer, some 300 ms, is worth a word. */
+const usualAttempts = 20
 
 /** The requests of one transaction, in as few round trips as the protocol allows. */
 export class OpenTransaction {
@@ -89,6 +91,7 @@ export class OpenTransaction {
   async #request(send: () => Promise<void>): Promise<void> {
     const { clock, random, deadlineUs, signal } = this.#options
     const delay = new RetryDelay(retryDelays, random)
+    let attempts = 0
     for (;;) {
       try {
         await this.#unlessStopped(send())
@@ -96,7 +99,9 @@ export class OpenTransaction {
       } catch (error) {
         if (!(error instanceof KafkaError) || error.kind !== 'retriable') throw error
         if (clock.monotonicUs() >= deadlineUs) throw error
-        if (error.code !== 'CONCURRENT_TRANSACTIONS') this.#options.onTrouble?.(error)
+        attempts += 1
+        if (error.code !== 'CONCURRENT_TRANSACTIONS' || attempts > usualAttempts)
+          this.#options.onTrouble?.(error)
       }
       this.#retries += 1
       await clock.sleep(delay.next(), signal)
