@@ -41,6 +41,8 @@ export class OpenTransaction {
   #isBegun = false
   #isEndSent = false
   #retries = 0
+  #unanswered = 0
+  #tellSettled: (() => void) | null = null
 
   constructor(options: OpenTransactionOptions) {
     this.#options = options
@@ -54,6 +56,17 @@ export class OpenTransaction {
   /** Whether it may have been committed. */
   get isEndSent(): boolean {
     return this.#isEndSent
+  }
+
+  /**
+   * Resolves when all that was sent is answered, perhaps never. What is not, a broker may do later, also after the
+   * end of the transaction if that comes from the same producer; then nothing ever ends what it has begun.
+   */
+  settled(): Promise<void> {
+    if (this.#unanswered === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#tellSettled = resolve
+    })
   }
 
   /** Requests that were sent again. */
@@ -73,7 +86,10 @@ export class OpenTransaction {
       await this.#request(() => client.addPartitions(transaction, partitions))
     }
     const delivery = sender.send(outputs)
-    await Promise.all([this.#unlessStopped(delivery.done), this.#storeOffsets(offsets)])
+    await Promise.all([
+      this.#unlessStopped(this.#counted(delivery.done)),
+      this.#storeOffsets(offsets),
+    ])
     this.#isEndSent = true
     await this.#request(() => client.endTransaction(transaction, 'commit'))
   }
@@ -94,7 +110,7 @@ export class OpenTransaction {
     let attempts = 0
     for (;;) {
       try {
-        await this.#unlessStopped(send())
+        await this.#unlessStopped(this.#counted(send()))
         return
       } catch (error) {
         if (!(error instanceof KafkaError) || error.kind !== 'retriable') throw error
@@ -106,6 +122,25 @@ export class OpenTransaction {
       this.#retries += 1
       await clock.sleep(delay.next(), signal)
     }
+  }
+
+  /** A request that fails without an answer stays one that may yet be done. */
+  async #counted(request: Promise<void>): Promise<void> {
+    this.#unanswered += 1
+    try {
+      await request
+      this.#answered()
+    } catch (error) {
+      const isAnswered =
+        error instanceof KafkaError && error.kind !== 'indefinite' && error.code !== 'CLOSED'
+      if (isAnswered) this.#answered()
+      throw error
+    }
+  }
+
+  #answered(): void {
+    this.#unanswered -= 1
+    if (this.#unanswered === 0) this.#tellSettled?.()
   }
 
   async #unlessStopped(request: Promise<void>): Promise<void> {

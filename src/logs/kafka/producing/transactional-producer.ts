@@ -287,22 +287,28 @@ export class TransactionalProducer {
   /** Aborts what is open, so that readers need not wait until its time is up. */
   async #giveUp(): Promise<void> {
     const transaction = this.#transaction
-    const isOpen = this.#open?.isBegun === true && !this.#open.isEndSent
-    this.#sender?.close(stoppedError())
+    const open = this.#open
     this.#transaction = null
     this.#open = null
-    if (transaction === null || !isOpen) return
     const waiting = new AbortController()
+    const timeUp = this.#options.clock.sleep(abortTimeoutMs, waiting.signal)
     try {
-      await Promise.race([
-        this.#options.client.endTransaction(transaction, 'abort'),
-        this.#options.clock.sleep(abortTimeoutMs, waiting.signal),
-      ])
+      if (transaction !== null && open?.isBegun === true && !open.isEndSent)
+        await Promise.race([this.#abort(transaction, open), timeUp])
+    } finally {
+      waiting.abort()
+      this.#sender?.close(stoppedError())
+    }
+  }
+
+  /** Where something stays unanswered, only a new epoch keeps it from coming after the end: that of the next owner. */
+  async #abort(transaction: Transaction, open: OpenTransaction): Promise<void> {
+    await open.settled()
+    try {
+      await this.#options.client.endTransaction(transaction, 'abort')
       this.counts.aborts += 1
     } catch {
       // The coordinator aborts it when its time is up, or the next owner of the id does.
-    } finally {
-      waiting.abort()
     }
   }
 }
