@@ -194,13 +194,15 @@ function isComplete(part: RunPart): boolean {
   return part.length > 0 && part.every(({ outcome }) => outcome === 'completed')
 }
 
+const nothingWaits = { lag: 0, backlog: [], inflight: 0, kept: [] }
+
 /** What was done stays done; how it stood says nothing any more. */
 function asLost(part: RunPart): RunPart {
   return part.map((pipeline) => ({
     ...pipeline,
     outcome: 'stopped',
     error: null,
-    nodes: pipeline.nodes.map((node) => ({ ...node, phase: 'elsewhere', lag: 0, backlog: [] })),
+    nodes: pipeline.nodes.map((node) => ({ ...node, phase: 'elsewhere', ...nothingWaits })),
   }))
 }
 

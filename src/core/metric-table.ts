@@ -51,6 +51,23 @@ export const metricTable = {
     help: 'Records that a stage has taken in and committed.',
     attributes: [...stage, 'messaging.system', 'messaging.operation.name'],
   },
+  'messaging.client.sent.messages': {
+    instrument: 'counter',
+    unit: '{message}',
+    help: 'Records that a stage has written and committed, by topic: results, late records and dead letters. What a sink takes is not among them.',
+    attributes: [
+      ...stage,
+      'messaging.system',
+      'messaging.operation.name',
+      'messaging.destination.name',
+    ],
+  },
+  'messaging.client.operation.duration': {
+    instrument: 'histogram',
+    unit: 's',
+    help: 'Time that a task waited for an operation, one for each slice: `poll` (until records were there and read; only if there were some), `send` (an attempt of the sink to take a slice) and `commit` (results to their topics, state and positions). One that failed has an `error.type`.',
+    attributes: [...stage, 'messaging.system', 'messaging.operation.name', 'error.type'],
+  },
   'millrace.stage.io': {
     instrument: 'counter',
     unit: 'By',
@@ -75,6 +92,12 @@ export const metricTable = {
     help: 'Records that failed, by error code; what became of them says `on_error`.',
     attributes: [...stage, 'error.type'],
   },
+  'millrace.stage.retries': {
+    instrument: 'counter',
+    unit: '{attempt}',
+    help: 'Attempts after the first to reach a sink, to hand it a slice, or to read one from a source, by the error of the attempt before. Counted at once, not with the commit.',
+    attributes: [...stage, 'error.type'],
+  },
   'millrace.stage.service_time': {
     instrument: 'gauge',
     unit: 's',
@@ -85,6 +108,12 @@ export const metricTable = {
     instrument: 'gauge',
     unit: 's',
     help: 'What a record should wait: records ahead of it times the service time, both since the run began.',
+    attributes: stage,
+  },
+  'millrace.stage.wait.error_ratio': {
+    instrument: 'histogram',
+    unit: '1',
+    help: 'Measured over predicted wait of a slice, not of a record: what its records waited, over the records that were ahead of them times the service time since the run began. 1: the prediction holds. A slice with nothing ahead of its records has none.',
     attributes: stage,
   },
   'millrace.stage.service.time': {
@@ -129,6 +158,36 @@ export const metricTable = {
     help: 'Results that steps made: windows emitted, totals.',
     attributes: stage,
   },
+  'millrace.window.emitted': {
+    instrument: 'counter',
+    unit: '{window}',
+    help: 'Windows that have closed and whose result has left the stage; each group of a window counts as one.',
+    attributes: stage,
+  },
+  'millrace.window.late': {
+    instrument: 'counter',
+    unit: '{message}',
+    help: 'Records that came after all their windows had closed.',
+    attributes: stage,
+  },
+  'millrace.window.open': {
+    instrument: 'gauge',
+    unit: '{window}',
+    help: 'Windows that have records and have not closed; each group of a window counts as one.',
+    attributes: stage,
+  },
+  'millrace.window.state.size': {
+    instrument: 'gauge',
+    unit: 'By',
+    help: 'Keys and values of all that the steps of a stage keep, as the log has them: open windows, running totals, what `dedupe` remembers.',
+    attributes: stage,
+  },
+  'millrace.window.watermark.lag': {
+    instrument: 'gauge',
+    unit: 's',
+    help: 'How far the watermark of a stage that keeps something, of its last task, is behind the clock. Of records from the past it is as old as they are.',
+    attributes: stage,
+  },
   'millrace.dlq.messages': {
     instrument: 'counter',
     unit: '{message}',
@@ -152,6 +211,12 @@ export const metricTable = {
     unit: 's',
     help: 'How long the oldest record that waits for a stage has waited at most, by input partition.',
     attributes: [...stage, 'messaging.destination.name', 'messaging.destination.partition.id'],
+  },
+  'millrace.stage.inflight': {
+    instrument: 'gauge',
+    unit: '{message}',
+    help: 'Records of a stage between pull and commit.',
+    attributes: stage,
   },
   'millrace.stage.concurrency': {
     instrument: 'gauge',
@@ -259,12 +324,5 @@ export const metricTable = {
 
 /** What is planned and cannot be known yet: named, so that nobody looks for it, and never made up. */
 export const missingMetrics: Readonly<Record<string, string>> = {
-  'messaging.client.sent.messages': 'records that a stage has written, by topic',
-  'messaging.client.operation.duration': 'polls, sends and commits by themselves',
-  'millrace.stage.wait.error_ratio':
-    'measured over predicted wait of each record; the ratio of the means can be had from what is there',
-  'millrace.stage.inflight': 'records between pull and commit',
-  'millrace.stage.retries': 'attempts after the first, by error code',
-  'millrace.window.open': 'open windows, their state and the lag of the watermark',
-  'millrace.dlq.replayed': 'dead letters that were replayed',
+  'millrace.dlq.replayed': 'dead letters that were replayed; there is no command for it yet',
 }

@@ -75,6 +75,8 @@ export interface StateCodec<Value> {
 
 export interface StatefulOperator<Value> {
   readonly codec: StateCodec<Value>
+  /** Each entry of its state is an open window. */
+  readonly hasWindows?: true
   process(record: StepRecord, context: StatefulContext<Value>): void
   /** The watermark has reached the entry's `dueMs`. Entries come in order of due time, then key. */
   onDue(key: string, value: Value, context: StatefulContext<Value>): void

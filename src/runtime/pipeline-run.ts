@@ -157,6 +157,7 @@ export class PipelineRun {
     const isOver = this.#endedUs !== null
     const backlogs = isOver ? [] : await Promise.all(all.map((task) => task.backlog()))
     const backlog = backlogs.flat()
+    const kept = isOver ? [] : all.flatMap((task) => task.kept ?? [])
     return {
       stage: node.stage,
       role: node.role,
@@ -168,6 +169,8 @@ export class PipelineRun {
       writes: node.output?.kind === 'topic' ? node.output.topic : null,
       lag: backlog.reduce((sum, { records }) => sum + records, 0),
       backlog,
+      inflight: isOver ? 0 : all.reduce((sum, { inWork }) => sum + inWork, 0),
+      kept,
     }
   }
 

@@ -14,6 +14,8 @@ export interface RetryOptions {
   /** Called at the first failure of a row, and once it is over. */
   readonly onBlocked: (error: PipelineError) => void
   readonly onUnblocked: () => void
+  /** Called before each attempt but the first, with the error of the one before. */
+  readonly onRetry?: (error: PipelineError) => void
 }
 
 /** The nth pause (from 0), doubled each time up to the maximum, between half and all of it by chance. */
@@ -41,6 +43,7 @@ export async function retryWhileUnavailable<Result>(
       if (options.signal.aborted) return null
       await options.clock.sleep(pauseMs(options.backoff, failures, options.random), options.signal)
       if (options.signal.aborted) return null
+      options.onRetry?.(thrown)
     }
   }
 }

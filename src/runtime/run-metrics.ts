@@ -10,7 +10,9 @@ import { dispositions, type Disposition } from '../core/operator.ts'
 import { HookMeter } from './hook-meter.ts'
 import { bucketRangeUs, type HistogramData } from './latency-histogram.ts'
 import type { HookPart, NodePart, PipelinePart, RunPart } from './run-part.ts'
+import type { Operation } from './operation-meter.ts'
 import { StageMeter, type MeterData } from './stage-meter.ts'
+import type { KeptState } from './step-chain.ts'
 import type { InputBacklog } from './task-input.ts'
 
 export interface RunMetricsOptions {
@@ -100,6 +102,8 @@ interface MergedNode {
   readonly isBlocked: boolean
   readonly meter: MeterData
   readonly backlog: readonly InputBacklog[]
+  readonly inflight: number
+  readonly kept: readonly KeptState[]
 }
 
 function mergedNode(pipeline: string, nodes: readonly NodePart[]): MergedNode {
@@ -115,6 +119,8 @@ function mergedNode(pipeline: string, nodes: readonly NodePart[]): MergedNode {
     isBlocked: nodes.some(({ phase }) => phase === 'blocked'),
     meter: mergedMeter(nodes),
     backlog: nodes.flatMap(({ backlog }) => backlog ?? []),
+    inflight: nodes.reduce((sum, { inflight = 0 }) => sum + inflight, 0),
+    kept: nodes.flatMap(({ kept }) => kept ?? []),
   }
 }
 
@@ -141,12 +147,14 @@ class NodePoints {
     this.#addCounts()
     this.#addService()
     this.#addBacklog()
+    this.#addOperations()
+    this.#addWindows()
   }
 
   #addDurations(): void {
     const { meter, place } = this.#node
     const { exemplars } = this.#options
-    this.#durations('messaging.process.duration', this.#messaging(), {
+    this.#durations('messaging.process.duration', this.#messaging('process'), {
       data: meter.run,
       exemplars: exemplars(place, 'run'),
     })
@@ -168,7 +176,7 @@ class NodePoints {
 
   #addCounts(): void {
     const { meter, tasks, isBlocked } = this.#node
-    this.#number('messaging.client.consumed.messages', meter.run.count, this.#messaging())
+    this.#number('messaging.client.consumed.messages', meter.run.count, this.#messaging('process'))
     this.#number('millrace.stage.io', meter.bytes)
     for (const [index, disposition] of dispositions.entries()) {
       const outcome = [['outcome', outcomes[disposition]]] as const
@@ -179,8 +187,7 @@ class NodePoints {
     for (const [code, count] of meter.failures)
       this.#number('millrace.stage.failures', count, [['error.type', code]])
     this.#number('millrace.stage.made', meter.made)
-    const deadLettered = meter.dispositions[dispositions.indexOf('dead_lettered')] ?? 0
-    this.#number('millrace.dlq.messages', deadLettered + meter.madeDeadLettered)
+    this.#number('millrace.dlq.messages', this.#became('dead_lettered') + meter.madeDeadLettered)
     this.#number('millrace.stage.slices', meter.slices)
     this.#number('millrace.clock.skew.clamped', meter.skewed)
     this.#number('millrace.stage.concurrency', tasks)
@@ -214,10 +221,54 @@ class NodePoints {
     }
   }
 
-  #messaging(): Attributes {
+  #addOperations(): void {
+    const { meter, inflight } = this.#node
+    this.#number('millrace.stage.inflight', inflight)
+    if (meter.operations === undefined) return
+    const { durations, waitRatio, sent, retries } = meter.operations
+    for (const [operation, error, data] of durations) {
+      const errorType: Attributes = error === null ? [] : [['error.type', error]]
+      const attributes = [...this.#messaging(operation), ...errorType]
+      this.#durations('messaging.client.operation.duration', attributes, { data, exemplars: [] })
+    }
+    for (const [topic, count] of sent)
+      this.#number('messaging.client.sent.messages', count, [
+        ...this.#messaging('send'),
+        ['messaging.destination.name', topic],
+      ])
+    for (const [code, count] of retries)
+      this.#number('millrace.stage.retries', count, [['error.type', code]])
+    if (waitRatio.count > 0)
+      this.#durations('millrace.stage.wait.error_ratio', [], { data: waitRatio, exemplars: [] })
+  }
+
+  #addWindows(): void {
+    const { kept, meter } = this.#node
+    const windowed = kept.flatMap(({ openWindows }) => openWindows ?? [])
+    const emitted = meter.operations?.windows ?? 0
+    const late = this.#became('late')
+    if (windowed.length > 0 || emitted + late > 0) {
+      this.#number('millrace.window.emitted', emitted)
+      this.#number('millrace.window.late', late)
+    }
+    if (windowed.length > 0) this.#number('millrace.window.open', sumOf(windowed))
+    if (kept.length === 0) return
+    this.#number('millrace.window.state.size', sumOf(kept.map(({ bytes }) => bytes)))
+    const watermarkMs = Math.min(...kept.map((state) => state.watermarkMs))
+    // Nothing is known before each task has seen an event time.
+    if (!Number.isFinite(watermarkMs)) return
+    const lagUs = this.#options.nowUs - 1_000 * watermarkMs
+    this.#number('millrace.window.watermark.lag', seconds(Math.max(0, lagUs)))
+  }
+
+  #became(disposition: Disposition): number {
+    return this.#node.meter.dispositions[dispositions.indexOf(disposition)] ?? 0
+  }
+
+  #messaging(operation: 'process' | Operation): Attributes {
     return [
       ['messaging.system', this.#options.system],
-      ['messaging.operation.name', 'process'],
+      ['messaging.operation.name', operation],
     ]
   }
 
@@ -271,6 +322,10 @@ class PointLists {
       .map(([name, points]) => ({ name, points }))
       .toArray()
   }
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, each) => sum + each, 0)
 }
 
 function seconds(us: number): number {

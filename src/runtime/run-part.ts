@@ -10,6 +10,7 @@ import {
   type PipelineReport,
 } from './run-report.ts'
 import { StageMeter, type MeterData } from './stage-meter.ts'
+import type { KeptState } from './step-chain.ts'
 import type { InputBacklog } from './task-input.ts'
 
 /**
@@ -40,6 +41,10 @@ export interface NodePart {
   readonly lag: number
   /** The lag by input of the tasks that run here. */
   readonly backlog?: readonly InputBacklog[]
+  /** Of the tasks that run here: records between pull and commit. */
+  readonly inflight?: number
+  /** What each of them keeps between records; those that keep nothing are left out. */
+  readonly kept?: readonly KeptState[]
   readonly meter: MeterData
   readonly reads?: readonly string[]
   readonly writes?: string | null

@@ -7,6 +7,7 @@ import type { StateChange } from '../core/log.ts'
 import type { SinkAttempt } from '../core/telemetry.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
 import type { NodeSettings } from '../topology/topology.ts'
+import type { OperationMeter } from './operation-meter.ts'
 import { pauseMs } from './retry.ts'
 import type { TaskEvents } from './task-events.ts'
 
@@ -20,6 +21,7 @@ export interface SinkWriterOptions {
     attempt: () => Promise<Result>,
     signal: AbortSignal,
   ) => Promise<Result | null>
+  readonly operations: OperationMeter
 }
 
 export interface Written {
@@ -64,7 +66,7 @@ export class SinkWriter {
 
   /** null when the signal has aborted before the sink took the batch. */
   async write(batch: RecordBatch, signal: AbortSignal): Promise<Written | null> {
-    const { retry, clock, random, events, keepTrying } = this.#options
+    const { retry, clock, random, events, keepTrying, operations } = this.#options
     const startUs = clock.monotonicUs()
     let lastUs = startUs
     const attempts: SinkAttempt[] = []
@@ -75,7 +77,7 @@ export class SinkWriter {
     const write = async () => {
       lastUs = clock.monotonicUs()
       try {
-        const receipt = await this.#sink.write(batch, signal)
+        const receipt = await operations.timed('send', clock, () => this.#sink.write(batch, signal))
         tried(null)
         return receipt
       } catch (thrown) {
@@ -97,6 +99,7 @@ export class SinkWriter {
         events.publish('record_retried', { attempt, code: thrown.code, message: thrown.message })
         await clock.sleep(pauseMs(retry.backoff, attempt - 1, random), signal)
         if (signal.aborted) return null
+        operations.retried(thrown.code)
       }
     }
   }

@@ -20,6 +20,10 @@ export class SliceStats {
   /** Results of steps (window outputs) that were emitted, and that were dead-lettered. */
   made = 0
   madeDeadLettered = 0
+  /** Of those emitted: windows. */
+  windows = 0
+  /** What was written to the output topic and is no record. */
+  markers = 0
   /** Records that came from a clock which is ahead of this one, and by how much at most, µs. */
   skewed = 0
   skewUs = 0

@@ -13,7 +13,7 @@ import { RecordTracer } from './record-tracer.ts'
 import { SliceStats } from './slice-stats.ts'
 import type { InputPart, StepEnvironment, StepResult } from './slice.ts'
 import { StageOutput } from './stage-output.ts'
-import { StepChain } from './step-chain.ts'
+import { type KeptState, StepChain } from './step-chain.ts'
 import { stoppedBy } from './stopped-by.ts'
 import { withStoredSource } from './stored-source.ts'
 import type { TaskEvents } from './task-events.ts'
@@ -124,6 +124,11 @@ export class SliceStep {
     this.#chain.watermarkMs = this.#tracker.watermarkMs
     this.#output.isSilent = true
     return this.#take()
+  }
+
+  /** What the steps keep between records; null: nothing. */
+  get kept(): KeptState | null {
+    return this.#chain.kept
   }
 
   /** The watermark of the task, epoch ms. */

@@ -1,6 +1,7 @@
 import type { BacklogArea } from './backlog-area.ts'
 import type { Departures } from './departures.ts'
 import { type HistogramData, LatencyHistogram } from './latency-histogram.ts'
+import { type OperationData, OperationMeter } from './operation-meter.ts'
 import type { SliceStats } from './slice-stats.ts'
 import { dispositions } from '../core/operator.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
@@ -36,6 +37,8 @@ export interface MeterData extends Readonly<Record<MeterSum, number>> {
   readonly run: HistogramData
   readonly wait: HistogramData
   readonly age?: HistogramData
+  /** The history of reports keeps none of it. */
+  readonly operations?: OperationData
   readonly dispositions: readonly number[]
   readonly failures: readonly (readonly [code: string, count: number])[]
   readonly drops: readonly (readonly [step: string, count: number])[]
@@ -58,6 +61,7 @@ export class StageMeter {
   readonly wait = new LatencyHistogram()
   /** Of records that left the pipeline here: the time since they came into it. */
   readonly age = new LatencyHistogram()
+  readonly operations = new OperationMeter()
   readonly dispositions = new Float64Array(dispositions.length)
   readonly failures = new Map<string, number>()
   readonly drops = new Map<string, number>()
@@ -106,6 +110,7 @@ export class StageMeter {
    */
   addSlice(stats: SliceStats, committedUs: number, departures?: Departures): void {
     this.slowestUs = 0
+    const before = { waitUs: this.wait.sumUs, ahead: this.ahead }
     for (let index = 0; index < stats.records; index++) {
       const commitUs = committedUs - stats.endUs[index]!
       this.run.add(stats.runUs[index]!)
@@ -117,6 +122,8 @@ export class StageMeter {
     if (departures !== undefined && stats.records > 0) {
       this.#countAhead(stats, departures, committedUs)
       departures.note(stats.records, committedUs)
+      const predictedUs = ((this.ahead - before.ahead) * this.busyUs) / this.aheadOf
+      this.operations.waited(this.wait.sumUs - before.waitUs, predictedUs)
     }
     this.queueUs += stats.queueUs
     this.batchUs += stats.batchUs
@@ -125,6 +132,7 @@ export class StageMeter {
     this.commitUs -= stats.backoffUs
     this.bytes += stats.bytes
     this.made += stats.made
+    this.operations.emitted(stats.windows)
     this.madeDeadLettered += stats.madeDeadLettered
     this.skewed += stats.skewed
     this.skewUs = Math.max(this.skewUs, stats.skewUs)
@@ -174,6 +182,7 @@ export class StageMeter {
       run: this.run.toData(),
       wait: this.wait.toData(),
       age: this.age.toData(),
+      operations: this.operations.toData(),
       dispositions: [...this.dispositions],
       failures: [...this.failures],
       drops: [...this.drops],
@@ -185,6 +194,7 @@ export class StageMeter {
     this.run.addData(data.run)
     this.wait.addData(data.wait)
     if (data.age !== undefined) this.age.addData(data.age)
+    if (data.operations !== undefined) this.operations.addData(data.operations)
     for (const sum of sums) this[sum] += data[sum]
     for (const [index, count] of data.dispositions.entries()) this.dispositions[index]! += count
     addCounts(this.failures, data.failures)

@@ -211,6 +211,7 @@ export class StageOutput implements ChainEnd {
   }
 
   windowClosed(record: StepRecord): void {
+    this.#stats!.windows += 1
     this.#environment.events.windowClosed(record)
   }
 
@@ -229,6 +230,7 @@ export class StageOutput implements ChainEnd {
     this.#growing.marker = true
     for (let partition = 0; partition < output.partitions; partition++)
       this.#main!.append(partition, this.#growing)
+    this.#stats!.markers += output.partitions
     this.#growing.marker = false
   }
 

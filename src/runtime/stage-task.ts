@@ -12,6 +12,7 @@ import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
 import { sinkMemory, SinkWriter } from './sink-writer.ts'
 import type { SliceStep } from './slice-step.ts'
+import type { KeptState } from './step-chain.ts'
 import type { SliceWork, StepExecutor } from './step-executor.ts'
 import type { StageMeter } from './stage-meter.ts'
 import { type CommittedWork, TaskCommits } from './task-commits.ts'
@@ -119,6 +120,16 @@ export class StageTask {
     return this.#input === null ? [] : this.#input.backlog()
   }
 
+  /** Records between pull and commit. */
+  get inWork(): number {
+    return this.#queue?.inWork ?? 0
+  }
+
+  /** What its steps keep now; null: nothing. */
+  get kept(): KeptState | null {
+    return this.#options.step.kept
+  }
+
   async #open(signal: AbortSignal): Promise<void> {
     const { id, node, inputs, taskIndex, log, environment, step } = this.#options
     const { group, settings, delivery, changelogTopic } = node
@@ -167,7 +178,7 @@ export class StageTask {
     stored: readonly StateChange[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { environment, node, clock, random, events } = this.#options
+    const { environment, node, clock, random, events, meter } = this.#options
     const memory = sinkMemory(stored)
     this.#sink = new SinkWriter(definition.create(config, environment, memory), memory, {
       retry: node.settings.retry,
@@ -175,6 +186,7 @@ export class StageTask {
       random,
       events,
       keepTrying: (attempt, until) => this.#retry(attempt, until),
+      operations: meter.operations,
     })
     const state = await this.#sink.begin(signal)
     if (state !== null && state.length > 0) {
@@ -231,7 +243,7 @@ export class StageTask {
 
   async #pull(waitMs: number, signal: AbortSignal): Promise<InputSlice | null | 'end'> {
     if (this.node.input.kind === 'source') return this.#readSource(signal)
-    const next = (wake: AbortSignal) => this.#input!.next({ waitMs, signal: wake })
+    const next = (wake: AbortSignal) => this.#next(waitMs, wake)
     return waitMs === 0 ? next(signal) : this.#options.board.untilChange(signal, next)
   }
 
@@ -243,10 +255,15 @@ export class StageTask {
     // What is not yet committed, perhaps because the disk is full, is still to come for readers.
     this.#commits!.afterCurrent(beQuiet)
     try {
-      return await this.#retry(() => this.#input!.next({ waitMs: 0, signal }), signal)
+      return await this.#retry(() => this.#next(0, signal), signal)
     } finally {
       isReading = false
     }
+  }
+
+  #next(waitMs: number, signal: AbortSignal): Promise<InputSlice | null | 'end'> {
+    const { meter, clock } = this.#options
+    return meter.operations.timed('poll', clock, () => this.#input!.next({ waitMs, signal }))
   }
 
   #upstreamHasEnded(): boolean {
@@ -281,7 +298,7 @@ export class StageTask {
     attempt: () => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result | null> {
-    const { clock, random, node, events, notice, board } = this.#options
+    const { clock, random, node, events, notice, board, meter } = this.#options
     return retryWhileUnavailable(attempt, {
       backoff: node.settings.retry.backoff,
       clock,
@@ -301,6 +318,7 @@ export class StageTask {
         notice(`the stage "${node.stage}" works again`)
         events.publish('stage_unblocked', {})
       },
+      onRetry: ({ code }) => meter.operations.retried(code),
     })
   }
 

@@ -33,6 +33,16 @@ export interface ChainEnd {
   ): void
 }
 
+/** What the steps of a task keep. */
+export interface KeptState {
+  /** null: no step has windows. */
+  readonly openWindows: number | null
+  /** As the log keeps it. */
+  readonly bytes: number
+  /** Epoch ms; -Infinity while nothing is known. */
+  readonly watermarkMs: number
+}
+
 /** Reads the event time of the record, or throws a `RecordFailure`; runs before the first step that needs it. */
 export type DetermineEventTime = (record: StepRecord) => void
 
@@ -134,6 +144,18 @@ export class StepChain {
 
   get states(): readonly { id: string; state: TaskState<unknown> }[] {
     return this.#stateful
+  }
+
+  /** null: no step keeps anything. */
+  get kept(): KeptState | null {
+    if (this.#stateful.length === 0) return null
+    const windowed = this.#stateful.filter(({ operator }) => operator.hasWindows)
+    const openWindows = windowed.reduce((sum, { state }) => sum + state.size, 0)
+    return {
+      openWindows: windowed.length === 0 ? null : openWindows,
+      bytes: this.#stateful.reduce((sum, { state }) => sum + state.bytes, 0),
+      watermarkMs: this.watermarkMs,
+    }
   }
 
   /** Calls `onDue` for everything that is due at the watermark. */

@@ -116,12 +116,17 @@ export class TaskCommits {
       readonly sink: CommittedSink | null
     },
   ): Promise<void> {
-    const { log, queue, meter, events, telemetry, tracing, pipeline, node, id } = this.#options
+    const { log, queue, meter, events, telemetry, tracing, pipeline, node, id, clock } =
+      this.#options
     const { stats, traces } = of.result
     // From here on the records wait in their topic: taking another time would count some of it twice.
-    const { visibleUs: committedUs } = await log.commit(commit)
+    const { visibleUs: committedUs } = await meter.operations.timed('commit', clock, () =>
+      log.commit(commit),
+    )
     of.slice?.committed?.()
-    queue.committed(stats, committedUs)
+    queue.committed(stats, { committedUs, pulled: of.slice?.records ?? 0 })
+    const topic = node.output?.kind === 'topic' ? node.output.topic : null
+    meter.operations.sent(commit.outputs, { topic, count: stats.markers })
     if (node.output?.kind === 'sink') meter.addAges(of.slice?.parts ?? [], committedUs)
     if (traces !== null) tracing?.committed(traces, { committedUs, sink: of.sink })
     events.publishAll(of.caused)

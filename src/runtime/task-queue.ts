@@ -9,7 +9,6 @@ export class TaskQueue {
   readonly #lag: () => Promise<number>
   readonly #area = new BacklogArea()
   #departures: Departures
-  /** Records that were pulled and are not committed. */
   #inWork = 0
 
   constructor(meter: StageMeter, options: { startedUs: number; lag: () => Promise<number> }) {
@@ -18,13 +17,21 @@ export class TaskQueue {
     this.#departures = new Departures(options.startedUs)
   }
 
+  /** Records that were pulled and are not committed; markers among them count too. */
+  get inWork(): number {
+    return this.#inWork
+  }
+
   pulled(records: number): void {
     this.#inWork += records
   }
 
-  /** Counts the slice as committed. */
-  committed(stats: SliceStats, committedUs: number): void {
-    this.#inWork = Math.max(0, this.#inWork - stats.records)
+  /** Counts the slice as committed. @param pulled as `pulled` was told; 0 where no slice was pulled. */
+  committed(
+    stats: SliceStats,
+    { committedUs, pulled }: { committedUs: number; pulled: number },
+  ): void {
+    this.#inWork -= pulled
     if (stats.records > 0 && !this.#area.hasBegun) this.#begin(stats)
     this.#meter.addSlice(stats, committedUs, this.#departures)
     if (stats.records > 0 && this.#area.isDue(committedUs))

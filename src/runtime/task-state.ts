@@ -8,6 +8,14 @@ interface Entry<Value> {
   /** NaN for never. */
   dueMs: number
   isDirty: boolean
+  /** What the log keeps of it; 0 before it was ever written. */
+  bytes: number
+}
+
+interface Undo<Value> {
+  readonly key: string
+  /** null: there was none. */
+  readonly before: Omit<Entry<Value>, 'isDirty'> | null
 }
 
 /**
@@ -23,7 +31,8 @@ export class TaskState<Value> implements KeyedState<Value> {
   /** The key that was read or put last: what a step absorbs or makes, it does under this key. */
   lastKey = ''
   readonly #due = new DueQueue()
-  readonly #journal: { key: string; before: { value: Value; dueMs: number } | null }[] = []
+  readonly #journal: Undo<Value>[] = []
+  #bytes = 0
 
   constructor(step: string, codec: StateCodec<Value>, maxKeys: number) {
     this.#step = step
@@ -36,11 +45,10 @@ export class TaskState<Value> implements KeyedState<Value> {
     if (change.value === null) return
     try {
       const dueMs = change.dueMs ?? Number.NaN
-      this.#entries.set(change.key, {
-        value: this.#codec.decode(change.value),
-        dueMs,
-        isDirty: false,
-      })
+      const value = this.#codec.decode(change.value)
+      const bytes = storedBytes(change.key, change.value)
+      this.#bytes += bytes - (this.#entries.get(change.key)?.bytes ?? 0)
+      this.#entries.set(change.key, { value, dueMs, isDirty: false, bytes })
       if (!Number.isNaN(dueMs)) this.#due.push(dueMs, change.key)
     } catch (thrown) {
       throw new PipelineError(
@@ -53,6 +61,11 @@ export class TaskState<Value> implements KeyedState<Value> {
 
   get size(): number {
     return this.#entries.size
+  }
+
+  /** Keys and values of all entries as they were written last. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   keys(): IterableIterator<string> {
@@ -70,14 +83,14 @@ export class TaskState<Value> implements KeyedState<Value> {
     if (entry === undefined) {
       if (this.#entries.size >= this.#maxKeys) this.#refuse()
       this.#journal.push({ key, before: null })
-      this.#entries.set(key, { value, dueMs, isDirty: true })
+      this.#entries.set(key, { value, dueMs, isDirty: true, bytes: 0 })
       this.#touched.add(key)
       if (!Number.isNaN(dueMs)) this.#due.push(dueMs, key)
       return
     }
     // An operator that changes a value in place and puts it again has nothing to take back.
     if (entry.value !== value || !Object.is(entry.dueMs, dueMs)) {
-      this.#journal.push({ key, before: { value: entry.value, dueMs: entry.dueMs } })
+      this.#remember(key, entry)
       if (!Object.is(entry.dueMs, dueMs) && !Number.isNaN(dueMs)) this.#due.push(dueMs, key)
       entry.value = value
       entry.dueMs = dueMs
@@ -91,8 +104,9 @@ export class TaskState<Value> implements KeyedState<Value> {
   delete(key: string): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
-    this.#journal.push({ key, before: { value: entry.value, dueMs: entry.dueMs } })
+    this.#remember(key, entry)
     this.#entries.delete(key)
+    this.#bytes -= entry.bytes
     this.#touched.add(key)
   }
 
@@ -127,6 +141,7 @@ export class TaskState<Value> implements KeyedState<Value> {
   rollBack(mark = 0): void {
     for (const { key, before } of this.#journal.slice(mark).toReversed()) {
       this.#touched.add(key)
+      this.#bytes += (before?.bytes ?? 0) - (this.#entries.get(key)?.bytes ?? 0)
       if (before === null) this.#entries.delete(key)
       else this.#entries.set(key, { ...before, isDirty: true })
     }
@@ -138,16 +153,24 @@ export class TaskState<Value> implements KeyedState<Value> {
     const changes: StateChange[] = []
     for (const key of this.#touched) {
       const entry = this.#entries.get(key)
-      if (entry !== undefined) entry.isDirty = false
-      changes.push({
-        step: this.#step,
-        key,
-        value: entry === undefined ? null : this.#codec.encode(entry.value),
-        dueMs: entry === undefined || Number.isNaN(entry.dueMs) ? null : entry.dueMs,
-      })
+      if (entry === undefined) {
+        changes.push({ step: this.#step, key, value: null, dueMs: null })
+        continue
+      }
+      const value = this.#codec.encode(entry.value)
+      const bytes = storedBytes(key, value)
+      this.#bytes += bytes - entry.bytes
+      entry.bytes = bytes
+      entry.isDirty = false
+      const dueMs = Number.isNaN(entry.dueMs) ? null : entry.dueMs
+      changes.push({ step: this.#step, key, value, dueMs })
     }
     this.#touched.clear()
     return changes
+  }
+
+  #remember(key: string, { value, dueMs, bytes }: Entry<Value>): void {
+    this.#journal.push({ key, before: { value, dueMs, bytes } })
   }
 
   #refuse(): never {
@@ -156,4 +179,8 @@ export class TaskState<Value> implements KeyedState<Value> {
       `the step "${this.#step}" already holds ${this.#maxKeys} keys; raise \`state.max_keys\` of the stage, or let keys expire sooner`,
     )
   }
+}
+
+function storedBytes(key: string, value: string): number {
+  return Buffer.byteLength(key) + Buffer.byteLength(value)
 }

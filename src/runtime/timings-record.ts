@@ -119,6 +119,7 @@ export function encodeTimings(timings: NodeTimings): string {
   const { node, worker, runUs, fromUs, toUs, pipeline, outcome, order, hooks } = timings
   const { id, stage, role, phase, tasks, tasksRun, lag, reads = [], writes = null } = node
   const [first = ''] = tasksRun
+  const { age: _age, operations: _operations, run, wait, ...sums } = node.meter
   return JSON.stringify({
     v: timingsVersion,
     worker,
@@ -138,7 +139,7 @@ export function encodeTimings(timings: NodeTimings): string {
     lag,
     reads,
     writes,
-    meter: { ...node.meter, run: flat(node.meter.run), wait: flat(node.meter.wait) },
+    meter: { ...sums, run: flat(run), wait: flat(wait) },
     hooks: hooks.map((hook) => ({ ...hook, run: flat(hook.run), wait: flat(hook.wait) })),
   })
 }

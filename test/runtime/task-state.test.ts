@@ -54,7 +54,7 @@ function restored(stored: ReadonlyMap<string, StateChange>): TaskState<number> {
 }
 
 describe('task state', () => {
-  it('holds what a plain map holds that forgets the changes of failed records', () => {
+  it('holds what a plain map holds that forgets the changes of failed records, and knows its size', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const state = aState()
@@ -92,6 +92,11 @@ describe('task state', () => {
           { value, dueMs },
         ])
         expect(new Map(found as never)).toEqual(new Map(expected as never))
+        const bytes = [...stored.values()].map(({ key: name, value }) =>
+          Buffer.byteLength(`${name}${value}`),
+        )
+        expect(state.bytes).toBe(bytes.reduce((sum, each) => sum + each, 0))
+        expect(restored(stored).bytes).toBe(state.bytes)
       }),
     )
   })

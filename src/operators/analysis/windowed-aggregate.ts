@@ -11,6 +11,7 @@ type Context = StatefulContext<Group>
 export class WindowedAggregate implements StatefulOperator<Group> {
   readonly codec: GroupPlan
   readonly flushEveryMs = null
+  readonly hasWindows = true
   readonly #sizeMs: number
   readonly #graceMs: number
   readonly #closesAtEnd: boolean
