@@ -20,7 +20,7 @@ interface Part extends Tally {
 }
 
 const checks = ['gen:check', 'typecheck', 'lint', 'arch', 'knip']
-const projects = ['unit', 'storage', 'e2e', 'kafka']
+const projects = ['unit', 'storage', 'e2e', 'judges', 'kafka']
 
 const reports = mkdtempSync(join(tmpdir(), 'millrace-test-'))
 const parts: Part[] = []

@@ -9,6 +9,7 @@ import {
   type Panel,
   type Query,
 } from './panel.ts'
+import { operationPanels, windowPanels } from './stage-operations.ts'
 import type { MetricName } from '../../core/metric.ts'
 
 const byStage = 'millrace_name, millrace_stage_name'
@@ -291,5 +292,7 @@ export const stageDetail: Dashboard = {
     { title: 'Durations', panels: shapes },
     { title: 'Records', panels: records },
     { title: 'Hooks', panels: hooks },
+    { title: 'What tasks wait for', panels: operationPanels },
+    { title: 'Windows and state', panels: windowPanels },
   ],
 }

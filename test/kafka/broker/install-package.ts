@@ -14,7 +14,7 @@ export async function installPackage(what: string, packageName: string): Promise
   }
   const [program, ...first] = aptGet
   const options = { env: { DEBIAN_FRONTEND: 'noninteractive' }, timeoutMs: installTimeoutMs }
-  process.stderr.write(`installing ${packageName}, which a Kafka broker needs\n`)
+  process.stderr.write(`installing ${packageName}, which tests need\n`)
   await runCommand(program!, [...first, 'update', '-qq'], options)
   const args = [...first, 'install', '-qq', '--no-install-recommends', packageName]
   const { code, stderr } = await runCommand(program!, args, options)

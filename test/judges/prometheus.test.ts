@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freePorts } from '../../kafka/broker/ports.ts'
-import { runCommand } from '../../kafka/broker/run-command.ts'
-import { metricsOf } from '../../telemetry/otlp-metrics.ts'
-import { startOtlpReceiver, type OtlpReceiver } from '../../telemetry/otlp-receiver.ts'
-import { CliProcess, Workspace } from '../cli-process.ts'
+import { createSystemClock } from '../../src/clock/system-clock.ts'
+import { freePorts } from '../kafka/broker/ports.ts'
+import { runCommand } from '../kafka/broker/run-command.ts'
+import { metricsOf } from '../telemetry/otlp-metrics.ts'
+import { startOtlpReceiver, type OtlpReceiver } from '../telemetry/otlp-receiver.ts'
+import { CliProcess, Workspace } from '../e2e/cli-process.ts'
 import { dashboardQueries } from './dashboards.ts'
 import { PrometheusServer } from './prometheus-server.ts'
 import { havePrometheus } from './prometheus-tools.ts'
@@ -37,6 +38,30 @@ stages:
     sink:
       file: { path: ./out.ndjson }
 `
+/** Seconds of event time: of the windows of 10 s the first two close, and what comes for them then is late. */
+const readings = [1, 2, 9, 11, 12, 25, 3, 4, 26]
+const windows = { emitted: 4, late: 2, open: 2 }
+/** Windows that stay open, and a sink that nobody answers for: it is blocked, and tries again and again. */
+const away = (port: number) => `pipeline: away
+connections:
+  main: { kafka: { brokers: ["127.0.0.1:${port}"] } }
+stages:
+  - { name: read, source: { stdin: {} }, to: away.raw }
+  - name: totals
+    from: away.raw
+    event_time: value.at
+    steps:
+      - aggregate:
+          window: { tumbling: 10s, grace: 0s }
+          by: value.kind
+          at_end: keep
+          fields: { n: count() }
+    to: away.totals
+  - { name: mirror, from: away.raw, sink: { kafka: { connection: main, topic: away.out } } }
+topics:
+  away.raw: { partitions: 1 }
+`
+const clock = createSystemClock()
 const rules = join(process.cwd(), 'deploy/prometheus/rules.yaml')
 
 interface Report {
@@ -63,18 +88,28 @@ describe.skipIf(!(await havePrometheus()))('a run that Prometheus scrapes', () =
   let run: CliProcess
   let prometheus: PrometheusServer
   let receiver: OtlpReceiver
+  let blocked: CliProcess
+  let beganMs = 0
   let address = ''
 
   beforeAll(async () => {
-    const [port] = await freePorts(1)
+    const [port, awayPort, nobody] = await freePorts(3)
     address = `127.0.0.1:${port}`
+    const awayAddress = `127.0.0.1:${awayPort}`
+    workspace.write('away.yaml', away(nobody!))
+    const args = ['run', 'away.yaml', '--follow', '--metrics', awayAddress, '--data-dir', 'away']
+    beganMs = 10_000 * Math.floor(clock.wallMs() / 10_000) - 60_000
+    const lines = readings.map((second, n) =>
+      JSON.stringify({ kind: n % 2, at: new Date(beganMs + 1_000 * second).toISOString() }),
+    )
+    blocked = new CliProcess(args, { cwd: workspace.folder, input: lines.join('\n') })
     receiver = await startOtlpReceiver()
     run = new CliProcess(['run', 'shop.yaml', '--follow', '--json', '--metrics', address], {
       cwd: workspace.folder,
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_METRIC_EXPORT_INTERVAL: '1000' },
     })
     await run.until(({ stderr }) => stderr.includes(`metrics are at http://${address}/metrics`))
-    prometheus = await PrometheusServer.start({ target: address, rules: [rules] })
+    prometheus = await PrometheusServer.start({ targets: [address, awayAddress], rules: [rules] })
     // Some 12 s of records lie behind, and 8 s are still to come.
     await prometheus.until(
       async () =>
@@ -85,10 +120,21 @@ describe.skipIf(!(await havePrometheus()))('a run that Prometheus scrapes', () =
   }, 120_000)
 
   afterAll(async () => {
+    blocked?.child.kill('SIGKILL')
     await prometheus?.stop()
     await receiver?.close()
     workspace.remove()
   })
+
+  /** Records sent so far, by topic. */
+  async function sent(): Promise<Readonly<Record<string, number>>> {
+    const samples = await prometheus.query(
+      'sum by (messaging_destination_name) (messaging_client_sent_messages_total)',
+    )
+    return Object.fromEntries(
+      samples.map(({ metric, values }) => [metric['messaging_destination_name']!, values[0]!]),
+    )
+  }
 
   it('answers every query of every panel of every dashboard', async () => {
     const empty: string[] = []
@@ -135,15 +181,50 @@ describe.skipIf(!(await havePrometheus()))('a run that Prometheus scrapes', () =
     expect(found.length).toBeGreaterThan(exemplars.length / 2)
   })
 
-  it('records what the rules record, and alerts of nothing but the dead letters', async () => {
+  it('records what the rules record, and alerts of dead letters and the blocked stage only', async () => {
     await prometheus.until(
-      async () => (await prometheus.query('stage:millrace_records:rate5m')).length === 3,
+      async () => (await prometheus.query('stage:millrace_records:rate5m')).length === 6,
     )
     expect(
       await prometheus.value('stage:millrace_utilisation:ratio5m{millrace_stage_name="clean"}'),
     ).toBeGreaterThan(0)
-    const firing = await prometheus.query('ALERTS{alertname!="MillraceDeadLetters"}')
-    expect(firing.map(({ metric }) => metric)).toEqual([])
+    const alerts = await prometheus.query('ALERTS{alertname!="MillraceDeadLetters"}')
+    expect(alerts.map(({ metric }) => metric)).toMatchObject([
+      { alertname: 'MillraceStageBlocked', alertstate: 'pending', millrace_stage_name: 'mirror' },
+    ])
+  })
+
+  it('has the windows that came out and those that are open, and their watermark', async () => {
+    const where = '{millrace_name="away",millrace_stage_part="totals"}'
+    for (const [name, count] of Object.entries({
+      millrace_window_emitted_total: windows.emitted,
+      millrace_window_late_total: windows.late,
+      millrace_window_open: windows.open,
+    }))
+      expect(await prometheus.value(`${name}${where}`), name).toBe(count)
+    expect(await prometheus.value(`millrace_window_state_size_bytes${where}`)).toBeGreaterThan(0)
+    const lag = await prometheus.value(
+      `timestamp(millrace_window_watermark_lag_seconds${where}) - millrace_window_watermark_lag_seconds${where}`,
+    )
+    expect(Math.abs(lag - (beganMs / 1_000 + 26))).toBeLessThan(1)
+    expect(await sent()).toMatchObject({
+      'away.raw': readings.length,
+      'away.totals': windows.emitted,
+      'away.totals.late': windows.late,
+    })
+  })
+
+  it('has the attempts of a sink that nobody answers for, by error, and what waits for it', async () => {
+    const where = '{millrace_name="away",millrace_stage_name="mirror"}'
+    const [retries, ...others] = await prometheus.query(`millrace_stage_retries_total${where}`)
+    expect(others).toEqual([])
+    expect(retries!.metric['error_type']).toBe('PEER_UNAVAILABLE')
+    expect(retries!.values[0]).toBeGreaterThan(2)
+    expect(await prometheus.value(`millrace_stage_blocked_ratio${where}`)).toBe(1)
+    expect(await prometheus.value(`sum(millrace_stage_backlog${where})`)).toBe(readings.length)
+    blocked.child.kill('SIGKILL')
+    // What is gone has no values any more, and waits for nothing.
+    await prometheus.until(async () => (await prometheus.query(`up == 0`)).length === 1)
   })
 
   it('serves text that promtool finds no fault with', async () => {
@@ -181,6 +262,18 @@ describe.skipIf(!(await havePrometheus()))('a run that Prometheus scrapes', () =
       records / 8,
     )
     expect(await total('messaging_process_duration_seconds_bucket', ',le="+Inf"')).toBe(records)
+    expect(await prometheus.value('sum(millrace_stage_inflight)')).toBe(0)
+    expect(await sent()).toEqual({
+      'shop.raw': records,
+      'shop.clean': (records * 5) / 8,
+      'shop.clean.dlq': records / 8,
+    })
+    // One commit for each slice, and the poll that it came from.
+    for (const operation of ['poll', 'commit']) {
+      const name = 'messaging_client_operation_duration_seconds_count'
+      const count = await total(name, `,messaging_operation_name="${operation}"`)
+      expect(count).toBe(await total('millrace_stage_slices_total'))
+    }
     expect(await prometheus.value('max(millrace_stage_lag_time_seconds)')).toBe(0)
     // Each record's own way: all it waited and ran at the three stages, and nothing between them.
     expect(await prometheus.value('millrace_message_duration_seconds_count')).toBe(
@@ -232,6 +325,7 @@ describe.skipIf(!(await havePrometheus()))('a run that Prometheus scrapes', () =
   })
 
   it('has sent the same by OTLP, the last time when it ended', async () => {
+    run.child.kill('SIGTERM')
     await run.ended
     const last = receiver.requests.findLast(({ path }) => path === '/v1/metrics')!
     const metrics = new Map(metricsOf(last.body).map((metric) => [metric.name, metric]))

@@ -3,7 +3,10 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts } from '../../kafka/broker/ports.ts'
+import { createSystemClock } from '../../src/clock/system-clock.ts'
+import { freePorts } from '../kafka/broker/ports.ts'
+
+const clock = createSystemClock()
 
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>
@@ -12,12 +15,12 @@ export interface Sample {
 
 export interface PrometheusOptions {
   /** `host:port` of what is scraped, every second. */
-  readonly target: string
+  readonly targets: readonly string[]
   /** Files of rules. */
   readonly rules?: readonly string[]
 }
 
-/** A Prometheus as Debian packs it, that scrapes one target. */
+/** A Prometheus as Debian packs it. */
 export class PrometheusServer {
   readonly #child: ChildProcess
   readonly #folder: string
@@ -31,13 +34,13 @@ export class PrometheusServer {
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#said += text))
   }
 
-  static async start({ target, rules = [] }: PrometheusOptions): Promise<PrometheusServer> {
+  static async start({ targets, rules = [] }: PrometheusOptions): Promise<PrometheusServer> {
     const folder = mkdtempSync(join(tmpdir(), 'millrace-prometheus-'))
     const [port] = await freePorts(1)
     const config = {
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
       rule_files: rules,
-      scrape_configs: [{ job_name: 'millrace', static_configs: [{ targets: [target] }] }],
+      scrape_configs: [{ job_name: 'millrace', static_configs: [{ targets }] }],
     }
     // JSON is YAML.
     writeFileSync(join(folder, 'prometheus.yaml'), JSON.stringify(config))
@@ -98,7 +101,7 @@ export class PrometheusServer {
     for (let tries = 0; tries < 600; tries++) {
       if (this.#child.exitCode !== null) throw new Error(`Prometheus has ended: ${this.#said}`)
       if (await condition().catch(() => false)) return
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await clock.sleep(100)
     }
     throw new Error(
       `the condition does not come to hold; Prometheus said: ${this.#said.slice(-2_000)}`,

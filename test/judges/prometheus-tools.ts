@@ -1,5 +1,5 @@
-import { installPackage, isCi } from '../../kafka/broker/install-package.ts'
-import { runCommand } from '../../kafka/broker/run-command.ts'
+import { installPackage, isCi } from '../kafka/broker/install-package.ts'
+import { runCommand } from '../kafka/broker/run-command.ts'
 
 /**
  * Whether `prometheus` and `promtool` can be run here. As root on Debian or Ubuntu, and in CI, they are
