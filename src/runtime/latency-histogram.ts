@@ -45,7 +45,9 @@ export class LatencyHistogram {
 
   toData(): HistogramData {
     const { count, sumUs, maxUs } = this
-    const buckets = [...this.#counts.entries()].filter(([, inBucket]) => inBucket > 0)
+    const buckets: [index: number, count: number][] = []
+    for (let index = 0; index < bucketCount; index++)
+      if (this.#counts[index]! > 0) buckets.push([index, this.#counts[index]!])
     return { count, sumUs, maxUs, buckets }
   }
 
