@@ -42,10 +42,13 @@ describeWithKafka('the metrics of one command with workers', () => {
         .split('\n')
         .filter((line) => line.startsWith(`${start}{`) && line.includes(more))
         .map((line) => Number(line.split(' ').at(-1)))
-    const consumed = (text: string) =>
-      series(text, 'messaging_client_consumed_messages_total', 'millrace_stage_name="clean"')
+    const toInput = `messaging_destination_name="${name}.in"`
+    // Each worker tells what it did once a second, so that one may be behind the other.
+    const isThere = (text: string) =>
+      series(text, 'messaging_client_sent_messages_total', toInput)[0] === count &&
+      series(text, 'messaging_client_consumed_messages_total').every((each) => each === count)
     try {
-      await untilTrue(async () => consumed(await scrape('metrics').catch(() => ''))[0] === count, {
+      await untilTrue(async () => isThere(await scrape('metrics').catch(() => '')), {
         withinMs: 60_000,
         otherwise: () => run.stderr,
       })
@@ -57,9 +60,12 @@ describeWithKafka('the metrics of one command with workers', () => {
       expect(
         series(text, 'messaging_process_duration_seconds_count', 'messaging_system="kafka"'),
       ).toEqual([count, count])
+      expect(series(text, 'messaging_client_sent_messages_total', toInput)).toEqual([count])
+      const commits = 'messaging_operation_name="commit"'
       expect(
-        series(text, 'millrace_stage_backlog', `messaging_destination_name="${name}.in"`),
-      ).toEqual([0, 0, 0, 0])
+        series(text, 'messaging_client_operation_duration_seconds_count', commits).length,
+      ).toBe(2)
+      expect(series(text, 'millrace_stage_backlog', toInput)).toEqual([0, 0, 0, 0])
       for (const worker of ['main', '1', '2'])
         expect(
           series(text, 'process_memory_usage_bytes', `millrace_worker="${worker}"`)[0],
