@@ -261,7 +261,9 @@ export class StageOutput implements ChainEnd {
     const context = this.#tracer.contextFor(kind)
     if (context !== null) this.#tracer.sent(context, topic, kind)
     const maxBytes = topic === null ? Number.POSITIVE_INFINITY : this.#limits.of(topic)
-    for (const trace of [context ?? 'own', 'own', 'none'] as const) {
+    // One of very many results leaves the trace, also that in which its record came.
+    const choices: readonly HeaderTrace[] = context === null ? ['none'] : [context, 'own', 'none']
+    for (const trace of choices) {
       this.#growing.headers = this.#headers[kind](this.#part!, this.#index, trace)
       if (hasRoom(this.#growing, maxBytes)) return
     }
