@@ -198,7 +198,8 @@ export class StageOutput implements ChainEnd {
     this.#madeTimes(made.eventTimeMs)
     const original = { key: made.key, value: made.valueText, headers: emptyBytes }
     const isKept = onError === 'dlq' && this.#madeDeadLetter(original, failure)
-    this.#environment.events.madeFailed(made, failure, { deadLettered: isKept })
+    const how = { deadLettered: isKept, tracer: this.#tracer }
+    this.#environment.events.madeFailed(made, failure, how)
     if (isKept) this.#stats!.madeDeadLettered += 1
   }
 
@@ -211,7 +212,7 @@ export class StageOutput implements ChainEnd {
   }
 
   windowClosed(record: StepRecord): void {
-    this.#environment.events.windowClosed(record)
+    this.#environment.events.windowClosed(record, this.#tracer)
   }
 
   /** Tells readers of a topic with markers how far this task is, where that has changed. */
