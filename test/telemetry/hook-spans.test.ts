@@ -16,10 +16,10 @@ import {
   RunBench,
   until,
 } from '../runtime/run-fixture.ts'
-import { at } from '../simulation/pipeline-fixture.ts'
-import { byTrace, named, openTracing } from './span-scene.ts'
+import { at, json } from '../simulation/pipeline-fixture.ts'
+import { byTrace, named, openTracing, traceScene } from './span-scene.ts'
 import type { ReceivedSpan } from './otlp-spans.ts'
-import { parent, spanId, traceId } from './traced-pipelines.ts'
+import { chain, parent, spanId, traceId } from './traced-pipelines.ts'
 
 interface Scene {
   readonly notify?: (event: HookEvent, bench: RunBench) => Promise<void> | void
@@ -310,6 +310,23 @@ describe('an event', () => {
     expect(hooksOf(spans)).toHaveLength(1)
   })
 
+  it('of a slow record, which is known only after its steps, names its trace', async () => {
+    const scene = await traceScene(chain('tracing: { rate: off, slow: 1s }'), {
+      hears: ['record_processed'],
+    })
+    const { driver } = scene
+    await driver.close()
+    await driver.append('one', [json({ k: 7 })])
+    await driver.clock.advance(5_000)
+    await driver.start()
+    await driver.settle()
+    const spans = await scene.spans()
+    const event = driver.events.find(({ stage }) => stage === 'clean')
+    const [process] = named(spans, 'process one')
+    expect(process!.attributes['millrace.trace.reason']).toBe('slow')
+    expect(toldSpan(spans, event!)).toBe(process)
+  })
+
   it.each(['parent', 'link', 'off'])(
     'of a failed record from upstream names the exported span with `continue: %s`',
     async (continues) => {
@@ -354,8 +371,11 @@ describe('the limit of spans', () => {
       attempts: 1,
       message: null,
     }
-    for (let n = 0; n < 1_200; n++) telemetry.tracing.hooked(call)
-    expect(telemetry.tracing.counts.dropped.limit).toBe(200)
+    for (let n = 0; n < 800; n++) telemetry.tracing.hooked(call)
+    // What went well leaves a quarter to records.
+    expect(telemetry.tracing.counts.dropped.limit).toBe(50)
+    for (let n = 0; n < 300; n++) telemetry.tracing.hooked({ ...call, outcome: 'failed' })
+    expect(telemetry.tracing.counts.dropped.limit).toBe(100)
     expect(await opened.spans()).toHaveLength(1_000)
   })
 })

@@ -18,6 +18,8 @@ const spansPerRecord = 3
 const spansPerTrace = 12
 /** What traces that begin leave for those under way. */
 const keptForOthers = maxSpansPerSecond / 2
+/** What calls of listeners that went well leave for records: many listeners must not tear traces. */
+const keptFromHooks = maxSpansPerSecond / 4
 
 export interface SpanTracingOptions {
   readonly maker: SpanMaker
@@ -58,7 +60,8 @@ export class SpanTracing implements Tracing {
   }
 
   hooked(hook: TracedHook): void {
-    if (this.#limit.available(hook.endUs) < 1) {
+    const kept = hook.outcome === 'delivered' ? keptFromHooks : 0
+    if (this.#limit.available(hook.endUs) <= kept) {
       this.#hooksLeftOut += 1
       return
     }
