@@ -28,7 +28,10 @@ export interface HookEvent {
   readonly stage: string
   /** Epoch ms. */
   readonly timeMs: number
-  /** Facts of this event, such as `code`, `message`, `topic`, `partition`, `offset`, `records`. */
+  /**
+   * Facts of this event, such as `code`, `message`, `topic`, `partition`, `offset`, `records`; `trace_id` and
+   * `span_id` of what it is about, and `linked_trace_id` and `linked_span_id` where another trace came with it.
+   */
   readonly data: JsonObject
   /** The record's value, where the event has one. */
   readonly value: JsonValue

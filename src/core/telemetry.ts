@@ -1,3 +1,4 @@
+import type { HookEventName } from './hook.ts'
 import type { Disposition } from './operator.ts'
 
 /** What the runtime measured of one committed slice; the arrays are valid during the call only. */
@@ -32,6 +33,8 @@ export interface Tracing {
   reserve(nowUs: number): SpanReserve
   settle(reserve: SpanReserve, spans: number): void
   committed(traces: CommittedTraces): void
+  /** A listener was called for something that is traced. Beyond the limit it is left out and counted. */
+  hooked(hook: TracedHook): void
   /** Records that were to be traced and were not, because of the limit. */
   leftOut(records: number): void
   readonly counts: SpanCounts
@@ -52,7 +55,7 @@ export interface SpanCounts {
 }
 
 /**
- * `limit`: more than the spans per second of a process, counted as three a record; `queue`: the collector is too slow; `export`: it
+ * `limit`: more than the spans per second of a process, counted as three a record and one a call of a listener; `queue`: the collector is too slow; `export`: it
  * is away, or refused them; `shutdown`: it did not take them in the time that a process waits at its end.
  */
 export const spanDrops = ['limit', 'queue', 'export', 'shutdown'] as const
@@ -64,8 +67,8 @@ export interface SpanPlace {
   readonly spanId: string
 }
 
-/** Why a record is traced. */
-export type TraceReason = 'parent' | 'head' | 'error' | 'slow' | 'retry'
+/** Why a record is traced; `hook`: a listener failed over it. */
+export type TraceReason = 'parent' | 'head' | 'error' | 'slow' | 'retry' | 'hook'
 
 /** One record of a slice with the ids of its spans; plain data, which goes from thread to thread. */
 export interface TracedRecord {
@@ -125,6 +128,28 @@ export interface WindowLink extends SpanPlace {
   readonly partition: number
   readonly offset: number | null
 }
+
+/** A call of a listener. */
+export interface TracedHook extends SpanPlace {
+  /** The span of the record in the stage; null: the event was about no record. */
+  readonly parentId: string | null
+  /** The result or the records that the event was about, where it has no parent. */
+  readonly links: readonly SpanPlace[]
+  readonly pipeline: string
+  readonly stage: string
+  /** The type of the listener. */
+  readonly listener: string
+  readonly event: HookEventName
+  /** When the event came to the listener's queue, and when the call began and ended, epoch µs. */
+  readonly queuedUs: number
+  readonly startUs: number
+  readonly endUs: number
+  readonly outcome: HookOutcome
+  readonly attempts: number
+  /** What was thrown, or how long it took; null where the event was delivered. */
+  readonly message: string | null
+}
+export type HookOutcome = 'delivered' | 'failed' | 'timed_out'
 
 /** What the step of a task traced of one slice. */
 export interface SliceTraces {

@@ -3,6 +3,7 @@ import { messageOf } from '../core/errors.ts'
 import type { HookEvent, HookEventName, Listener } from '../core/hook.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { HookMeter } from './hook-meter.ts'
+import type { EventCause, HookTracing } from './hook-tracing.ts'
 import { type HookProblem, type HookStats, ListenerQueue } from './listener-queue.ts'
 
 /** One listener of a stage, with the events that it wants. */
@@ -19,6 +20,8 @@ export interface HookRunnerOptions {
   readonly stage: string
   readonly hooks: readonly Hook[]
   readonly clock: Clock
+  /** Absent or null: nothing is traced. */
+  readonly tracing?: HookTracing | null
   /** Told of the first problem of a kind, then at most every `problemIntervalMs`. Must not throw. */
   readonly onProblem: (problem: HookProblem) => void
 }
@@ -44,7 +47,7 @@ export class HookRunner {
 
   constructor(options: HookRunnerOptions) {
     this.#options = options
-    this.#queues = options.hooks.map((hook) => this.#subscribe(hook))
+    this.#queues = options.hooks.map((hook, index) => this.#subscribe(hook, index))
   }
 
   get hasListeners(): boolean {
@@ -60,13 +63,12 @@ export class HookRunner {
    * Queues the event for its listeners. Never throws, waits or calls a listener. `when` is evaluated
    * here, before the record's value changes; the event itself is kept and must not change any more.
    */
-  publish(event: HookEvent): void {
+  publish(event: HookEvent, cause: EventCause | null = null): void {
     const subscriptions = this.#subscriptions.get(event.event)
     if (subscriptions === undefined) return
     for (const { when, queue } of subscriptions) {
       if (this.#isClosed) queue.refuse(event, 'dropped', 'the stage has stopped')
-      else if (when === null) queue.offer(event)
-      else this.#offerWhen(when, queue, event)
+      else if (when === null || this.#isMet(when, queue, event)) queue.offer(event, cause)
     }
     this.#schedule()
   }
@@ -100,14 +102,16 @@ export class HookRunner {
     return this.#queues.every((queue) => queue.isIdle)
   }
 
-  #subscribe(hook: Hook): ListenerQueue {
-    const { stage, clock, onProblem } = this.#options
+  #subscribe(hook: Hook, index: number): ListenerQueue {
+    const { stage, clock, tracing = null, onProblem } = this.#options
     const { name, listener } = hook
     const queue = new ListenerQueue({
       stage,
       name,
       listener,
       clock,
+      tracing,
+      index,
       onProblem,
       onFree: () => this.#schedule(),
     })
@@ -119,11 +123,12 @@ export class HookRunner {
     return queue
   }
 
-  #offerWhen(when: (event: HookEvent) => JsonValue, queue: ListenerQueue, event: HookEvent): void {
+  #isMet(when: (event: HookEvent) => JsonValue, queue: ListenerQueue, event: HookEvent): boolean {
     try {
-      if (when(event) === true) queue.offer(event)
+      return when(event) === true
     } catch (thrown) {
       queue.refuse(event, 'failed', `\`when\` cannot be evaluated: ${messageOf(thrown)}`)
+      return false
     }
   }
 

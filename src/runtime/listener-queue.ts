@@ -2,7 +2,9 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { HookEvent, HookEventName, Listener } from '../core/hook.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { HookOutcome } from '../core/telemetry.ts'
 import { HookMeter } from './hook-meter.ts'
+import type { EventCause, HookTracing } from './hook-tracing.ts'
 
 /** Events that wait for one listener; later ones are dropped and counted. */
 export const maxWaitingEvents = 1_000
@@ -44,12 +46,14 @@ export interface HookStats {
   readonly waitUs: number
 }
 
-type Outcome = 'delivered' | 'failed' | 'timedOut'
-
-interface Call {
+interface Begun {
   readonly event: HookEvent
+  readonly cause: EventCause | null
   readonly queuedUs: number
   readonly startedUs: number
+}
+
+interface Call extends Begun {
   /** Aborts the listener's work. */
   readonly deadline: AbortController
   /** Ends the wait for the deadline. */
@@ -61,6 +65,10 @@ export interface ListenerQueueOptions {
   readonly name: string
   readonly listener: Listener
   readonly clock: Clock
+  /** null: nothing is traced. */
+  readonly tracing: HookTracing | null
+  /** Its place among the listeners of the stage. */
+  readonly index: number
   readonly onProblem: (problem: HookProblem) => void
   /** Called when an asynchronous call has ended, so that the next one can start. */
   readonly onFree: () => void
@@ -73,6 +81,7 @@ export interface ListenerQueueOptions {
 export class ListenerQueue {
   readonly #options: ListenerQueueOptions
   readonly #waiting: (HookEvent | undefined)[] = []
+  readonly #causes: (EventCause | null)[] = []
   readonly #queuedUs = new Float64Array(maxWaitingEvents)
   #head = 0
   #count = 0
@@ -105,7 +114,7 @@ export class ListenerQueue {
   }
 
   /** Never throws and calls nothing but the clock: this runs in the data path. */
-  offer(event: HookEvent): void {
+  offer(event: HookEvent, cause: EventCause | null): void {
     if (this.#count === maxWaitingEvents) {
       this.refuse(event, 'dropped', `more than ${maxWaitingEvents} events waited for the listener`)
       return
@@ -113,6 +122,7 @@ export class ListenerQueue {
     const at = (this.#head + this.#count) % maxWaitingEvents
     const nowUs = this.#options.clock.monotonicUs()
     this.#waiting[at] = event
+    this.#causes[at] = cause
     this.#queuedUs[at] = nowUs
     this.#meterOf(event.event).queued(nowUs, this.#count + this.#calls.size)
     this.#count += 1
@@ -121,7 +131,7 @@ export class ListenerQueue {
   /** Counts an event that the listener was never given. */
   refuse(event: HookEvent, kind: 'failed' | 'dropped', message: string): void {
     this.#meterOf(event.event)[kind] += 1
-    this.#note(event, kind, message)
+    this.#note(event, { kind, message, ids: idsOf(event.data) })
   }
 
   /** Begins a turn: calls the listener while a slot is free. @returns whether it could go on at once. */
@@ -146,8 +156,7 @@ export class ListenerQueue {
   abandon(): void {
     for (; this.#count > 0; this.#count--) {
       const event = this.#waiting[this.#head]!
-      this.#waiting[this.#head] = undefined
-      this.#head = (this.#head + 1) % maxWaitingEvents
+      this.#forgetHead()
       this.#meterOf(event.event).abandoned(this.#options.clock.monotonicUs())
       this.refuse(event, 'dropped', 'the stage stopped before the listener was free')
     }
@@ -159,29 +168,35 @@ export class ListenerQueue {
     for (; this.#count > 0 && this.#calls.size < maxParallelCalls; this.#callsInTurn++) {
       if (this.#callsInTurn === maxCallsPerTurn) return true
       const event = this.#waiting[this.#head]!
+      const cause = this.#causes[this.#head]!
       const queuedUs = this.#queuedUs[this.#head]!
-      this.#waiting[this.#head] = undefined
-      this.#head = (this.#head + 1) % maxWaitingEvents
+      this.#forgetHead()
       this.#count -= 1
-      this.#start(event, queuedUs)
+      const startedUs = this.#options.clock.monotonicUs()
+      this.#start({ event, cause, queuedUs, startedUs })
     }
     return false
   }
 
-  #start(event: HookEvent, queuedUs: number): void {
-    const startedUs = this.#options.clock.monotonicUs()
+  #forgetHead(): void {
+    this.#waiting[this.#head] = undefined
+    this.#causes[this.#head] = null
+    this.#head = (this.#head + 1) % maxWaitingEvents
+  }
+
+  #start(begun: Begun): void {
+    const { event, queuedUs, startedUs } = begun
     this.#meterOf(event.event).started(queuedUs, startedUs, this.#calls.size + 1)
     const deadline = new AbortController()
     try {
       const result = this.#options.listener.notify(event, deadline.signal)
-      if (result === undefined) this.#record(event.event, { queuedUs, startedUs }, 'delivered')
+      if (result === undefined) this.#record(begun, 'delivered', null)
       else {
         const finished = new AbortController()
-        this.#follow({ event, queuedUs, startedUs, deadline, finished }, result)
+        this.#follow({ ...begun, deadline, finished }, result)
       }
     } catch (thrown) {
-      this.#record(event.event, { queuedUs, startedUs }, 'failed')
-      this.#note(event, 'failed', messageOf(thrown))
+      this.#record(begun, 'failed', messageOf(thrown))
     }
   }
 
@@ -190,10 +205,8 @@ export class ListenerQueue {
     // Whatever a user's function returned, `resolve` makes a promise of it. Both outcomes are handled
     // also after the deadline, where they are ignored: nothing is left to reject unheard.
     Promise.resolve(result).then(
-      () => this.#end(call, 'delivered'),
-      (thrown: unknown) => {
-        if (this.#end(call, 'failed')) this.#note(call.event, 'failed', messageOf(thrown))
-      },
+      () => this.#end(call, 'delivered', null),
+      (thrown: unknown) => this.#end(call, 'failed', messageOf(thrown)),
     )
     void this.#options.clock.sleep(listenerDeadlineMs, call.finished.signal).then(() => {
       this.#giveUp(call, `the listener did not finish within ${listenerDeadlineMs / 1_000} s`)
@@ -201,36 +214,41 @@ export class ListenerQueue {
   }
 
   #giveUp(call: Call, message: string): void {
-    if (!this.#end(call, 'timedOut')) return
-    this.#note(call.event, 'timed_out', message)
+    if (!this.#end(call, 'timed_out', message)) return
     call.deadline.abort(new Error(message))
   }
 
   /** @returns false when the call had ended before. */
-  #end(call: Call, outcome: Outcome): boolean {
+  #end(call: Call, outcome: HookOutcome, message: string | null): boolean {
     if (!this.#calls.delete(call)) return false
     call.finished.abort()
-    this.#record(call.event.event, call, outcome)
+    this.#record(call, outcome, message)
     this.#startMore()
     this.#options.onFree()
     return true
   }
 
-  #record(
-    event: HookEventName,
-    { queuedUs, startedUs }: { readonly queuedUs: number; readonly startedUs: number },
-    outcome: Outcome,
-  ): void {
-    const meter = this.#meterOf(event)
-    meter[outcome] += 1
-    meter.ended(queuedUs, startedUs, this.#options.clock.monotonicUs())
+  #record(begun: Begun, outcome: HookOutcome, message: string | null): void {
+    const { event, cause, queuedUs, startedUs: startUs } = begun
+    const { clock, tracing, name: listener, index: hook } = this.#options
+    const meter = this.#meterOf(event.event)
+    meter[outcome === 'timed_out' ? 'timedOut' : outcome] += 1
+    const endUs = clock.monotonicUs()
+    meter.ended(queuedUs, startUs, endUs)
+    const times = { queuedUs, startUs, endUs }
+    const span =
+      tracing?.called({ event, cause, listener, hook, ...times, outcome, message }) ?? null
+    if (outcome === 'delivered') return
+    const ids = span === null ? idsOf(event.data) : { trace_id: span.traceId, span_id: span.spanId }
+    this.#note(event, { kind: outcome, message: message ?? '', ids })
   }
 
-  #note({ event, data }: HookEvent, kind: HookProblemKind, message: string): void {
+  #note({ event }: HookEvent, what: Pick<HookProblem, 'kind' | 'message' | 'ids'>): void {
     const { stage, name } = this.#options
+    const { kind } = what
     const known = this.#problems.get(kind)
     const count = (known?.problem.count ?? 0) + 1
-    const problem = { stage, listener: name, event, kind, ids: idsOf(data), message, count }
+    const problem = { stage, listener: name, event, count, ...what }
     if (known === undefined) this.#problems.set(kind, { problem, toldUs: Number.NEGATIVE_INFINITY })
     else known.problem = problem
   }

@@ -10,6 +10,7 @@ import type { WorkGroup } from '../core/work-group.ts'
 import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { hookCondition } from './hook-condition.ts'
 import { HookRunner } from './hook-runner.ts'
+import { HookTracing } from './hook-tracing.ts'
 import type { HookProblem } from './listener-queue.ts'
 import type { WriterLinks } from './link-topologies.ts'
 import { NodeTasks } from './node-tasks.ts'
@@ -197,12 +198,13 @@ export class PipelineRun {
         ? [[{ id: '', holds: shared.links.isBounded(node), sendsMarkers: false }]]
         : inputs.map(({ topic, partition }) => shared.links.expectedWriters(topic, partition)),
     )
+    const tracing = this.#tracingOf(node, id, shared.meter)
     const events = new TaskEvents({
       runner: this.#hooks.get(node.stage)!,
       clock,
       pipeline: this.topology.pipeline,
       stage: node.stage,
-      node: node.id,
+      tracing,
     })
     const partitions = new Map(this.topology.topics.map((topic) => [topic.name, topic.partitions]))
     const step = new SliceStep({
@@ -238,7 +240,7 @@ export class PipelineRun {
       events,
       notice,
       telemetry,
-      tracing: this.#tracingOf(node, id, shared.meter),
+      tracing,
       pipeline: this.topology.pipeline,
       environment: endpoints,
       board: shared.board,
@@ -267,6 +269,16 @@ export class PipelineRun {
       task,
       ownWriters: ownWriters(topology),
     })
+  }
+
+  /** Of the stage's last part, which is the one that has its name. */
+  #hookTracingOf(stage: string): HookTracing | null {
+    const { telemetry, mask } = this.#environment
+    const { tracing } = telemetry
+    const node = this.topology.nodes.findLast((each) => each.stage === stage)
+    if (tracing === undefined || node === undefined) return null
+    const { pipeline } = this.topology
+    return new HookTracing({ tracing, faults: this.#faultsOf(node), pipeline, stage, mask })
   }
 
   async #runAll(): Promise<void> {
@@ -339,7 +351,9 @@ export class PipelineRun {
       )
       const onProblem = ({ message, event, listener, count, ids }: HookProblem) =>
         notice(message, { stage, event, listener, count, ...ids })
-      this.#hooks.set(stage, new HookRunner({ stage, hooks: opened, clock, onProblem }))
+      const options = { stage, hooks: opened, clock, onProblem }
+      const tracing = this.#hookTracingOf(stage)
+      this.#hooks.set(stage, new HookRunner({ ...options, tracing }))
     }
   }
 }

@@ -2,7 +2,6 @@ import type { RecordFailure } from '../core/errors.ts'
 import { dispositions } from '../core/operator.ts'
 import type {
   SliceTraces,
-  SpanPlace,
   TracedEmit,
   TracedRecord,
   TracedSend,
@@ -11,6 +10,7 @@ import type {
 import { type TraceContext, traceContextOf, traceFlag } from '../core/trace-context.ts'
 import { spanIdOf, traceIdOf } from '../core/trace-ids.ts'
 import { RecordContexts } from './record-contexts.ts'
+import { type RecordSubject, recordSpanId, type SeenRecord, tracedRecord } from './seen-record.ts'
 import type { InputPart, StepEnvironment } from './slice.ts'
 import { spansBeforeSend, type TraceRequest } from './trace-request.ts'
 import { type WindowContributors, WindowLinks } from './window-links.ts'
@@ -56,6 +56,10 @@ export class RecordTracer {
   #state = ''
   #flags = 0
   #making: WindowContributors | null = null
+  /** The record at hand, where an event is about it. */
+  #seen: SeenRecord | null = null
+  /** The trace of the last result that a step has made; null: it has none. */
+  lastEmit: TracedEmit | null = null
   /** The record at hand, if it is traced. */
   current: TracedRecord | null = null
   /** What became of the record at hand, as an index of `dispositions`. */
@@ -80,6 +84,7 @@ export class RecordTracer {
     this.#nextBase = 0
     this.#bases.length = 0
     this.current = null
+    this.#seen = null
     this.#making = null
   }
 
@@ -87,6 +92,7 @@ export class RecordTracer {
   take(): SliceTraces | null {
     this.current = null
     this.#making = null
+    this.lastEmit = null
     return this.#request === null ? null : this.#traces
   }
 
@@ -106,6 +112,7 @@ export class RecordTracer {
   /** Runs for every record: of one without headers that was not picked it keeps the place, no more. */
   beginRecord(index: number, startUs: number): void {
     this.current = null
+    this.#seen = null
     this.#index = index
     this.#startUs = startUs
     if (this.#hasHeaders || this.#base + index >= this.#nextPick) this.#look(index)
@@ -131,6 +138,7 @@ export class RecordTracer {
 
   /** The steps of the record have ended; slow ones are traced from here on. Runs for every record. */
   endRecord(endUs: number, waitedUs: number): void {
+    if (this.#seen !== null) this.#seen.endUs = endUs
     if (this.current === null) {
       if (waitedUs <= this.#slowWaitUs && endUs - this.#startUs <= this.#slowRunUs) return
       this.#fault('slow')
@@ -166,6 +174,7 @@ export class RecordTracer {
     this.#index = index
     this.#startUs = times.startUs
     this.#endUs = times.endUs
+    this.#seen = null
     this.current =
       this.#traces.records.find((each) => each.part === partIndex && each.index === index) ?? null
     const context = this.current?.parentId == null ? null : this.#contexts.of(this.#index)
@@ -176,6 +185,24 @@ export class RecordTracer {
   /** The record at hand was tried more than once. */
   retried(): void {
     if (this.current === null) this.#fault('retry')
+  }
+
+  /** The record at hand, for an event about it; null: nothing is traced. */
+  seen(failure: RecordFailure | null): SeenRecord | null {
+    if (this.#request === null) return null
+    if (this.#seen === null) {
+      const context = this.#hasHeaders ? this.#contexts.of(this.#index) : null
+      this.#seen = this.#see(context)
+    }
+    this.#seen.outcome = dispositions[this.outcome]!
+    if (failure !== null) this.#seen.failure = this.#toldFailure(failure)
+    return this.#seen
+  }
+
+  /** Under what the record at hand is found where it is not traced: its dead letter has the same trace. */
+  untracedIds(): { readonly traceId: string; readonly processId: string } {
+    const traceId = this.#carriedContext()?.traceId ?? this.#newTraceId()
+    return { traceId, processId: this.#spanId(traceId, 'process') }
   }
 
   /**
@@ -213,6 +240,7 @@ export class RecordTracer {
   /** A step makes a result of what it has under this key. */
   making(step: string, key: string): void {
     this.#making = this.#windows.take(step, key)
+    this.lastEmit = null
   }
 
   /** The trace of the result that a step makes; null where it has none. */
@@ -254,6 +282,7 @@ export class RecordTracer {
   emitted(emit: TracedEmit): void {
     this.#left -= 1
     this.#traces.emits.push(emit)
+    this.lastEmit = emit
   }
 
   #isPicked(place: number): boolean {
@@ -274,37 +303,35 @@ export class RecordTracer {
 
   #start(reason: TraceReason, context: TraceContext | null): void {
     this.#left -= spansBeforeSend
-    const queuedUs = this.#queuedUs()
-    const breaks = context !== null && this.#breaks(context, queuedUs)
-    const traceId = context === null || breaks ? this.#newTraceId() : context.traceId
-    this.#state = context === null || breaks ? '' : context.state
-    this.#flags = traceFlag.sampled | (context === null || breaks ? newFlags : context.flags)
+    const seen = this.#see(context)
+    const isContinued = context !== null && !seen.breaks
+    this.#state = isContinued ? context.state : ''
+    this.#flags = traceFlag.sampled | (isContinued ? context.flags : newFlags)
+    this.current = tracedRecord(seen, reason)
+    this.#traces.records.push(this.current)
+  }
+
+  #see(context: TraceContext | null): SeenRecord {
     const { topic, partition } = this.#part!.origin
     const offset = this.#offset()
-    const link: SpanPlace | null = breaks
-      ? { traceId: context.traceId, spanId: context.spanId }
-      : null
-    this.current = {
-      traceId,
-      parentId: context === null || breaks ? null : context.spanId,
-      link,
-      reason,
-      waitId: this.#spanId(traceId, 'wait'),
-      processId: this.#spanId(traceId, 'process'),
+    const queuedUs = this.#queuedUs()
+    return {
+      subject: this.#subject(),
+      node: this.#environment.node.id,
       part: this.#partIndex,
       index: this.#index,
       topic,
       partition,
       offset: offset === null ? null : Number(offset),
+      context,
+      breaks: context !== null && this.#breaks(context, queuedUs),
       queuedUs,
       startUs: this.#startUs,
-      endUs: Math.max(this.#startUs, this.#endUs),
+      endUs: this.#endUs,
       outcome: 'emitted',
       failure: null,
-      windows: [],
-      sends: [],
+      traced: null,
     }
-    this.#traces.records.push(this.current)
   }
 
   #breaks(context: TraceContext, queuedUs: number): boolean {
@@ -313,10 +340,15 @@ export class RecordTracer {
 
   /** null where the record has a context, which then says enough. */
   #untracedContext(): TraceContext | null {
-    if (traceContextOf(this.#part!.batch.headerBytes(this.#index)) !== null) return null
+    if (this.#carriedContext() !== null) return null
     const traceId = this.#newTraceId()
     const spanId = this.#spanId(traceId, 'dead_letter')
     return { traceId, spanId, flags: traceFlag.random, state: '' }
+  }
+
+  /** The one in the headers of the record, from wherever. */
+  #carriedContext(): TraceContext | null {
+    return traceContextOf(this.#part!.batch.headerBytes(this.#index))
   }
 
   #newTraceId(): string {
@@ -324,11 +356,12 @@ export class RecordTracer {
   }
 
   #spanId(traceId: string, kind: string, index = 0): string {
-    return spanIdOf(traceId, kind, index, this.#environment.node.id, ...this.#subject())
+    const { id: node } = this.#environment.node
+    return recordSpanId(traceId, kind, { subject: this.#subject(), node, index })
   }
 
   /** What no other record has in common with the one at hand. */
-  #subject(): readonly (string | number | bigint)[] {
+  #subject(): RecordSubject {
     const { batch, origin } = this.#part!
     const ingestUs = batch.ingestUs[this.#index]!
     if (origin.topic !== null) return [origin.topic, origin.partition, this.#offset()!, ingestUs]

@@ -39,6 +39,8 @@ export class SliceStep {
   readonly #tracker: WatermarkTracker
   readonly #chain: StepChain
   readonly #tracer: RecordTracer
+  /** What events need to know beside the record. */
+  readonly #told: { readonly isDecoded: boolean; readonly tracer: RecordTracer }
   #trace: TraceRequest | null = null
   readonly #output: StageOutput
   readonly #record = new StepRecord()
@@ -58,6 +60,7 @@ export class SliceStep {
     this.#tellsSource = node.input.kind === 'topics' && node.input.tellsSource === true
     this.#fields = node.fields === null ? null : new JsonFields(node.fields.names)
     this.#tracer = new RecordTracer(environment)
+    this.#told = { isDecoded: node.decode !== 'none', tracer: this.#tracer }
     this.#output = new StageOutput(environment, { tracer: this.#tracer, limits: this.limits })
     this.#chain = new StepChain(node, this.#output, (record) => this.#determineEventTime(record))
   }
@@ -302,7 +305,7 @@ export class SliceStep {
     this.#tracer.outcome = index
     this.#stats.dispositions[index]! += 1
     if (!this.#events.areWanted) return
-    this.#events.record(dispositions[index]!, this.#record, this.#node.decode !== 'none')
+    this.#events.record(dispositions[index]!, this.#record, this.#told)
   }
 
   #count(disposition: Disposition, by: number): void {
@@ -318,7 +321,7 @@ export class SliceStep {
     const disposition = deadLettered ? 'dead_lettered' : 'skipped'
     this.#count(disposition, 1)
     this.#tracer.became(disposition)
-    this.#events.failed(this.#record, failure, { deadLettered })
+    this.#events.failed(this.#record, failure, { deadLettered, tracer: this.#tracer })
   }
 
   #determineEventTime(record: StepRecord): void {

@@ -198,7 +198,8 @@ export class StageOutput implements ChainEnd {
     this.#madeTimes(made.eventTimeMs)
     const original = { key: made.key, value: made.valueText, headers: emptyBytes }
     const isKept = onError === 'dlq' && this.#madeDeadLetter(original, failure)
-    this.#environment.events.madeFailed(made, failure, { deadLettered: isKept })
+    const how = { deadLettered: isKept, tracer: this.#tracer }
+    this.#environment.events.madeFailed(made, failure, how)
     if (isKept) this.#stats!.madeDeadLettered += 1
   }
 
@@ -212,7 +213,7 @@ export class StageOutput implements ChainEnd {
 
   windowClosed(record: StepRecord): void {
     this.#stats!.windows += 1
-    this.#environment.events.windowClosed(record)
+    this.#environment.events.windowClosed(record, this.#tracer)
   }
 
   /** Tells readers of a topic with markers how far this task is, where that has changed. */
@@ -263,7 +264,9 @@ export class StageOutput implements ChainEnd {
     const context = this.#tracer.contextFor(kind)
     if (context !== null) this.#tracer.sent(context, topic, kind)
     const maxBytes = topic === null ? Number.POSITIVE_INFINITY : this.#limits.of(topic)
-    for (const trace of [context ?? 'own', 'own', 'none'] as const) {
+    // One of very many results leaves the trace, also that in which its record came.
+    const choices: readonly HeaderTrace[] = context === null ? ['none'] : [context, 'own', 'none']
+    for (const trace of choices) {
       this.#growing.headers = this.#headers[kind](this.#part!, this.#index, trace)
       if (hasRoom(this.#growing, maxBytes)) return
     }

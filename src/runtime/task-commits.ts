@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.ts'
-import type { HookEvent } from '../core/hook.ts'
 import type { TaskCommit, TaskLog } from '../core/log.ts'
 import type { CommittedSink, Telemetry } from '../core/telemetry.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
@@ -9,7 +8,7 @@ import type { SinkWriter } from './sink-writer.ts'
 import type { SliceStep } from './slice-step.ts'
 import type { StepResult } from './slice.ts'
 import type { StageMeter } from './stage-meter.ts'
-import type { TaskEvents } from './task-events.ts'
+import type { HeldEvent, TaskEvents } from './task-events.ts'
 import type { InputSlice } from './task-input.ts'
 import type { TaskQueue } from './task-queue.ts'
 import type { TaskTracing } from './task-tracing.ts'
@@ -40,7 +39,7 @@ export interface TaskCommitsOptions {
 export interface CommittedWork {
   /** null: of time that passed, or of the end of the input. */
   readonly slice: InputSlice | null
-  readonly caused: readonly HookEvent[]
+  readonly caused: readonly HeldEvent[]
   readonly signal: AbortSignal
 }
 
@@ -129,7 +128,7 @@ export class TaskCommits {
     meter.operations.sent(commit.outputs, { topic, count: stats.markers })
     if (node.output?.kind === 'sink') meter.addAges(of.slice?.parts ?? [], committedUs)
     if (traces !== null) tracing?.committed(traces, { committedUs, sink: of.sink })
-    events.publishAll(of.caused)
+    events.publishAll(of.caused, { traces, committedUs })
     const { records, waitUs, runUs, endUs } = stats
     if (records === 0) return
     telemetry.sliceCommitted({
@@ -142,7 +141,7 @@ export class TaskCommits {
       endUs,
       committedUs,
     })
-    events.publish('batch_processed', { records, task: id })
+    events.publish('batch_processed', { records, task: id }, traces)
     this.#limits.checkDelay(meter.slowestUs)
     await this.#limits.checkLag(this.#nowUs(), this.#options.lag)
   }
@@ -155,7 +154,7 @@ export class TaskCommits {
 /** What became of results at the sink. */
 interface Written extends Pick<TaskCommit, 'outputs' | 'state'> {
   readonly sink: CommittedSink | null
-  readonly caused: readonly HookEvent[]
+  readonly caused: readonly HeldEvent[]
 }
 
 const nothingWritten: Written = { sink: null, outputs: [], state: [], caused: [] }

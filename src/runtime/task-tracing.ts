@@ -2,6 +2,7 @@ import type {
   CommittedSink,
   SinkAttempt,
   SliceTraces,
+  SpanPlace,
   SpanReserve,
   TraceReason,
   Tracing,
@@ -10,6 +11,7 @@ import { TokenBucket } from '../core/token-bucket.ts'
 import type { StageNode, Topology } from '../topology/topology.ts'
 import type { InputPart } from './slice.ts'
 import type { StageMeter } from './stage-meter.ts'
+import type { TracedTask } from './hook-tracing.ts'
 import { placesOf, spansBeforeSend, type TraceRequest } from './trace-request.ts'
 import type { PlaceRange, TraceSampler } from './trace-sampler.ts'
 
@@ -48,7 +50,7 @@ export function faultBucket(settings: Topology['tracing']): TokenBucket {
 }
 
 /** Decides what is traced of a task's slices, and hands on what was. */
-export class TaskTracing {
+export class TaskTracing implements TracedTask {
   readonly #options: TaskTracingOptions
   /** Of the slice at work. */
   #reserve: SpanReserve = noReserve
@@ -111,6 +113,11 @@ export class TaskTracing {
     const { stage, group, id, input } = node
     const source = input.kind === 'source' ? input.definition.type : null
     tracing.committed({ ...traces, ...how, pipeline, stage, node: id, task, group, source })
+  }
+
+  linksTo({ records }: SliceTraces): readonly SpanPlace[] {
+    const linked = records.slice(0, this.#options.settings.maxLinks)
+    return linked.map(({ traceId, processId: spanId }) => ({ traceId, spanId }))
   }
 
   /** Where records lie that no task of this pipeline wrote. */

@@ -44,7 +44,12 @@ export class PipelineDriver {
   /** Resolved when topics from outside end. */
   readonly #outside = Promise.withResolvers<void>()
 
-  constructor(topology: Topology, options: { startMs: number; telemetry?: Telemetry }) {
+  /** @param options.hears the events that are kept: by default all. */
+  constructor(
+    topology: Topology,
+    options: { startMs: number; telemetry?: Telemetry; hears?: readonly HookEventName[] },
+  ) {
+    const { hears = Object.keys(hookEvents) as HookEventName[] } = options
     this.#telemetry = options.telemetry ?? { sliceCommitted: () => {} }
     this.clock = new VirtualClock(options.startMs)
     this.#log = new MemoryLog({ clock: this.clock })
@@ -52,7 +57,7 @@ export class PipelineDriver {
       ...topology,
       nodes: topology.nodes.map((node) => this.#isolate(node)),
       hooks: [...new Set(topology.nodes.map(({ stage }) => stage))].map((stage) =>
-        this.#listen(stage),
+        this.#listen(stage, hears),
       ),
     }
   }
@@ -261,7 +266,7 @@ export class PipelineDriver {
     return isolated
   }
 
-  #listen(stage: string): Topology['hooks'][number] {
+  #listen(stage: string, on: readonly HookEventName[]): Topology['hooks'][number] {
     const listener: ListenerDefinition = {
       type: 'capture',
       summary: 'Keeps all events.',
@@ -271,7 +276,7 @@ export class PipelineDriver {
     }
     return {
       stage,
-      on: Object.keys(hookEvents) as HookEventName[],
+      on,
       when: null,
       listener,
       config: null,

@@ -42,7 +42,7 @@ export function tracing() {
     rate: rate()
       .prefault('5/s')
       .describe(
-        'Traces that begin at sources and topics from outside, in each process: a number by time, `all`, or `off`. Records that fail, are retried or are slow are traced besides, as many again and 5 a second at least.',
+        'Traces that begin at sources and topics from outside, in each process: a number by time, `all`, or `off`. Records that fail, are retried or are slow are traced besides, as many again and 5 a second at least. What is traced is no fixed share of the records, so `tracestate` has no `ot=th`; to count records, use metrics.',
       ),
     slow: z
       .union([z.enum(['auto', 'off']), duration()])
@@ -61,7 +61,9 @@ export function tracing() {
       .min(0)
       .max(maxLinks)
       .default(defaultLinks)
-      .describe('Links from the span of a window to spans of records in it.'),
+      .describe(
+        'Links from the span of a window to spans of records in it. Of a window that was open over a restart: to those since then.',
+      ),
   })
 }
 

@@ -126,6 +126,47 @@ describe('spans of a run', () => {
   })
 })
 
+describe('log lines of listeners', () => {
+  const hooks = `
+    hooks:
+      - { on: [record_processed, record_dead_lettered], do: { log: { message: told } } }
+      - { on: [record_processed], do: { module: { file: ./refuse.ts } } }`
+  const text = `pipeline: shop
+tracing: { rate: all }
+stages:${source(20)}${hooks}
+  - name: clean
+    from: raw
+    steps: [ { require: value.id != 'o-7' } ]
+    to: clean${hooks}
+`
+  const refuse = 'export function notify() { throw new Error("not now") }\n'
+
+  it('name spans that the collector has, below which the calls are', async () => {
+    const { receiver, env } = await collector()
+    const { folder } = workspaceOf({ 'shop.yaml': text, 'refuse.ts': refuse })
+    const args = ['run', 'shop.yaml', '--log-format', 'json', '--log-level', 'info']
+    const { code, stderr } = await millrace(args, { cwd: folder, env })
+    expect(code, stderr).toBe(0)
+    const lines = stderr
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Readonly<Record<string, string>>)
+    const heard = lines.filter(({ body }) => body === 'told')
+    expect(heard).toHaveLength(40)
+    const failed = lines.filter(({ body }) => body!.includes('not now'))
+    expect(failed.length).toBeGreaterThan(0)
+    const { spans } = receiver
+    for (const line of [...heard, ...failed]) {
+      const { trace_id: traceId, span_id: spanId } = line
+      const told = spans.find((span) => span.spanId === spanId && span.traceId === traceId)
+      expect(told?.name, JSON.stringify(line)).toMatch(/^process /)
+      const below = spans.filter(({ parentId }) => parentId === spanId).map(({ name }) => name)
+      expect(below.some((name) => name.startsWith('hook record_'))).toBe(true)
+    }
+    expect(spans.filter(({ name }) => name.startsWith('hook '))).toHaveLength(79)
+  })
+})
+
 describe('a collector', () => {
   const count = 100_000
 

@@ -1,4 +1,5 @@
 import { createSystemClock } from '../../src/clock/system-clock.ts'
+import type { HookEventName } from '../../src/core/hook.ts'
 import { telemetrySetting } from '../../src/core/telemetry-setting.ts'
 import { PipelineDriver } from '../../src/simulation/pipeline-driver.ts'
 import { openOtelSpans } from '../../src/telemetry/otel-spans.ts'
@@ -32,14 +33,18 @@ export async function openTracing(env: Readonly<Record<string, string>> = {}) {
   }
 }
 
-/** Runs a pipeline over the memory log, with tracing. */
+/** Runs a pipeline over the memory log, with tracing; by default nobody listens to its events. */
 export async function traceScene(
   text: string,
-  options: CompileOptions & { readonly env?: Readonly<Record<string, string>> } = {},
+  options: CompileOptions & {
+    readonly env?: Readonly<Record<string, string>>
+    readonly hears?: readonly HookEventName[]
+  } = {},
 ) {
   const tracing = await openTracing(options.env)
   const { telemetry } = tracing
-  const driver = new PipelineDriver(topologyOf(text, options), { startMs, telemetry })
+  const { hears = [] } = options
+  const driver = new PipelineDriver(topologyOf(text, options), { startMs, telemetry, hears })
   await driver.start()
   return {
     driver,

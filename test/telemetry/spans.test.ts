@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { at, json, startMs } from '../simulation/pipeline-fixture.ts'
+import { at, inTopic, json, startMs } from '../simulation/pipeline-fixture.ts'
 import { byTrace, named, traceScene, treeOf } from './span-scene.ts'
 import { allTraced, outside } from './traced-pipelines.ts'
 
@@ -129,6 +129,27 @@ stages:
     expect(new Set(spans.map(({ traceId: id }) => id)).size).toBe(1)
     expect(named(spans, 'send each')).toHaveLength(64)
     expect(named(spans, 'process each')).toHaveLength(64)
+  })
+})
+
+describe('the context of many results', () => {
+  it('is on 64 of them: the others are in no trace, not in that of their record either', async () => {
+    const text = `
+pipeline: p
+tracing: { rate: all }
+stages:
+  - { name: first, from: raw, to: all }
+  - { name: many, from: all, steps: [ { split: value.all } ], to: each }
+  - { name: next, from: each, to: last }
+`
+    const scene = await traceScene(text, { partitions: 1 })
+    await scene.driver.send('raw', [json({ all: Array.from({ length: 70 }, (_, n) => ({ n })) })])
+    const written = await inTopic(scene.driver, 'each')
+    const spans = await scene.spans()
+    expect(written.filter(({ facts }) => 'traceparent' in facts)).toHaveLength(64)
+    expect(named(spans, 'process each')).toHaveLength(64)
+    const sent = new Set(named(spans, 'send each').map(({ spanId }) => spanId))
+    for (const { parentId } of named(spans, 'process each')) expect(sent.has(parentId)).toBe(true)
   })
 })
 

@@ -69,7 +69,9 @@ describe('the context of upstream', () => {
   })
 
   it('of a record that waited for more than a quarter of an hour is left, with a link', async () => {
-    const scene = await traceScene(outside('tracing: { rate: off }'))
+    const scene = await traceScene(outside('tracing: { rate: off }'), {
+      hears: ['record_processed'],
+    })
     await scene.driver.close()
     await scene.driver.append('raw', [json({}, { headers: [parent('01')] })])
     await scene.driver.clock.advance(16 * 60_000)
@@ -78,5 +80,25 @@ describe('the context of upstream', () => {
     const [process] = named(await scene.spans(), 'process raw')
     expect(process!.traceId).not.toBe(traceId)
     expect(process!.links).toMatchObject([{ traceId, spanId }])
+    // Who hears of it finds it by the new trace.
+    const event = scene.driver.events.find(({ stage }) => stage === 'clean')
+    expect(event!.data).toMatchObject({
+      trace_id: process!.traceId,
+      span_id: process!.spanId,
+      linked_trace_id: traceId,
+      linked_span_id: spanId,
+    })
+  })
+
+  it('is taken from `ce_traceparent` where there is no other', async () => {
+    const scene = await traceScene(outside('tracing: { rate: off }'))
+    const headers: Header[] = [['ce_traceparent', parent('01')[1]]]
+    await scene.driver.send('raw', [json({}, { headers })])
+    const [written] = await inTopic(scene.driver, 'last')
+    const spans = await scene.spans()
+    expect(named(spans, 'process raw')[0]).toMatchObject({ traceId, parentId: spanId })
+    expect(named(spans, 'process clean')[0]!.parentId).toBe(named(spans, 'send clean')[0]!.spanId)
+    expect(written!.facts['ce_traceparent']).toBe(`00-${traceId}-${spanId}-01`)
+    expect(written!.facts['traceparent']).toContain(named(spans, 'send last')[0]!.spanId)
   })
 })

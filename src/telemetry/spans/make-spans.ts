@@ -13,6 +13,7 @@ import type {
   CommittedTraces,
   SpanPlace,
   TracedEmit,
+  TracedHook,
   TracedRecord,
   TracedSend,
 } from '../../core/telemetry.ts'
@@ -65,6 +66,10 @@ export class SpanMaker {
 
   ofEmit(emit: TracedEmit, traces: CommittedTraces): ReadableSpan {
     return toReadable(this.#emit(emit, traces), this.#resourceOf(traces), this.#options.version)
+  }
+
+  ofHook(hook: TracedHook): ReadableSpan {
+    return toReadable(hookSpan(hook), this.#resourceOf(hook), this.#options.version)
   }
 
   *#record(record: TracedRecord, traces: CommittedTraces): Generator<Described> {
@@ -206,7 +211,7 @@ export class SpanMaker {
     return { ...attributes, [name]: offset }
   }
 
-  #resourceOf({ pipeline, stage }: CommittedTraces): Resource {
+  #resourceOf({ pipeline, stage }: Pick<CommittedTraces, 'pipeline' | 'stage'>): Resource {
     const name = `${pipeline}.${stage}`
     const known = this.#resources.get(name)
     if (known !== undefined) return known
@@ -220,6 +225,30 @@ export class SpanMaker {
     })
     this.#resources.set(name, made)
     return made
+  }
+}
+
+/** No listener is a client of HTTP yet: what it calls is its own affair. */
+function hookSpan(hook: TracedHook): Described {
+  const { pipeline, stage, event, listener, parentId, outcome, queuedUs, startUs, endUs } = hook
+  return {
+    id: hook,
+    parentId,
+    name: `hook ${event}`,
+    kind: SpanKind.INTERNAL,
+    startUs,
+    endUs,
+    attributes: {
+      [attribute.pipeline]: pipeline,
+      [attribute.stage]: stage,
+      [attribute.hook]: listener,
+      [attribute.hookEvent]: event,
+      [attribute.hookOutcome]: outcome,
+      [attribute.attempts]: hook.attempts,
+      [attribute.wait]: Math.max(0, startUs - queuedUs) / 1_000_000,
+    },
+    links: hook.links.map((link) => ({ context: contextOf(link) })),
+    failure: outcome === 'delivered' ? null : { code: outcome, message: hook.message ?? '' },
   }
 }
 

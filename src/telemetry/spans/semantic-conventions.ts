@@ -28,7 +28,10 @@ export const attribute = {
   source: 'millrace.source.type',
   sink: 'millrace.sink.type',
   offset: 'millrace.record.offset',
-  /** Seconds from when the record could be read, or was left by the stage before, until its steps began. */
+  /**
+   * Seconds from when the record could be read, or was left by the stage before, until its steps began; of
+   * the call of a listener, from when the event was there.
+   */
   wait: 'millrace.wait.duration',
   /** The record came from a machine whose clock is ahead of this one: its wait is not known. */
   isSkewed: 'millrace.clock.skewed',
@@ -36,12 +39,16 @@ export const attribute = {
   outcome: 'millrace.outcome',
   attempts: 'millrace.attempts',
   attempt: 'millrace.attempt',
-  /** Why the record is traced: `parent`, `head`, `error`, `slow` or `retry`. */
+  /** Why the record is traced: `parent`, `head`, `error`, `slow`, `retry` or `hook`. */
   reason: 'millrace.trace.reason',
   dlqReason: 'millrace.dlq.reason',
   /** The same on the span of a window and on those of the records in it. */
   window: 'millrace.window.id',
   /** Event time of the result, ISO 8601. */
   windowTime: 'millrace.window.time',
+  /** The type of a listener, the event that it was called for, and `delivered`, `failed` or `timed_out`. */
+  hook: 'millrace.hook.name',
+  hookEvent: 'millrace.hook.event',
+  hookOutcome: 'millrace.hook.outcome',
   linksLeftOut: 'millrace.window.links.left_out',
 } as const

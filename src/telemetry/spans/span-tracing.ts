@@ -1,5 +1,11 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
-import type { CommittedTraces, SpanCounts, SpanReserve, Tracing } from '../../core/telemetry.ts'
+import type {
+  CommittedTraces,
+  SpanCounts,
+  SpanReserve,
+  TracedHook,
+  Tracing,
+} from '../../core/telemetry.ts'
 import { TokenBucket } from '../../core/token-bucket.ts'
 import type { SpanMaker } from './make-spans.ts'
 import type { SpanQueue } from './span-queue.ts'
@@ -12,6 +18,8 @@ const spansPerRecord = 3
 const spansPerTrace = 12
 /** What traces that begin leave for those under way. */
 const keptForOthers = maxSpansPerSecond / 2
+/** What calls of listeners that went well leave for records: many listeners must not tear traces. */
+const keptFromHooks = maxSpansPerSecond / 4
 
 export interface SpanTracingOptions {
   readonly maker: SpanMaker
@@ -25,6 +33,7 @@ export class SpanTracing implements Tracing {
   readonly #options: SpanTracingOptions
   readonly #limit = new TokenBucket({ perSecond: maxSpansPerSecond, burst: maxSpansPerSecond })
   #recordsLeftOut = 0
+  #hooksLeftOut = 0
 
   constructor(options: SpanTracingOptions) {
     this.#options = options
@@ -50,6 +59,16 @@ export class SpanTracing implements Tracing {
     for (const emit of traces.emits) queue.add(maker.ofEmit(emit, traces))
   }
 
+  hooked(hook: TracedHook): void {
+    const kept = hook.outcome === 'delivered' ? keptFromHooks : 0
+    if (this.#limit.available(hook.endUs) <= kept) {
+      this.#hooksLeftOut += 1
+      return
+    }
+    this.#limit.take(1)
+    this.#options.queue.add(this.#options.maker.ofHook(hook))
+  }
+
   leftOut(records: number): void {
     this.#recordsLeftOut += records
   }
@@ -58,7 +77,10 @@ export class SpanTracing implements Tracing {
     const { exported, dropped } = this.#options.queue
     return {
       exported,
-      dropped: { limit: spansPerRecord * this.#recordsLeftOut, ...dropped },
+      dropped: {
+        limit: spansPerRecord * this.#recordsLeftOut + this.#hooksLeftOut,
+        ...dropped,
+      },
       recordsLeftOut: this.#recordsLeftOut,
     }
   }
