@@ -9,7 +9,7 @@ import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import type { SinkOutput } from '../topology/topology.ts'
 import { assertWorkers, chooseLog, shownLog } from './choose-log.ts'
-import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
+import { exitCodes, stoppedCode, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { createLogger, type WriteLog } from './create-logger.ts'
 import { fitStoredTopics, type FittedTopologies } from './fit-stored-topics.ts'
 import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
@@ -80,7 +80,7 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
   const over = new AbortController()
   const giveUp = soonAfter(stopping, { environment, over: over.signal })
   const log = await openUnlessStopped(setting, giveUp)
-  if (log === null) return stoppedCode(stopping)
+  if (log === null) return stoppedCode(stopping.reason)
   let closing: Promise<void> | null = null
   const close = () => (closing ??= log.close())
   const limiting = limitYoungGeneration(environment.clock, over.signal)
@@ -91,7 +91,7 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
     const begun = await unlessAborted(begin(files, setting, { log, signal }), giveUp)
     if (begun === null) {
       await close()
-      return stoppedCode(stopping)
+      return stoppedCode(stopping.reason)
     }
     const { started } = begun
     threads = begun.threads
@@ -295,11 +295,6 @@ function tellFailure(error: PipelineError, { options, environment, area, log }: 
   else printError(environment, error)
 }
 
-/** Of a run that was stopped before it had begun. */
-function stoppedCode(stopping: AbortSignal): ExitCode {
-  return stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
-}
-
 function exitCodeOf({ runs }: Run, ending: Ending): ExitCode {
   if (ending.isForced) return exitCodes.failed
   const errors = ending.failures
@@ -307,5 +302,5 @@ function exitCodeOf({ runs }: Run, ending: Ending): ExitCode {
     const isMistake = errors.length === runs.length && errors.every(({ kind }) => kind === 'config')
     return isMistake ? exitCodes.config : exitCodes.failed
   }
-  return ending.signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
+  return stoppedCode(ending.signal)
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { mergedReports, type RunPart } from '../runtime/run-part.ts'
 import type { RunReport, WorkerReport } from '../runtime/run-report.ts'
-import { exitCodes, type ExitCode } from './cli-environment.ts'
+import { exitCodes, stoppedCode, type ExitCode } from './cli-environment.ts'
 import type { WriteLog } from './create-logger.ts'
 import { showDuration } from './show-amount.ts'
 import type { WorkerEnd, WorkerMessage, WorkerProcess } from './worker-process.ts'
@@ -93,7 +93,7 @@ export class WorkerPool {
 
   #noteStopped(slot: Slot): void {
     slot.state = 'ended'
-    slot.code = this.#options.stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
+    slot.code = stoppedCode(this.#options.stopping.reason)
   }
 
   #noteEnd({ worker, part }: Slot): void {

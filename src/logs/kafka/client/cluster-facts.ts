@@ -1,14 +1,9 @@
+import { type ApiName, apiKeys } from './api-keys.ts'
 import type { Brokers } from './brokers.ts'
 import type { Cluster } from './cluster.ts'
 import { answeredError } from './error-codes.ts'
 import type { KafkaClient } from './kafka-client.ts'
-import {
-  apiKeys,
-  kafkaJsRequest,
-  ownRequest,
-  type ApiName,
-  type ProtocolRequest,
-} from './protocol-request.ts'
+import { kafkaJsRequest, ownRequest, type ProtocolRequest } from './protocol-request.ts'
 
 type Calls = Pick<KafkaClient, 'unknownRequests' | 'isKafka4' | 'controllerTimeMs'>
 

@@ -50,8 +50,6 @@ const completing: ReadonlySet<string> = new Set([
   'UNSTABLE_OFFSET_COMMIT',
 ])
 const concurrentDelays = { firstMs: 5, maxMs: 100 }
-/** Completing a transaction that takes more of them, a second or so, is worth a word. */
-const usualAttempts = 20
 const reopenDelays = { firstMs: 20, maxMs: 5_000 }
 /** How long `close` waits for the end of a transaction that it aborts. */
 const abortTimeoutMs = 1_500
@@ -253,7 +251,6 @@ export class TransactionalProducer {
     const { signal } = this.#closing
     const concurrent = new RetryDelay(concurrentDelays, random)
     const delay = new RetryDelay(reopenDelays, random)
-    let attempts = 0
     for (;;) {
       try {
         const answer = await unlessAborted(request(), signal)
@@ -264,13 +261,13 @@ export class TransactionalProducer {
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error
         if (error.kind !== 'retriable' && error.kind !== 'indefinite') throw error
-        const isUsual = completing.has(error.code) && attempts < usualAttempts
-        attempts += 1
-        if (!isUsual) {
+        const isCompleting = completing.has(error.code)
+        // Completing a transaction may take a second or so.
+        if (!isCompleting || concurrent.isLong) {
           this.#isTroubled = true
           onTrouble?.(error)
         }
-        const pause = completing.has(error.code) ? concurrent : delay
+        const pause = isCompleting ? concurrent : delay
         await clock.sleep(pause.next(), signal)
       }
     }
