@@ -26,6 +26,8 @@ export const apiKeys = {
   DeleteGroups: 42,
   IncrementalAlterConfigs: 44,
   DescribeQuorum: 55,
+  DescribeProducers: 61,
+  DescribeTransactions: 65,
 } as const
 
 export type ApiName = keyof typeof apiKeys

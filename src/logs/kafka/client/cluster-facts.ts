@@ -10,8 +10,12 @@ type Calls = Pick<KafkaClient, 'unknownRequests' | 'isKafka4' | 'controllerTimeM
 const metadataTopic = '__cluster_metadata'
 /** The first version (Kafka 3.3) that tells when a replica was last caught up; for the leader that is now. */
 const quorumVersion = 1
-/** Not needed for work: only for what people want to know. */
-const optional: ReadonlySet<ApiName> = new Set(['DescribeQuorum'])
+/** Work goes on without them: what people want to know, and what looks for defects of brokers. */
+const optional: ReadonlySet<ApiName> = new Set([
+  'DescribeQuorum',
+  'DescribeProducers',
+  'DescribeTransactions',
+])
 /** Kafka 4.0 has dropped the older versions of Fetch. */
 const fetchOf4 = 4
 
