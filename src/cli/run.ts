@@ -13,7 +13,7 @@ import { exitCodes, stoppedCode, type CliEnvironment, type ExitCode } from './cl
 import { createLogger, type WriteLog } from './create-logger.ts'
 import { fitStoredTopics, type FittedTopologies } from './fit-stored-topics.ts'
 import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
-import { limitYoungGeneration } from './limit-young-generation.ts'
+import { limitHeapGrowth } from './limit-heap-growth.ts'
 import { assertTopicsExist } from './outside-topics.ts'
 import type { LogChoice } from './log-choice.ts'
 import { printDiagnostics } from './print-diagnostics.ts'
@@ -83,7 +83,7 @@ async function runInLog(files: readonly PipelineFile[], setting: Setting): Promi
   if (log === null) return stoppedCode(stopping.reason)
   let closing: Promise<void> | null = null
   const close = () => (closing ??= log.close())
-  const limiting = limitYoungGeneration(environment.clock, over.signal)
+  const limiting = limitHeapGrowth(environment.clock, over.signal)
   const stop = new AbortController()
   let threads: StepThreads | null = null
   try {
