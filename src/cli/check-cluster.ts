@@ -1,7 +1,7 @@
 import { messageOf } from '../core/errors.ts'
 import { shownLog } from './choose-log.ts'
 import type { CliEnvironment } from './cli-environment.ts'
-import type { Finding } from './finding.ts'
+import type { LogFinding } from '../core/log.ts'
 import type { LogChoice } from './log-choice.ts'
 import { lookIntoLog } from './open-log.ts'
 import { showDuration } from './show-amount.ts'
@@ -10,7 +10,7 @@ import { showDuration } from './show-amount.ts'
 export async function checkCluster(
   choice: LogChoice,
   environment: CliEnvironment,
-): Promise<Finding[]> {
+): Promise<LogFinding[]> {
   const { clock } = environment
   const name = 'cluster'
   const startUs = clock.monotonicUs()

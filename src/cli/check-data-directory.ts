@@ -13,7 +13,7 @@ import { messageOf, PipelineError } from '../core/errors.ts'
 import { assertDirectory } from '../logs/embedded/data-directory.ts'
 import { DirectoryLock } from '../logs/embedded/lock.ts'
 import type { CliEnvironment } from './cli-environment.ts'
-import type { Finding } from './finding.ts'
+import type { LogFinding } from '../core/log.ts'
 import { lookIntoLog } from './open-log.ts'
 import { showBytes, showCount, showDuration } from './show-amount.ts'
 
@@ -29,7 +29,7 @@ const slowFsyncMs = 50
 export async function checkDataDirectory(
   dataDir: string,
   environment: CliEnvironment,
-): Promise<Finding[]> {
+): Promise<LogFinding[]> {
   const directory = resolve(environment.cwd, dataDir)
   const isThere = existsSync(directory)
   const folder = isThere ? directory : existingAncestor(directory)
@@ -49,7 +49,7 @@ function existingAncestor(path: string): string {
 function checkAccess(
   folder: string,
   { dataDir, isThere }: { dataDir: string; isThere: boolean },
-): Finding {
+): LogFinding {
   const name = 'data directory'
   try {
     assertDirectory(folder)
@@ -62,7 +62,7 @@ function checkAccess(
   }
 }
 
-function checkRoom(folder: string): Finding {
+function checkRoom(folder: string): LogFinding {
   const name = 'disk'
   try {
     const { bavail, bsize } = statfsSync(folder)
@@ -79,7 +79,7 @@ function checkRoom(folder: string): Finding {
 }
 
 /** A run commits as often as the disk can sync. */
-function checkFsync(folder: string, { clock }: CliEnvironment): Finding {
+function checkFsync(folder: string, { clock }: CliEnvironment): LogFinding {
   const name = 'fsync'
   const file = join(folder, `.millrace-doctor-${process.pid}`)
   try {
@@ -101,7 +101,7 @@ function checkFsync(folder: string, { clock }: CliEnvironment): Finding {
   }
 }
 
-function judgeFsync(meanMs: number): Finding {
+function judgeFsync(meanMs: number): LogFinding {
   const text = `${showDuration(meanMs)} on average, ${showCount(1_000 / meanMs)} a second`
   if (meanMs < suspiciousFsyncMs) {
     return {
@@ -115,7 +115,7 @@ function judgeFsync(meanMs: number): Finding {
   return { name: 'fsync', status: 'ok', text }
 }
 
-function checkLock(directory: string, { clock }: CliEnvironment): Finding {
+function checkLock(directory: string, { clock }: CliEnvironment): LogFinding {
   const name = 'lock'
   if (!existsSync(join(directory, 'lock.db')))
     return { name, status: 'ok', text: 'nobody writes to the data directory' }
@@ -128,7 +128,7 @@ function checkLock(directory: string, { clock }: CliEnvironment): Finding {
   }
 }
 
-async function checkLog(dataDir: string, environment: CliEnvironment): Promise<Finding> {
+async function checkLog(dataDir: string, environment: CliEnvironment): Promise<LogFinding> {
   const name = 'log'
   try {
     const { topics, pipelines } = await lookIntoLog(

@@ -2,18 +2,18 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf } from '../core/errors.ts'
 import { minSqliteVersion } from '../logs/embedded/schema.ts'
-import type { Finding } from './finding.ts'
+import type { LogFinding } from '../core/log.ts'
 import { showCount } from './show-amount.ts'
 
 const neededNode = '24.21.0'
 /** Below it, a run with many partitions and files can come to the limit. */
 const fewFileHandles = 1_024
 
-export function checkMachine(): Finding[] {
+export function checkMachine(): LogFinding[] {
   return [checkNode(), checkSqlite(), ...checkFileHandles()]
 }
 
-function checkNode(): Finding {
+function checkNode(): LogFinding {
   const { node } = process.versions
   if (isOlder(node, neededNode)) {
     return {
@@ -25,7 +25,7 @@ function checkNode(): Finding {
   return { name: 'node', status: 'ok', text: `${node} on ${process.platform} ${process.arch}` }
 }
 
-function checkSqlite(): Finding {
+function checkSqlite(): LogFinding {
   const name = 'sqlite'
   try {
     const db = new DatabaseSync(':memory:')
@@ -47,7 +47,7 @@ function checkSqlite(): Finding {
 }
 
 /** Only Linux tells. */
-function checkFileHandles(): Finding[] {
+function checkFileHandles(): LogFinding[] {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8')
     const limit = /^Max open files\s+(\d+)/m.exec(limits)?.[1]

@@ -65,6 +65,11 @@ export interface Interrupts {
 export const exitCodes = { ok: 0, failed: 1, config: 2, interrupted: 130 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
+/** Of a command that did what it should until it was stopped. @param reason the signal's name, if there was one */
+export function stoppedCode(reason: unknown): ExitCode {
+  return reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
+}
+
 /** One line for people, without secrets. */
 export function say(environment: CliEnvironment, line: string): void {
   environment.stderr.write(`${environment.mask.text(line)}\n`)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { PipelineError } from '../core/errors.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import { prepareLog } from '../runtime/start-run.ts'
-import { exitCodes, type ExitCode } from './cli-environment.ts'
+import { exitCodes, stoppedCode, type ExitCode } from './cli-environment.ts'
 import { fitStoredTopics } from './fit-stored-topics.ts'
 import type { PipelineFile } from './load-topologies.ts'
 import { assertTopicsExist } from './outside-topics.ts'
@@ -43,7 +43,7 @@ async function runPool(
     giveUp,
   )
   over.abort()
-  if (prepared === null) return stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
+  if (prepared === null) return stoppedCode(stopping.reason)
   const stop = new AbortController()
   const stopAll = () => stop.abort('SIGTERM')
   for (const signal of setting.endOfStdout) signal.addEventListener('abort', stopAll)

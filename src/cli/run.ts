@@ -10,11 +10,11 @@ import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import type { SinkOutput } from '../topology/topology.ts'
 import { assertWorkers, chooseLog, shownLog } from './choose-log.ts'
-import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
+import { exitCodes, stoppedCode, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { createLogger, type WriteLog } from './create-logger.ts'
 import { fitStoredTopics, type FittedTopologies } from './fit-stored-topics.ts'
 import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
-import { limitYoungGeneration } from './limit-young-generation.ts'
+import { limitHeapGrowth } from './limit-heap-growth.ts'
 import { assertTopicsExist } from './outside-topics.ts'
 import { keepTimings } from './keep-timings.ts'
 import type { LogChoice } from './log-choice.ts'
@@ -104,10 +104,10 @@ async function runInLog(
   const over = new AbortController()
   const giveUp = soonAfter(stopping, { environment, over: over.signal })
   const log = await openUnlessStopped(setting, giveUp)
-  if (log === null) return stoppedCode(stopping)
+  if (log === null) return stoppedCode(stopping.reason)
   let closing: Promise<void> | null = null
   const close = () => (closing ??= log.close())
-  const limiting = limitYoungGeneration(environment.clock, over.signal)
+  const limiting = limitHeapGrowth(environment.clock, over.signal)
   const stop = new AbortController()
   let threads: StepThreads | null = null
   try {
@@ -115,7 +115,7 @@ async function runInLog(
     const begun = await unlessAborted(begin(files, setting, { log, signal, telemetry }), giveUp)
     if (begun === null) {
       await close()
-      return stoppedCode(stopping)
+      return stoppedCode(stopping.reason)
     }
     const { started } = begun
     threads = begun.threads
@@ -333,11 +333,6 @@ function tellFailure(error: PipelineError, { options, environment, area, log }: 
   else printError(environment, error)
 }
 
-/** Of a run that was stopped before it had begun. */
-function stoppedCode(stopping: AbortSignal): ExitCode {
-  return stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
-}
-
 function exitCodeOf({ runs }: Run, ending: Ending): ExitCode {
   if (ending.isForced) return exitCodes.failed
   const errors = ending.failures
@@ -345,5 +340,5 @@ function exitCodeOf({ runs }: Run, ending: Ending): ExitCode {
     const isMistake = errors.length === runs.length && errors.every(({ kind }) => kind === 'config')
     return isMistake ? exitCodes.config : exitCodes.failed
   }
-  return ending.signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
+  return stoppedCode(ending.signal)
 }

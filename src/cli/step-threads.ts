@@ -13,7 +13,7 @@ const minSliceRecords = 128
 const startAfterRecords = 40_000
 /** One that is worked on and some that wait: what is more is done sooner by whoever asks. */
 const maxInFlight = 3
-/** More only adds garbage that is kept for longer: see `limitYoungGeneration`. */
+/** More only adds garbage that is kept for longer: see `limitHeapGrowth`. */
 const maxYoungGenerationMb = 12
 /** About what the main thread has, so that a value is nested too deeply for both or for none. */
 const stackMb = 1.15

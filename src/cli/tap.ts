@@ -2,7 +2,13 @@ import { PipelineError } from '../core/errors.ts'
 import type { LogReader, TopicDescription } from '../core/log.ts'
 import { didYouMean } from '../core/nearest-name.ts'
 import { chooseLog, type LogOptions } from './choose-log.ts'
-import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
+import {
+  exitCodes,
+  say,
+  stoppedCode,
+  type CliEnvironment,
+  type ExitCode,
+} from './cli-environment.ts'
 import { lookIntoLog } from './open-log.ts'
 import {
   bytesText,
@@ -68,7 +74,7 @@ async function follow(
     await clock.sleep(pollMs, stop)
     await reading.refresh()
   }
-  return stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
+  return stoppedCode(stopping.reason)
 }
 
 async function describeTopic(reader: LogReader, name: string): Promise<TopicDescription> {

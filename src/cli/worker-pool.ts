@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { mergedReports, type RunPart } from '../runtime/run-part.ts'
 import type { RunReport, WorkerReport } from '../runtime/run-report.ts'
 import type { Readiness } from '../telemetry/metrics/metrics-server.ts'
-import { exitCodes, type ExitCode } from './cli-environment.ts'
+import { exitCodes, stoppedCode, type ExitCode } from './cli-environment.ts'
 import type { WriteLog } from './create-logger.ts'
 import type { MeasuredRun, ProcessPart } from './measured-run.ts'
 import { showDuration } from './show-amount.ts'
@@ -112,7 +112,7 @@ export class WorkerPool {
 
   #noteStopped(slot: Slot): void {
     slot.state = 'ended'
-    slot.code = this.#options.stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
+    slot.code = stoppedCode(this.#options.stopping.reason)
   }
 
   #noteEnd({ worker, part }: Slot): void {

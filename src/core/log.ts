@@ -70,6 +70,8 @@ export interface TaskSpec {
   readonly inputs: readonly TopicPartition[]
   /** Where a group without a position begins. */
   readonly start: 'earliest' | 'latest'
+  /** Topics that its commits write to. */
+  readonly outputs?: readonly string[]
   /** What its commits promise; a log that can do no less than exactly once does that. */
   readonly delivery?: 'at_least_once' | 'exactly_once'
   /** Where its state is kept, on a log that keeps it in a topic; absent: it has none. */

@@ -1,4 +1,4 @@
-/** Smaller buffers may be Node's: its pool of small buffers, and what a socket has read at once. */
+/** No larger than Node's pool, from which it gives out parts as small buffers. */
 const maxSharedBytes = 64 * 1024
 
 /**
@@ -12,6 +12,11 @@ export function releaseBytes({ buffer }: Uint8Array): void {
 /** As `releaseBytes` where nothing else can lie in the same memory; else nothing. */
 export function releaseOwnBytes(bytes: Uint8Array): void {
   if (ownsMemory(bytes)) releaseBytes(bytes)
+}
+
+/** As `releaseBytes` for a part of something that was made as a whole, and is of use to nobody any more. */
+export function releaseWhole(part: Uint8Array): void {
+  if (part.buffer.byteLength > maxSharedBytes) releaseBytes(part)
 }
 
 /** Whether bytes are all that anybody uses of their memory, perhaps with some to spare at its end. */

@@ -1,7 +1,6 @@
 import type { RecordFailure } from '../core/errors.ts'
 import type { JsonFields } from '../core/json-fields.ts'
 import type { TaskCommit } from '../core/log.ts'
-import type { RecordTimes } from '../core/record-batch-builder.ts'
 import { emptyBytes } from '../core/record-batch.ts'
 import type { StepRecord } from '../core/step-record.ts'
 import type { TracedEmit } from '../core/telemetry.ts'
@@ -14,6 +13,7 @@ import {
   type RecordContent,
 } from './dead-letter.ts'
 import { encodeKey, encodeValue } from './encode-result.ts'
+import { GrowingRecord } from './growing-record.ts'
 import { OutputCollector, type PartitionBuilders } from './output-collector.ts'
 import { type HeaderTrace, OutputHeaders } from './output-headers.ts'
 import type { RecordLimits } from './record-limits.ts'
@@ -26,14 +26,6 @@ import type { ChainEnd } from './step-chain.ts'
 import { stoppedBy } from './stopped-by.ts'
 
 const maxBytesPerChar = 3
-
-interface Growing {
-  key: Uint8Array | string | null
-  value: Uint8Array | string | null
-  headers: Uint8Array
-  times: RecordTimes
-  marker: boolean
-}
 
 /** Collects what leaves a stage: results staged per record, so that a record that fails leaves none. */
 export class StageOutput implements ChainEnd {
@@ -59,8 +51,7 @@ export class StageOutput implements ChainEnd {
   #part: InputPart | null = null
   #partIndex = 0
   #index = 0
-  #nowUs = 0
-  #nowMs = 0
+  #now = { us: 0, ms: 0 }
   #lateTimeMs = Number.NaN
   #markedMs = Number.NEGATIVE_INFINITY
   #markedSilent = false
@@ -68,13 +59,7 @@ export class StageOutput implements ChainEnd {
   isSilent = false
   /** Bytes that a record of the output topic may have, in this slice. */
   #maxBytes = Number.POSITIVE_INFINITY
-  readonly #growing: Growing = {
-    key: null,
-    value: null,
-    headers: emptyBytes,
-    marker: false,
-    times: { timestampMs: 0, eventTimeMs: Number.NaN, ingestUs: 0, waitUs: 0, runUs: 0 },
-  }
+  readonly #growing = new GrowingRecord()
 
   constructor(
     environment: StepEnvironment,
@@ -98,8 +83,7 @@ export class StageOutput implements ChainEnd {
 
   begin(slice: { stats: SliceStats; nowUs: number; nowMs: number }): void {
     this.#stats = slice.stats
-    this.#nowUs = slice.nowUs
-    this.#nowMs = slice.nowMs
+    this.#now = { us: slice.nowUs, ms: slice.nowMs }
     this.#part = null
     if (this.#node.output?.kind === 'topic')
       this.#maxBytes = this.#limits.of(this.#node.output.topic)
@@ -155,7 +139,7 @@ export class StageOutput implements ChainEnd {
     const growing = this.#growing
     const { times } = growing
     if (this.#staged === 0 && !this.#isLate) return
-    this.#recordTimes(this.#lateTimeMs)
+    this.#growing.timeAsRead(this.#part!, this.#index, this.#lateTimeMs)
     times.waitUs += took.waitUs
     times.runUs += took.runUs
     if (this.#isLate) this.#appendLate()
@@ -174,7 +158,7 @@ export class StageOutput implements ChainEnd {
   /** @returns false, and nothing is written, when the dead-letter topic has room for none. */
   deadLetter(record: StepRecord, failure: RecordFailure): boolean {
     const { batch, origin } = this.#part!
-    this.#recordTimes(batch.eventTimeMs[this.#index]!)
+    this.#growing.timeAsRead(this.#part!, this.#index, batch.eventTimeMs[this.#index]!)
     const original = {
       key: record.keyBytes,
       value: record.valueBytes,
@@ -195,7 +179,7 @@ export class StageOutput implements ChainEnd {
     const { onError } = this.#node.settings
     if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
     this.#stats!.addFailure(failure.code)
-    this.#madeTimes(made.eventTimeMs)
+    this.#growing.timeAsMade(this.#now, made.eventTimeMs)
     const original = { key: made.key, value: made.valueText, headers: emptyBytes }
     const isKept = onError === 'dlq' && this.#madeDeadLetter(original, failure)
     const how = { deadLettered: isKept, tracer: this.#tracer }
@@ -224,7 +208,7 @@ export class StageOutput implements ChainEnd {
     this.#markedMs = watermarkMs
     this.#markedSilent = this.isSilent
     const watermark = Number.isFinite(watermarkMs) ? watermarkMs : null
-    this.#madeTimes(Number.NaN)
+    this.#growing.timeAsMade(this.#now, Number.NaN)
     this.#growing.key = null
     this.#growing.value = JSON.stringify({ watermark, silent: this.isSilent })
     this.#growing.headers = emptyBytes
@@ -256,7 +240,7 @@ export class StageOutput implements ChainEnd {
     { topic, failure }: { topic: string | null; failure: RecordFailure | null },
   ): TracedEmit | null {
     const { eventTimeMs } = this.#growing.times
-    return this.#tracer.emitOf({ topic, key, value, eventTimeMs, startUs: this.#nowUs, failure })
+    return this.#tracer.emitOf({ topic, key, value, eventTimeMs, startUs: this.#now.us, failure })
   }
 
   /** Of a record that is traced: what the topic would not take with the context of its trace goes without. */
@@ -293,7 +277,7 @@ export class StageOutput implements ChainEnd {
     const key = this.#keyOf(record)
     this.#assertFits(key, value, record)
     this.#stats!.made += 1
-    this.#madeTimes(record.eventTimeMs)
+    this.#growing.timeAsMade(this.#now, record.eventTimeMs)
     this.#growing.key = key
     this.#growing.value = value
     this.#growing.headers = emptyBytes
@@ -372,26 +356,6 @@ export class StageOutput implements ChainEnd {
         : this.#headers.result(this.#part!, this.#index, this.#leastTrace)
       assertSize({ key, value, headers }, output.topic, maxBytes)
     }
-  }
-
-  /** As the current record came. */
-  #recordTimes(eventTimeMs: number): void {
-    const { batch } = this.#part!
-    const { times } = this.#growing
-    times.timestampMs = batch.timestampMs[this.#index]!
-    times.eventTimeMs = eventTimeMs
-    times.ingestUs = batch.ingestUs[this.#index]!
-    times.waitUs = batch.waitUs[this.#index]!
-    times.runUs = batch.runUs[this.#index]!
-  }
-
-  #madeTimes(eventTimeMs: number): void {
-    const { times } = this.#growing
-    times.timestampMs = this.#nowMs
-    times.eventTimeMs = eventTimeMs
-    times.ingestUs = this.#nowUs
-    times.waitUs = 0
-    times.runUs = 0
   }
 
   #keyOf(record: StepRecord): string | Uint8Array | null {

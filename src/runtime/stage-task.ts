@@ -136,7 +136,8 @@ export class StageTask {
     const changelog =
       changelogTopic === null ? {} : { changelog: { topic: changelogTopic, partition: taskIndex } }
     const { start } = settings
-    const spec = { id, group, inputs, start, delivery, ...changelog }
+    const outputs = topicsWrittenBy(node)
+    const spec = { id, group, inputs, start, delivery, outputs, ...changelog }
     try {
       this.#log = await log.openTask(spec, signal)
     } catch (thrown) {

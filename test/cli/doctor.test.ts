@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Finding } from '../../src/cli/finding.ts'
+import type { LogFinding } from '../../src/core/log.ts'
 import { runProgram } from '../../src/cli/program.ts'
 import { createSystemClock } from '../../src/clock/system-clock.ts'
 import { openWritableLog } from '../../src/logs/embedded/open-embedded-log.ts'
@@ -12,7 +12,7 @@ import { aFolder } from './temporary-folder.ts'
 async function doctor(cwd: string, ...args: readonly string[]) {
   const environment = aCliEnvironment({ cwd })
   const code = await runProgram(['doctor', '--json', ...args], environment)
-  const { findings } = JSON.parse(environment.stdout.text) as { findings: readonly Finding[] }
+  const { findings } = JSON.parse(environment.stdout.text) as { findings: readonly LogFinding[] }
   return { code, byName: new Map(findings.map((finding) => [finding.name, finding])) }
 }
 

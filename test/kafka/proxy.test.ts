@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createSystemClock } from '../../src/clock/system-clock.ts'
 import { apiVersionsRequest } from './broker/answering.ts'
 import { describeWithKafka } from './broker/describe-with-kafka.ts'
-import { startBroker } from './broker/start-broker.ts'
 import type { TestBroker } from './broker/test-broker.ts'
 import {
   consumeAll,
@@ -15,6 +14,7 @@ import {
 } from './java/kafka-tool.ts'
 import { type FaultProxy, startFaultProxy } from './proxy/fault-proxy.ts'
 import { FrameReader, responseFrame } from './proxy/kafka-frames.ts'
+import { startBehindProxy } from './proxy/start-behind-proxy.ts'
 
 const clock = createSystemClock()
 /** Enough for what is on its way to arrive; nothing waits for it to pass. */
@@ -50,11 +50,7 @@ describeWithKafka('the fault proxy', () => {
   let whole: Buffer
 
   beforeAll(async () => {
-    proxy = await startFaultProxy()
-    broker = await startBroker({
-      listeners: { PROXIED: { security: 'PLAINTEXT', advertisedPort: proxy.port } },
-    })
-    proxy.connectTo(broker.addresses['PROXIED']!)
+    ;({ broker, proxy } = await startBehindProxy())
     whole = (await ask(broker.address)).bytes
   })
   afterAll(async () => {

@@ -1,6 +1,6 @@
 import type { LogFinding } from '../../core/log.ts'
 import { messageOf } from '../../core/errors.ts'
-import type { TopicMetadata } from './client/kafka-client.ts'
+import type { KafkaClient, TopicMetadata } from './client/kafka-client.ts'
 import type { KafkaContext } from './kafka-context.ts'
 import { isKeptTopic } from './own-topics.ts'
 
@@ -13,11 +13,15 @@ const usPerMs = 1_000
 
 /** Looks at a cluster as `millrace doctor` shows it; changes nothing. */
 export async function examineCluster(context: KafkaContext): Promise<readonly LogFinding[]> {
+  const { client } = context
+  const seen = client.describeTopics(null)
+  // Its failure is told by those that look at it.
+  seen.catch(() => {})
   return [
     await finding('version', () => version(context)),
     await finding('clock', () => clockDifference(context)),
-    await finding('rights', () => rights(context)),
-    await finding('topics', () => topicSettings(context)),
+    await finding('rights', async () => rights(client, await seen)),
+    await finding('topics', async () => topicSettings(client, await seen)),
   ]
 }
 
@@ -61,8 +65,7 @@ async function clockDifference({ client, clock }: KafkaContext): Promise<Verdict
   }
 }
 
-async function rights({ client }: KafkaContext): Promise<Verdict> {
-  const seen = await client.describeTopics(null)
+async function rights(client: KafkaClient, seen: readonly TopicMetadata[]): Promise<Verdict> {
   const topic = { name: probeTopic, partitions: 1, replication: -1, config: {} }
   try {
     await client.createTopics([topic], { validateOnly: true })
@@ -73,8 +76,11 @@ async function rights({ client }: KafkaContext): Promise<Verdict> {
   return { status: 'ok', text: `${seen.length} topics can be seen, and topics can be created` }
 }
 
-async function topicSettings({ client }: KafkaContext): Promise<Verdict> {
-  const own = (await client.describeTopics(null)).filter(({ name }) => isKeptTopic(name))
+async function topicSettings(
+  client: KafkaClient,
+  seen: readonly TopicMetadata[],
+): Promise<Verdict> {
+  const own = seen.filter(({ name }) => isKeptTopic(name))
   const configs = await client.describeConfigs(own.map(({ name }) => name))
   const problems = own.flatMap((topic) => problemsOf(topic, configs.get(topic.name)))
   if (problems.length > 0) return { status: 'wrong', text: problems.join('; ') }

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { KafkaClient } from '../../../src/logs/kafka/client/kafka-client.ts'
 import { describeWithKafka } from '../broker/describe-with-kafka.ts'
-import { startBroker } from '../broker/start-broker.ts'
 import type { TestBroker } from '../broker/test-broker.ts'
-import { type FaultProxy, startFaultProxy } from '../proxy/fault-proxy.ts'
-import type { ApiName } from '../proxy/kafka-frames.ts'
+import type { FaultProxy } from '../proxy/fault-proxy.ts'
+import { startBehindProxy } from '../proxy/start-behind-proxy.ts'
+import type { ApiName } from '../../../src/logs/kafka/client/api-keys.ts'
 import { again, clock, connectTo, failureOf, Scene, until } from './client-fixture.ts'
 
 const requestTimeoutMs = 1_500
@@ -15,12 +15,7 @@ describeWithKafka('a client that loses answers', () => {
   let client: KafkaClient
 
   beforeAll(async () => {
-    proxy = await startFaultProxy()
-    broker = await startBroker({
-      own: true,
-      listeners: { PROXIED: { security: 'PLAINTEXT', advertisedPort: proxy.port } },
-    })
-    proxy.connectTo(broker.addresses['PROXIED']!)
+    ;({ broker, proxy } = await startBehindProxy({ own: true }))
     client = await connectTo(proxy.address, { requestTimeoutMs })
     // The coordinators' topics are made by the first use.
     const first = await again(() => client.initProducer('warm-up', 1_000))

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import type { Finding } from '../../../src/cli/finding.ts'
+import type { LogFinding } from '../../../src/core/log.ts'
 import { millrace, Workspace } from '../../e2e/cli-process.ts'
 import { describeWithKafka } from '../broker/describe-with-kafka.ts'
 import { startBroker } from '../broker/start-broker.ts'
@@ -14,7 +14,9 @@ async function doctor(log: string, env: Readonly<Record<string, string>> = {}) {
   workspaces.push(workspace)
   const args = ['doctor', '--log', log, '--json']
   const { code, stdout, stderr } = await millrace(args, { cwd: workspace.folder, env })
-  const { findings } = JSON.parse(stdout || '{"findings":[]}') as { findings: readonly Finding[] }
+  const { findings } = JSON.parse(stdout || '{"findings":[]}') as {
+    findings: readonly LogFinding[]
+  }
   return { code, stderr, stdout, of: new Map(findings.map((each) => [each.name, each])) }
 }
 

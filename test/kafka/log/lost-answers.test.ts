@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Log } from '../../../src/core/log.ts'
 import { describeWithKafka } from '../broker/describe-with-kafka.ts'
-import { startBroker } from '../broker/start-broker.ts'
 import type { TestBroker } from '../broker/test-broker.ts'
-import { type FaultProxy, startFaultProxy } from '../proxy/fault-proxy.ts'
+import type { FaultProxy } from '../proxy/fault-proxy.ts'
+import { startBehindProxy } from '../proxy/start-behind-proxy.ts'
 import { countOf, openLog, StageFixture } from './kafka-log-fixture.ts'
 
 /** Requests of a transaction, in the order of its life; a task without inputs has none for positions. */
@@ -18,12 +18,7 @@ describeWithKafka('a task whose answers get lost', () => {
   const notices: string[] = []
 
   beforeAll(async () => {
-    proxy = await startFaultProxy()
-    broker = await startBroker({
-      own: true,
-      listeners: { PROXIED: { security: 'PLAINTEXT', advertisedPort: proxy.port } },
-    })
-    proxy.connectTo(broker.addresses['PROXIED']!)
+    ;({ broker, proxy } = await startBehindProxy({ own: true }))
     log = await openLog(proxy.address, { notice: (message) => void notices.push(message) })
   })
   afterAll(async () => {

@@ -4,9 +4,9 @@ import { maxUnstoredCommits } from '../../../src/logs/kafka/tasks/offset-committ
 import { batchWith } from '../../conformance/batches.ts'
 import { commitOf } from '../../conformance/log-fixture.ts'
 import { describeWithKafka } from '../broker/describe-with-kafka.ts'
-import { startBroker } from '../broker/start-broker.ts'
 import type { TestBroker } from '../broker/test-broker.ts'
-import { type FaultProxy, startFaultProxy } from '../proxy/fault-proxy.ts'
+import type { FaultProxy } from '../proxy/fault-proxy.ts'
+import { startBehindProxy } from '../proxy/start-behind-proxy.ts'
 import { clock, openLog, StageFixture, until } from './kafka-log-fixture.ts'
 
 describeWithKafka('at least once, positions that take long to be stored', () => {
@@ -15,12 +15,7 @@ describeWithKafka('at least once, positions that take long to be stored', () => 
   let log: Log
 
   beforeAll(async () => {
-    proxy = await startFaultProxy()
-    broker = await startBroker({
-      own: true,
-      listeners: { PROXIED: { security: 'PLAINTEXT', advertisedPort: proxy.port } },
-    })
-    proxy.connectTo(broker.addresses['PROXIED']!)
+    ;({ broker, proxy } = await startBehindProxy({ own: true }))
     log = await openLog(proxy.address)
   })
   afterAll(async () => {

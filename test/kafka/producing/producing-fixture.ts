@@ -13,10 +13,10 @@ import {
   type TransactionalProducerOptions,
 } from '../../../src/logs/kafka/producing/transactional-producer.ts'
 import type { BatchSenderOptions } from '../../../src/logs/kafka/producing/batch-sender.ts'
-import { startBroker } from '../broker/start-broker.ts'
 import type { TestBroker } from '../broker/test-broker.ts'
 import { consumeAll, type JavaIsolation } from '../java/kafka-tool.ts'
-import { type FaultProxy, startFaultProxy } from '../proxy/fault-proxy.ts'
+import type { FaultProxy } from '../proxy/fault-proxy.ts'
+import { startBehindProxy } from '../proxy/start-behind-proxy.ts'
 
 export const clock = createSystemClock()
 export const random = createSystemRandom()
@@ -187,14 +187,9 @@ export class ProxiedBroker {
   }
 
   static async start(): Promise<ProxiedBroker> {
-    const proxy = await startFaultProxy()
-    const listeners = {
-      PROXIED: { security: 'PLAINTEXT', advertisedPort: proxy.port },
-    } as const
     // Overdue transactions are looked for that often.
     const properties = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '100' }
-    const broker = await startBroker({ own: true, listeners, properties })
-    proxy.connectTo(broker.addresses['PROXIED']!)
+    const { broker, proxy } = await startBehindProxy({ own: true, properties })
     return new ProxiedBroker(broker, proxy, await connectTo(proxy.address))
   }
 

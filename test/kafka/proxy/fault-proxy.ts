@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { freePorts } from '../broker/ports.ts'
-import { type ApiName, apiKeys, type RequestHeader } from './kafka-frames.ts'
+import { type ApiName, apiKeys } from '../../../src/logs/kafka/client/api-keys.ts'
+import type { RequestHeader } from './kafka-frames.ts'
 import { Fault, type FaultPlan } from './fault.ts'
 import { ProxiedConnection } from './proxied-connection.ts'
 

@@ -1,4 +1,5 @@
-import { type ApiName, apiKeys, type RequestHeader } from './kafka-frames.ts'
+import { type ApiName, apiKeys } from '../../../src/logs/kafka/client/api-keys.ts'
+import type { RequestHeader } from './kafka-frames.ts'
 
 /**
  * What is done to a request or to its response:

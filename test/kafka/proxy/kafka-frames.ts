@@ -1,28 +1,3 @@
-/** The kinds of requests that tests disturb, with their keys in Kafka's protocol. */
-export const apiKeys = {
-  Produce: 0,
-  Fetch: 1,
-  ListOffsets: 2,
-  Metadata: 3,
-  OffsetCommit: 8,
-  OffsetFetch: 9,
-  FindCoordinator: 10,
-  JoinGroup: 11,
-  Heartbeat: 12,
-  LeaveGroup: 13,
-  SyncGroup: 14,
-  ApiVersions: 18,
-  CreateTopics: 19,
-  DeleteTopics: 20,
-  InitProducerId: 22,
-  AddPartitionsToTxn: 24,
-  AddOffsetsToTxn: 25,
-  EndTxn: 26,
-  TxnOffsetCommit: 28,
-} as const
-
-export type ApiName = keyof typeof apiKeys
-
 export interface RequestHeader {
   readonly apiKey: number
   readonly apiVersion: number

@@ -3,7 +3,7 @@ import { describeWithKafka } from '../broker/describe-with-kafka.ts'
 import { consumeAll } from '../java/kafka-tool.ts'
 import { ProxiedBroker } from '../producing/producing-fixture.ts'
 import type { Fault } from '../proxy/fault.ts'
-import type { ApiName } from '../proxy/kafka-frames.ts'
+import type { ApiName } from '../../../src/logs/kafka/client/api-keys.ts'
 import {
   clock,
   Fleet,

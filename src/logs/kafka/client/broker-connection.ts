@@ -2,6 +2,7 @@ import Connection from 'kafkajs/src/network/connection.js'
 import type { Clock } from '../../../core/clock.ts'
 import { messageOf } from '../../../core/errors.ts'
 import type { KafkaSasl } from '../../../core/kafka-connection.ts'
+import { apiKeys } from './api-keys.ts'
 import { ByteWriter } from './byte-writer.ts'
 import {
   type ConnectionTarget,
@@ -15,7 +16,6 @@ import { answeredError } from './error-codes.ts'
 import { FramedSocket, type SocketTls } from './framed-socket.ts'
 import { KafkaError } from './kafka-error.ts'
 import {
-  apiKeys,
   kafkaJsRequest,
   type EncodedRequest,
   type ProtocolRequest,

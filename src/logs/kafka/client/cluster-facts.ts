@@ -1,22 +1,21 @@
+import { type ApiName, apiKeys } from './api-keys.ts'
 import type { Brokers } from './brokers.ts'
 import type { Cluster } from './cluster.ts'
 import { answeredError } from './error-codes.ts'
 import type { KafkaClient } from './kafka-client.ts'
-import {
-  apiKeys,
-  kafkaJsRequest,
-  ownRequest,
-  type ApiName,
-  type ProtocolRequest,
-} from './protocol-request.ts'
+import { kafkaJsRequest, ownRequest, type ProtocolRequest } from './protocol-request.ts'
 
 type Calls = Pick<KafkaClient, 'unknownRequests' | 'isKafka4' | 'controllerTimeMs'>
 
 const metadataTopic = '__cluster_metadata'
 /** The first version (Kafka 3.3) that tells when a replica was last caught up; for the leader that is now. */
 const quorumVersion = 1
-/** Not needed for work: only for what people want to know. */
-const optional: ReadonlySet<ApiName> = new Set(['DescribeQuorum'])
+/** Work goes on without them: what people want to know, and what looks for defects of brokers. */
+const optional: ReadonlySet<ApiName> = new Set([
+  'DescribeQuorum',
+  'DescribeProducers',
+  'DescribeTransactions',
+])
 /** Kafka 4.0 has dropped the older versions of Fetch. */
 const fetchOf4 = 4
 

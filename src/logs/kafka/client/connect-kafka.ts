@@ -48,6 +48,8 @@ export async function connectKafka(options: KafkaClientOptions): Promise<KafkaCl
     fetchOffsets: (group, ofGroup) => groups.fetchOffsets(group, ofGroup),
     commitOffsets: (...args) => groups.commitOffsets(...args),
     initProducer: (id, timeoutMs) => transactions.initProducer(id, timeoutMs),
+    lastTransaction: (id) => transactions.lastTransaction(id),
+    openPartitions: (id, among) => partitions.openPartitions(id, among),
     addPartitions: (transaction, added) => transactions.addPartitions(transaction, added),
     addOffsets: (transaction, group) => transactions.addOffsets(transaction, group),
     commitTransactionOffsets: (...args) => transactions.commitTransactionOffsets(...args),

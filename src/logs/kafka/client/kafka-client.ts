@@ -1,5 +1,6 @@
 import type { TopicPartition } from '../../../core/log.ts'
 import type { KafkaError } from './kafka-error.ts'
+import type { TransactionState } from './transaction-state.ts'
 
 /** A broker's id in its cluster. */
 export type NodeId = number
@@ -178,6 +179,13 @@ export interface KafkaClient {
    * last transaction of the id is being completed or aborted.
    */
   initProducer(transactionalId: string | null, timeoutMs: number): Promise<ProducerIdentity>
+  /** null: there is no such id, or the broker does not tell. */
+  lastTransaction(transactionalId: string): Promise<TransactionState | null>
+  /** Partitions in which a transaction of the producer is open; none of those that the broker does not tell about. */
+  openPartitions(
+    producerId: bigint,
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly TopicPartition[]>
   addPartitions(transaction: Transaction, partitions: readonly TopicPartition[]): Promise<void>
   addOffsets(transaction: Transaction, group: string): Promise<void>
   commitTransactionOffsets(

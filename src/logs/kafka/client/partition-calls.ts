@@ -15,14 +15,18 @@ import type {
   ProduceRequest,
   ProduceResult,
 } from './kafka-client.ts'
-import type { KafkaError } from './kafka-error.ts'
+import { KafkaError } from './kafka-error.ts'
 import { produceRequest } from './produce-request.ts'
 import { kafkaJsRequest } from './protocol-request.ts'
 import { producerLane } from './transaction-calls.ts'
+import { isUnseen, openPartitionsRequest } from './transaction-state.ts'
 
 const placeTimestamps = { earliest: '-2', latest: '-1' } as const
 
-type Calls = Pick<KafkaClient, 'produce' | 'fetch' | 'listOffsets' | 'deleteRecords'>
+type Calls = Pick<
+  KafkaClient,
+  'produce' | 'fetch' | 'listOffsets' | 'openPartitions' | 'deleteRecords'
+>
 
 /** The requests to the leaders of partitions. */
 export class PartitionCalls implements Calls {
@@ -89,6 +93,25 @@ export class PartitionCalls implements Calls {
       }
     })
     return partitions.map(({ topic, partition }) => found.get(`${topic}/${partition}`) ?? -1n)
+  }
+
+  async openPartitions(
+    producerId: bigint,
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly TopicPartition[]> {
+    const open: TopicPartition[] = []
+    await this.#byLeader(partitions, async (node, ofNode) => {
+      const address = await this.#cluster.addressOf(node)
+      const request = openPartitionsRequest(producerId, ofNode, address.address)
+      try {
+        open.push(...(await this.#brokers.send(address, 'control', request)))
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error
+        for (const { topic } of ofNode) this.#cluster.sawLeaderError(topic, error)
+        if (!isUnseen(error)) throw error
+      }
+    })
+    return open
   }
 
   async deleteRecords(before: readonly PartitionOffset[]): Promise<void> {

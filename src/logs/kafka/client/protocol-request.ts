@@ -1,41 +1,10 @@
 import { requests, type Shapes } from 'kafkajs/src/protocol/requests/index.js'
+import type { ApiName } from './api-keys.ts'
 import { boundDecoder } from './bounded-decoder.ts'
 import { ByteReader } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
 
 boundDecoder()
-
-/** The requests that are sent, by the protocol's numbers. */
-export const apiKeys = {
-  Produce: 0,
-  Fetch: 1,
-  ListOffsets: 2,
-  Metadata: 3,
-  OffsetCommit: 8,
-  OffsetFetch: 9,
-  FindCoordinator: 10,
-  JoinGroup: 11,
-  Heartbeat: 12,
-  LeaveGroup: 13,
-  SyncGroup: 14,
-  DescribeGroups: 15,
-  ApiVersions: 18,
-  CreateTopics: 19,
-  DeleteTopics: 20,
-  DeleteRecords: 21,
-  InitProducerId: 22,
-  AddPartitionsToTxn: 24,
-  AddOffsetsToTxn: 25,
-  EndTxn: 26,
-  TxnOffsetCommit: 28,
-  DescribeConfigs: 32,
-  CreatePartitions: 37,
-  DeleteGroups: 42,
-  IncrementalAlterConfigs: 44,
-  DescribeQuorum: 55,
-} as const
-
-export type ApiName = keyof typeof apiKeys
 
 export interface VersionRange {
   readonly minVersion: number

@@ -3,8 +3,9 @@ import type { Brokers, LaneName } from './brokers.ts'
 import type { Cluster } from './cluster.ts'
 import { answeredError, worstError } from './error-codes.ts'
 import type { KafkaClient, ProducerIdentity, Transaction } from './kafka-client.ts'
-import type { KafkaError } from './kafka-error.ts'
+import { KafkaError } from './kafka-error.ts'
 import { kafkaJsRequest, type ProtocolRequest } from './protocol-request.ts'
+import { isUnseen, transactionStateRequest, type TransactionState } from './transaction-state.ts'
 
 /** Connections to one broker that the producers share. */
 const producerLanes = 4
@@ -23,7 +24,12 @@ export function producerLane(transactionalId: string | null): LaneName {
 
 type Calls = Pick<
   KafkaClient,
-  'initProducer' | 'addPartitions' | 'addOffsets' | 'commitTransactionOffsets' | 'endTransaction'
+  | 'initProducer'
+  | 'lastTransaction'
+  | 'addPartitions'
+  | 'addOffsets'
+  | 'commitTransactionOffsets'
+  | 'endTransaction'
 >
 
 /** The requests to the coordinators of transactions. */
@@ -50,6 +56,18 @@ export class TransactionCalls implements Calls {
     const { answer, what } = await this.#ask(id, 'starting the producer', request)
     this.#check(id, answeredError({ code: answer.errorCode, what }))
     return producerOf(answer)
+  }
+
+  async lastTransaction(id: string): Promise<TransactionState | null> {
+    const address = await this.#cluster.coordinator('transaction', id)
+    try {
+      return await this.#brokers.send(address, producerLane(id), transactionStateRequest(id))
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      this.#cluster.sawCoordinatorError('transaction', id, error)
+      if (isUnseen(error)) return null
+      throw error
+    }
   }
 
   async addPartitions(

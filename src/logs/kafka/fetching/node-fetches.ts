@@ -1,5 +1,5 @@
 import type { Clock } from '../../../core/clock.ts'
-import { releaseBytes } from '../../../core/release-bytes.ts'
+import { releaseWhole } from '../../../core/release-bytes.ts'
 import type {
   FetchedPartition,
   FetchRequest,
@@ -90,8 +90,8 @@ export class NodeFetches {
         if (signal.aborted) return
         if (!interrupt.aborted) onAnswer()
         this.#handOut(fetched, wanting.filter(isWanted))
-        // What was in it has been copied.
-        for (const { records } of fetched.slice(0, 1)) releaseFrame(records)
+        // All of it lies in one frame, and what was in it has been copied.
+        if (fetched.length > 0) releaseWhole(fetched[0]!.records)
       } catch (error) {
         if (signal.aborted) return
         await onError(this, error)
@@ -134,11 +134,4 @@ export class NodeFetches {
       if (reader !== undefined) this.#options.onFetched(reader, partition)
     }
   }
-}
-
-/** An answer that is larger than what a socket reads at once lies in memory of its own, as a whole. */
-const maxSocketReadBytes = 64 * 1024
-
-function releaseFrame(part: Uint8Array): void {
-  if (part.buffer.byteLength > maxSocketReadBytes) releaseBytes(part)
 }

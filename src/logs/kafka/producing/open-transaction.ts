@@ -32,8 +32,6 @@ export interface OpenTransactionOptions {
 
 /** The coordinator needs a few ms to complete the transaction before: the next one begins with waiting. */
 const retryDelays = { firstMs: 1, maxMs: 20, factor: 1.5 }
-/** Waiting for it longer, some 300 ms, is worth a word. */
-const usualAttempts = 20
 
 /** The requests of one transaction, in as few round trips as the protocol allows. */
 export class OpenTransaction {
@@ -107,7 +105,6 @@ export class OpenTransaction {
   async #request(send: () => Promise<void>): Promise<void> {
     const { clock, random, deadlineUs, signal } = this.#options
     const delay = new RetryDelay(retryDelays, random)
-    let attempts = 0
     for (;;) {
       try {
         await this.#unlessStopped(this.#counted(send()))
@@ -115,8 +112,8 @@ export class OpenTransaction {
       } catch (error) {
         if (!(error instanceof KafkaError) || error.kind !== 'retriable') throw error
         if (clock.monotonicUs() >= deadlineUs) throw error
-        attempts += 1
-        if (error.code !== 'CONCURRENT_TRANSACTIONS' || attempts > usualAttempts)
+        // Waiting longer than some 300 ms is worth a word.
+        if (error.code !== 'CONCURRENT_TRANSACTIONS' || delay.isLong)
           this.#options.onTrouble?.(error)
       }
       this.#retries += 1

@@ -1,11 +1,13 @@
 import type { Clock, Random } from '../../../core/clock.ts'
 import { invariant } from '../../../core/errors.ts'
+import { namePartitions } from '../client/by-topic.ts'
 import type { KafkaClient, Transaction } from '../client/kafka-client.ts'
 import { KafkaError } from '../client/kafka-error.ts'
 import type { Codec } from '../records/codec.ts'
 import { RetryDelay } from '../retry-delay.ts'
 import { unlessAborted } from '../../../core/unless-aborted.ts'
 import { BatchSender, type SendVerdict } from './batch-sender.ts'
+import { HangingTransaction } from './hanging-transaction.ts'
 import { OpenTransaction, stoppedError, type TransactionContent } from './open-transaction.ts'
 import { TaskPositions, type GroupInputs, type GroupPositions } from './task-positions.ts'
 import type { TopicLimits } from './topic-limits.ts'
@@ -22,6 +24,8 @@ export interface TransactionalProducerOptions {
   readonly transactionalId: string
   /** Whose positions its transactions move. */
   readonly inputs: readonly GroupInputs[]
+  /** Topics that its commits write to: looked through for what brokers have left open. */
+  readonly outputs?: readonly string[]
   /** After this time the coordinator aborts a transaction by itself. */
   readonly transactionTimeoutMs?: number
   /**
@@ -31,6 +35,8 @@ export interface TransactionalProducerOptions {
   readonly isStillOwner?: () => Promise<boolean>
   /** Told when the cluster cannot be worked with for the moment, and (null) when it can again. */
   readonly onTrouble?: (error: KafkaError | null) => void
+  /** Told what operators of the cluster should know. */
+  readonly notice?: (message: string) => void
 }
 
 export interface TransactionCommit extends TransactionContent {
@@ -50,9 +56,9 @@ const completing: ReadonlySet<string> = new Set([
   'UNSTABLE_OFFSET_COMMIT',
 ])
 const concurrentDelays = { firstMs: 5, maxMs: 100 }
-/** Completing a transaction that takes more of them, a second or so, is worth a word. */
-const usualAttempts = 20
 const reopenDelays = { firstMs: 20, maxMs: 5_000 }
+/** Marks are in the log some ms after a transaction has ended. */
+const markDelays = { firstMs: 50, maxMs: 1_000 }
 /** How long `close` waits for the end of a transaction that it aborts. */
 const abortTimeoutMs = 1_500
 
@@ -70,9 +76,11 @@ export class TransactionalProducer {
     reinits: 0,
     fenced: 0,
     retries: 0,
+    hanging: 0,
   }
   readonly #options: TransactionalProducerOptions
   readonly #positions: TaskPositions
+  readonly #hanging: HangingTransaction
   readonly #closing = new AbortController()
   #transaction: Transaction | null = null
   #sender: BatchSender | null = null
@@ -85,6 +93,7 @@ export class TransactionalProducer {
   constructor(options: TransactionalProducerOptions) {
     this.#options = options
     this.#positions = new TaskPositions(options)
+    this.#hanging = new HangingTransaction({ outputs: [], ...options })
   }
 
   /**
@@ -96,7 +105,7 @@ export class TransactionalProducer {
   async open(): Promise<readonly GroupPositions[]> {
     this.#isFirst = true
     await this.#identify()
-    return this.#retried(() => this.#positions.read())
+    return this.#stable(() => this.#positions.read())
   }
 
   /**
@@ -128,7 +137,7 @@ export class TransactionalProducer {
 
   async #commit(commit: TransactionCommit): Promise<'committed' | 'not_kept'> {
     if (this.#isFirst && this.#positions.areIncomplete) {
-      await this.#retried(() => this.#positions.read())
+      await this.#stable(() => this.#positions.read())
     }
     this.#isFirst = false
     const canTell = commit.decide !== undefined || this.#positions.areMovedBy(commit.offsets)
@@ -194,7 +203,7 @@ export class TransactionalProducer {
     { offsets, decide }: TransactionCommit,
     { isEndSent }: OpenTransaction,
   ): Promise<'committed' | 'not_kept' | 'foreign'> {
-    const outcome = await this.#retried(() => this.#positions.outcomeOf(offsets))
+    const outcome = await this.#stable(() => this.#positions.outcomeOf(offsets))
     if (isEndSent) {
       if (outcome !== 'unknown') return outcome
       invariant(decide !== undefined, 'what moves no position can be decided')
@@ -231,15 +240,50 @@ export class TransactionalProducer {
     } = this.#options
     this.#sender?.close(stoppedError())
     this.#transaction = null
+    await this.#retried(() => this.#hanging.look())
     const identity = await this.#retried(() =>
       client.initProducer(transactionalId, transactionTimeoutMs),
     )
-    this.#transaction = { ...identity, transactionalId }
+    const transaction = { ...identity, transactionalId }
+    await this.#endHanging(transaction)
+    this.#transaction = transaction
     this.#sender = new BatchSender({
       ...this.#options,
       identify: () => Promise.resolve(identity),
       judge: (error) => this.#judge(error),
     })
+  }
+
+  /** Until nothing is open: brokers may pass over the same partition again. */
+  async #endHanging(transaction: Transaction): Promise<void> {
+    const { clock, random } = this.#options
+    const delay = new RetryDelay(markDelays, random)
+    for (;;) {
+      const open = await this.#retried(() => this.#hanging.openPartitions(transaction))
+      if (open.length === 0) return
+      this.#noteHanging(namePartitions(open))
+      await this.#retried(() => this.#hanging.end(transaction, open))
+      await clock.sleep(delay.next(), this.#closing.signal)
+    }
+  }
+
+  /** Reads positions. Those that stay open for long now that the id is taken are left over, too. */
+  #stable<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+    const transaction = this.#transaction
+    return this.#retried(read, async () => {
+      if (transaction === null) return
+      this.#noteHanging('its positions')
+      await this.#retried(() => this.#hanging.end(transaction, []))
+    })
+  }
+
+  #noteHanging(where: string): void {
+    const { notice, transactionalId } = this.#options
+    this.counts.hanging += 1
+    notice?.(
+      `the brokers had left the last transaction of "${transactionalId}" open in ${where}, as KAFKA-20734 ` +
+        'describes; it is being ended there as it was elsewhere',
+    )
   }
 
   #judge(error: KafkaError): SendVerdict {
@@ -248,12 +292,14 @@ export class TransactionalProducer {
   }
 
   /** Requests that may be repeated whatever became of them: until they succeed, or nothing will help. */
-  async #retried<Answer>(request: () => Promise<Answer>): Promise<Answer> {
+  async #retried<Answer>(
+    request: () => Promise<Answer>,
+    endPositions?: () => Promise<void>,
+  ): Promise<Answer> {
     const { clock, random, onTrouble } = this.#options
     const { signal } = this.#closing
     const concurrent = new RetryDelay(concurrentDelays, random)
     const delay = new RetryDelay(reopenDelays, random)
-    let attempts = 0
     for (;;) {
       try {
         const answer = await unlessAborted(request(), signal)
@@ -264,13 +310,17 @@ export class TransactionalProducer {
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error
         if (error.kind !== 'retriable' && error.kind !== 'indefinite') throw error
-        const isUsual = completing.has(error.code) && attempts < usualAttempts
-        attempts += 1
-        if (!isUsual) {
+        const isCompleting = completing.has(error.code)
+        // Completing a transaction may take a second or so.
+        if (!isCompleting || concurrent.isLong) {
           this.#isTroubled = true
           onTrouble?.(error)
         }
-        const pause = completing.has(error.code) ? concurrent : delay
+        if (error.code === 'UNSTABLE_OFFSET_COMMIT' && concurrent.isLong) {
+          await endPositions?.()
+          concurrent.succeeded()
+        }
+        const pause = isCompleting ? concurrent : delay
         await clock.sleep(pause.next(), signal)
       }
     }

@@ -133,12 +133,12 @@ export class ExactlyOnceTask implements TaskLog {
         this.#outputs.forget()
         await this.#outputs.check(outputs)
       }
-      this.#context.onTrouble(null)
-      for (const { batch } of outputs) releaseOwnBytes(batch.bytes)
     } catch (thrown) {
       this.#failure = toPipelineError(thrown, `committing ${id}`)
       throw this.#failure
     }
+    this.#context.onTrouble(null)
+    for (const { batch } of outputs) releaseOwnBytes(batch.bytes)
   }
 
   async #refreshNow(): Promise<void> {

@@ -99,11 +99,15 @@ async function assertHolder(producer: TransactionalProducer): Promise<void> {
   await producer.commit({ outputs: [], offsets: [], decide: () => Promise.resolve(true) })
 }
 
-function producerOf(context: KafkaContext, { id, group, inputs }: TaskSpec): TransactionalProducer {
+function producerOf(
+  context: KafkaContext,
+  { id, group, inputs, changelog, outputs = [] }: TaskSpec,
+): TransactionalProducer {
   return new TransactionalProducer({
     ...context,
     transactionalId: id,
     inputs: inputs.length === 0 ? [] : [{ group, partitions: inputs }],
+    outputs: changelog === undefined ? outputs : [...outputs, changelog.topic],
     isStillOwner: () => context.isStillOwner(id),
   })
 }

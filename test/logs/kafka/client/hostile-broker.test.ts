@@ -6,7 +6,7 @@ import { ByteWriter } from '../../../../src/logs/kafka/client/byte-writer.ts'
 import { connectKafka } from '../../../../src/logs/kafka/client/connect-kafka.ts'
 import type { KafkaClientOptions } from '../../../../src/logs/kafka/client/connect-options.ts'
 import { KafkaError } from '../../../../src/logs/kafka/client/kafka-error.ts'
-import { apiKeys } from '../../../../src/logs/kafka/client/protocol-request.ts'
+import { apiKeys } from '../../../../src/logs/kafka/client/api-keys.ts'
 import {
   allVersions,
   ok,

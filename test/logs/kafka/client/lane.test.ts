@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { connectKafka } from '../../../../src/logs/kafka/client/connect-kafka.ts'
 import { KafkaError } from '../../../../src/logs/kafka/client/kafka-error.ts'
-import { apiKeys } from '../../../../src/logs/kafka/client/protocol-request.ts'
+import { apiKeys } from '../../../../src/logs/kafka/client/api-keys.ts'
 import { VirtualClock } from '../../../../src/simulation/virtual-clock.ts'
 import { allVersions, onlyBroker, ScriptedBroker } from './scripted-broker.ts'
 

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { ByteReader } from '../../../../src/logs/kafka/client/byte-reader.ts'
 import { ByteWriter } from '../../../../src/logs/kafka/client/byte-writer.ts'
-import { apiKeys } from '../../../../src/logs/kafka/client/protocol-request.ts'
+import { apiKeys } from '../../../../src/logs/kafka/client/api-keys.ts'
 
 export const saslHandshake = 17
 export const saslAuthenticate = 36
