@@ -52,6 +52,8 @@ class Receiver implements OtlpReceiver {
   opened(server: Server | Http2Server): this {
     this.#server = server
     server.on('connection', (socket: Socket) => {
+      // It had connected before the server was closed.
+      if (!server.listening) socket.destroy()
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))
     })
@@ -66,17 +68,18 @@ class Receiver implements OtlpReceiver {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy()
     const server = this.#server
     if (server === null || !server.listening) return
     const closed = once(server, 'close')
     server.close()
+    for (const socket of this.#sockets) socket.destroy()
     await closed
   }
 
   http(): Server {
     return createServer((request, response) => {
       void bodyOf(request).then(async (body) => {
+        if (body === null) return
         const isTaken = await this.#answers({
           path: request.url ?? '',
           headers: request.headers,
@@ -95,6 +98,7 @@ class Receiver implements OtlpReceiver {
       // A client that goes away in the middle is no error of the test.
       stream.on('error', () => {})
       void bodyOf(stream).then(async (framed) => {
+        if (framed === null) return
         const message = framed.subarray(5)
         const body = framed[0] === 1 ? gunzipSync(message) : message
         const isTaken = await this.#answers({ path: String(headers[':path']), headers, body })
@@ -121,8 +125,13 @@ class Receiver implements OtlpReceiver {
   }
 }
 
-async function bodyOf(stream: IncomingMessage | ServerHttp2Stream): Promise<Buffer> {
+/** null: its sender has gone away in the middle. */
+async function bodyOf(stream: IncomingMessage | ServerHttp2Stream): Promise<Buffer | null> {
   const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk as Buffer)
+  try {
+    for await (const chunk of stream) chunks.push(chunk as Buffer)
+  } catch {
+    return null
+  }
   return Buffer.concat(chunks)
 }
