@@ -74,7 +74,8 @@ describeWithKafka('timings on Kafka', () => {
       // Kafka does not say when records could be read: that is said, and counted once.
       expect(stage.commitInQueue).toBe(stage.stage !== 'make')
     }
-    const traced = await millrace(['trace', 'o-00042', '--json', ...log], { cwd })
+    // Without the file it would look into the topics of all other tests, of which some cannot be read.
+    const traced = await millrace(['trace', 'o-00042', 'shop.yaml', '--json', ...log], { cwd })
     expect(traced.stderr).toBe('')
     const { hops } = JSON.parse(traced.stdout) as {
       hops: { topic: string; outcome: string; wait_us: number; run_us: number }[]
