@@ -20,6 +20,9 @@ const clock = createSystemClock()
 /** Enough for what is on its way to arrive; nothing waits for it to pass. */
 const quietMs = 150
 
+/** After its length, the kind of request and its version. */
+const correlationIdAt = 8
+
 interface Answer {
   /** What came before the answer was complete, or the connection ended. */
   readonly bytes: Buffer
@@ -99,6 +102,19 @@ describeWithKafka('the fault proxy', () => {
     expect(fault.times).toBe(0)
     await produce(topic, 'b', settings)
     expect(await valuesIn(topic)).toEqual(['a', 'b', 'b'])
+  })
+
+  it('has a fault wait for another request when one before it has cut the connection', async () => {
+    const [first, second] = [1, 2].map((nth) => proxy.inject({ nth, action: 'drop_response' }))
+    const socket = connect(proxy.port, '127.0.0.1')
+    socket.on('error', () => {})
+    const other = Buffer.from(apiVersionsRequest)
+    other.writeInt32BE(2, correlationIdAt)
+    socket.write(Buffer.concat([apiVersionsRequest, other]))
+    await once(socket, 'close')
+    expect([first!.times, second!.times]).toEqual([1, 0])
+    expect((await ask(proxy.address)).bytes).toHaveLength(0)
+    expect(second!.times).toBe(1)
   })
 
   it('drops a request before the broker sees it', async () => {

@@ -68,6 +68,11 @@ export class Fault {
     return nth === 'every' || nth === this.#seen
   }
 
+  /** The request that it wanted was lost by another fault before its time came: it waits for the next one. */
+  missed(): void {
+    if (this.times === 0) this.#seen -= 1
+  }
+
   count(): void {
     this.times += 1
     this.#happened.resolve()

@@ -33,6 +33,7 @@ export class ProxiedConnection {
   readonly #rules: ProxyRules
   /** Requests without an answer yet, by correlation id. */
   readonly #pending = new Map<number, Pending>()
+  #isCut = false
   /** The ends of what is under way to the broker, and to the client: each keeps its order. */
   #toBroker: Promise<void> = Promise.resolve()
   #toClient: Promise<void> = Promise.resolve()
@@ -64,6 +65,9 @@ export class ProxiedConnection {
 
   /** Ends both sides at once, without a word. */
   cut(): void {
+    this.#isCut = true
+    for (const { fault } of this.#pending.values()) fault?.missed()
+    this.#pending.clear()
     this.#client.destroy()
     this.#broker.destroy()
   }
@@ -104,6 +108,7 @@ export class ProxiedConnection {
       fault.count()
       await clock.sleep(action.delayRequestMs)
     }
+    if (this.#isCut) return fault?.missed()
     this.#pending.set(request.correlationId, { request, fault })
     await write(this.#broker, frame)
   }
