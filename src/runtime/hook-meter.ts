@@ -1,6 +1,6 @@
 import type { HookEventName } from '../core/hook.ts'
+import { type Activity, addActivity } from './activity.ts'
 import { type HistogramData, LatencyHistogram } from './latency-histogram.ts'
-import { fromEither } from './stage-meter.ts'
 
 const sums = [
   'delivered',
@@ -17,16 +17,12 @@ export type HookSum = (typeof sums)[number]
 export const hookSums: readonly HookSum[] = sums
 
 /** A meter as plain data, for another process. */
-export interface HookMeterData extends Readonly<Record<HookSum, number>> {
+export interface HookMeterData extends Activity, Readonly<Record<HookSum, number>> {
   readonly event: HookEventName
   readonly listener: string
   readonly parallel: number
   readonly run: HistogramData
   readonly wait: HistogramData
-  readonly firstUs: number
-  readonly lastUs: number
-  readonly firstArrivalUs: number
-  readonly lastArrivalUs: number
 }
 
 /** What one listener did with the events of one name. All but `dropped` have been given to it. */
@@ -112,10 +108,7 @@ export class HookMeter {
     this.wait.addData(data.wait)
     for (const sum of sums) this[sum] += data[sum]
     this.parallel = Math.max(this.parallel, data.parallel)
-    this.firstUs = fromEither(Math.min, this.firstUs, data.firstUs)
-    this.lastUs = fromEither(Math.max, this.lastUs, data.lastUs)
-    this.firstArrivalUs = fromEither(Math.min, this.firstArrivalUs, data.firstArrivalUs)
-    this.lastArrivalUs = fromEither(Math.max, this.lastArrivalUs, data.lastArrivalUs)
+    addActivity(this, data)
   }
 
   /** The mean number of waiting events, exactly: each change of it is seen. */

@@ -1,3 +1,4 @@
+import { type Activity, activityDelta } from './activity.ts'
 import { type HookMeterData, hookSums } from './hook-meter.ts'
 import { bucketRangeUs, type HistogramData } from './latency-histogram.ts'
 import { type MeterData, meterSums } from './stage-meter.ts'
@@ -5,13 +6,8 @@ import { type MeterData, meterSums } from './stage-meter.ts'
 /** What has come to a meter since it was looked at before; null: all of it is new. */
 export function meterDelta(now: MeterData, before: MeterData | null): MeterData {
   if (before === null) return now
-  const sums = Object.fromEntries(meterSums.map((sum) => [sum, now[sum] - before[sum]]))
   return {
-    ...now,
-    ...sums,
-    ...spanDelta(now, before),
-    run: histogramDelta(now.run, before.run),
-    wait: histogramDelta(now.wait, before.wait),
+    ...measuredDelta(now, before, meterSums),
     ...(now.age === undefined || before.age === undefined
       ? {}
       : { age: histogramDelta(now.age, before.age) }),
@@ -23,12 +19,22 @@ export function meterDelta(now: MeterData, before: MeterData | null): MeterData 
 }
 
 export function hookDelta(now: HookMeterData, before: HookMeterData | null): HookMeterData {
-  if (before === null) return now
-  const sums = Object.fromEntries(hookSums.map((sum) => [sum, now[sum] - before[sum]]))
+  return before === null ? now : measuredDelta(now, before, hookSums)
+}
+
+type Measured<Sum extends string> = Activity &
+  Readonly<Record<Sum, number>> & { readonly run: HistogramData; readonly wait: HistogramData }
+
+/** What meters of records and of events have in common. */
+function measuredDelta<Sum extends string, Data extends Measured<Sum>>(
+  now: Data,
+  before: Data,
+  sums: readonly Sum[],
+): Data {
   return {
     ...now,
-    ...sums,
-    ...spanDelta(now, before),
+    ...Object.fromEntries(sums.map((sum) => [sum, now[sum] - before[sum]])),
+    ...activityDelta(now, before),
     run: histogramDelta(now.run, before.run),
     wait: histogramDelta(now.wait, before.wait),
   }
@@ -37,24 +43,6 @@ export function hookDelta(now: HookMeterData, before: HookMeterData | null): Hoo
 /** Whether nothing has happened. */
 export function isEmptyDelta({ run, slices, made, dispositions }: MeterData): boolean {
   return run.count === 0 && slices === 0 && made === 0 && dispositions.every((count) => count === 0)
-}
-
-type Spans = Pick<MeterData, 'firstUs' | 'lastUs' | 'firstArrivalUs' | 'lastArrivalUs'>
-
-/** Where it was at work before, it was so up to its last commit then. */
-function spanDelta(now: Spans, before: Spans): Spans {
-  const isNew = now.lastUs !== before.lastUs && !Number.isNaN(now.lastUs)
-  const hasArrivals = now.lastArrivalUs !== before.lastArrivalUs && !Number.isNaN(now.lastArrivalUs)
-  return {
-    firstUs: isNew ? firstOf(before.lastUs, now.firstUs) : Number.NaN,
-    lastUs: isNew ? now.lastUs : Number.NaN,
-    firstArrivalUs: hasArrivals ? firstOf(before.lastArrivalUs, now.firstArrivalUs) : Number.NaN,
-    lastArrivalUs: hasArrivals ? now.lastArrivalUs : Number.NaN,
-  }
-}
-
-function firstOf(beforeUs: number, firstUs: number): number {
-  return Number.isNaN(beforeUs) ? firstUs : beforeUs
 }
 
 function histogramDelta(now: HistogramData, before: HistogramData): HistogramData {

@@ -1,3 +1,4 @@
+import { type Activity, addActivity } from './activity.ts'
 import type { BacklogArea } from './backlog-area.ts'
 import type { Departures } from './departures.ts'
 import { type HistogramData, LatencyHistogram } from './latency-histogram.ts'
@@ -33,7 +34,7 @@ export type MeterSum = (typeof sums)[number]
 export const meterSums: readonly MeterSum[] = sums
 
 /** A meter as plain data, for another process. */
-export interface MeterData extends Readonly<Record<MeterSum, number>> {
+export interface MeterData extends Activity, Readonly<Record<MeterSum, number>> {
   readonly run: HistogramData
   readonly wait: HistogramData
   readonly age?: HistogramData
@@ -42,10 +43,6 @@ export interface MeterData extends Readonly<Record<MeterSum, number>> {
   readonly dispositions: readonly number[]
   readonly failures: readonly (readonly [code: string, count: number])[]
   readonly drops: readonly (readonly [step: string, count: number])[]
-  readonly firstUs: number
-  readonly lastUs: number
-  readonly firstArrivalUs: number
-  readonly lastArrivalUs: number
   readonly skewUs: number
 }
 
@@ -199,10 +196,7 @@ export class StageMeter {
     for (const [index, count] of data.dispositions.entries()) this.dispositions[index]! += count
     addCounts(this.failures, data.failures)
     addCounts(this.drops, data.drops)
-    this.firstUs = fromEither(Math.min, this.firstUs, data.firstUs)
-    this.lastUs = fromEither(Math.max, this.lastUs, data.lastUs)
-    this.firstArrivalUs = fromEither(Math.min, this.firstArrivalUs, data.firstArrivalUs)
-    this.lastArrivalUs = fromEither(Math.max, this.lastArrivalUs, data.lastArrivalUs)
+    addActivity(this, data)
     this.skewUs = Math.max(this.skewUs, data.skewUs)
   }
 
@@ -234,12 +228,6 @@ export class StageMeter {
     if (!(us >= this.firstArrivalUs)) this.firstArrivalUs = us
     if (!(us <= this.lastArrivalUs)) this.lastArrivalUs = us
   }
-}
-
-/** NaN says that there is none. */
-export function fromEither(choose: typeof Math.min, left: number, right: number): number {
-  if (Number.isNaN(left)) return right
-  return Number.isNaN(right) ? left : choose(left, right)
 }
 
 function addCounts(to: Map<string, number>, from: Iterable<readonly [string, number]>): void {

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { cacheFolder } from '../kafka/broker/cache-folder.ts'
+import { fetchByMaven } from '../kafka/broker/fetch-by-maven.ts'
 import { installPackage } from '../kafka/broker/install-package.ts'
-import { cacheFolder } from '../kafka/broker/kafka-jars.ts'
-import { lastLines, runCommand } from '../kafka/broker/run-command.ts'
-import { NoBrokerError } from '../kafka/broker/test-broker.ts'
+import { runCommand } from '../kafka/broker/run-command.ts'
 
 const version = '3.5.1'
 const jarName = `zipkin-server-${version}-exec.jar`
@@ -19,7 +19,17 @@ export async function zipkinJar(): Promise<string> {
   const folder = join(cacheFolder(), `zipkin-${version}`)
   const jar = join(folder, jarName)
   if (!(await hasJava())) await installPackage('Java', 'default-jre-headless')
-  if (!existsSync(jar)) await fetchJar(folder)
+  if (!existsSync(jar)) {
+    const artifact = `-Dartifact=io.zipkin:zipkin-server:${version}:jar:exec`
+    await fetchByMaven({
+      name: `Zipkin ${version}`,
+      folder,
+      goal: 'dependency:copy',
+      args: [artifact],
+      pom: null,
+      timeoutMs: fetchTimeoutMs,
+    })
+  }
   return jar
 }
 
@@ -27,31 +37,4 @@ async function hasJava(): Promise<boolean> {
   const { code, stderr } = await runCommand('java', ['-version'])
   const [, major] = /version "(\d+)/.exec(stderr) ?? []
   return code === 0 && Number(major) >= minJavaMajor
-}
-
-async function fetchJar(folder: string): Promise<void> {
-  if ((await runCommand('mvn', ['-version'])).code !== 0) await installPackage('Maven', 'maven')
-  mkdirSync(cacheFolder(), { recursive: true })
-  const work = mkdtempSync(join(cacheFolder(), 'fetching-'))
-  try {
-    const { code, stdout, stderr } = await runCommand(
-      'mvn',
-      [
-        '--quiet',
-        '--batch-mode',
-        'dependency:copy',
-        `-Dartifact=io.zipkin:zipkin-server:${version}:jar:exec`,
-        `-DoutputDirectory=${join(work, 'jar')}`,
-      ],
-      { cwd: work, timeoutMs: fetchTimeoutMs },
-    )
-    if (code !== 0)
-      throw new NoBrokerError(
-        `Maven could not fetch Zipkin ${version}: ${lastLines(stdout + stderr)}`,
-      )
-    // In one step, since others may fetch it at the same time: the first one wins.
-    if (!existsSync(folder)) renameSync(join(work, 'jar'), folder)
-  } finally {
-    rmSync(work, { recursive: true, force: true })
-  }
 }

@@ -9,7 +9,7 @@ import type {
 } from '../../src/core/endpoints.ts'
 import type { HookEvent, ListenerDefinition } from '../../src/core/hook.ts'
 import type { JsonValue } from '../../src/core/json.ts'
-import type { Log } from '../../src/core/log.ts'
+import type { Log, TaskLog, TaskSpec } from '../../src/core/log.ts'
 import type { OperatorDefinition } from '../../src/core/operator.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
 import { emptyBytes, type RecordBatch } from '../../src/core/record-batch.ts'
@@ -272,28 +272,39 @@ export class RunBench {
 }
 
 function gated(log: Log, beforeCommit: (task: string) => Promise<void>): Log {
+  return withTasks(log, (task, { id }) => ({
+    async commit(result) {
+      await beforeCommit(id)
+      return task.commit(result)
+    },
+  }))
+}
+
+/** A log whose tasks do some things in another way. */
+export function withTasks(
+  log: Log,
+  change: (task: TaskLog, spec: TaskSpec) => Partial<TaskLog>,
+): Log {
   return {
     reader: log.reader,
     admin: log.admin,
     close: () => log.close(),
     async openTask(spec) {
       const task = await log.openTask(spec)
-      return {
+      const same: TaskLog = {
         get positions() {
           return task.positions
         },
         restore: () => task.restore(),
         pull: (request) => task.pull(request),
+        commit: (result) => task.commit(result),
         lag: () => task.lag(),
         close: () => task.close(),
         ...(task.recordLimits === undefined
           ? {}
           : { recordLimits: (topics: readonly string[]) => task.recordLimits!(topics) }),
-        async commit(result) {
-          await beforeCommit(spec.id)
-          return task.commit(result)
-        },
       }
+      return Object.assign(same, change(task, spec))
     },
   }
 }

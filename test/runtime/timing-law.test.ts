@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createSystemClock } from '../../src/clock/system-clock.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import type { Log, TaskLog } from '../../src/core/log.ts'
+import type { Log } from '../../src/core/log.ts'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { CommittedSlice } from '../../src/core/telemetry.ts'
 import { openWritableLog } from '../../src/logs/embedded/open-embedded-log.ts'
@@ -14,7 +14,7 @@ import { startRun } from '../../src/runtime/start-run.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
 import { startMs } from '../simulation/pipeline-fixture.ts'
-import { plannedSink, plannedSource, RunBench, WorkingClock } from './run-fixture.ts'
+import { plannedSink, plannedSource, RunBench, withTasks, WorkingClock } from './run-fixture.ts'
 
 /**
  * The law: what a stage measures of a record (queue, batch, run, back-off, commit) adds up, over all its
@@ -82,33 +82,20 @@ class Measured {
 
 function delayed(log: Log, clock: Clock, { pull = {}, commit = {} }: Delays): Log {
   const nameOf = (id: string) => id.replace(/^p\./, '').replace(/\/\d+$/, '')
-  return {
-    reader: log.reader,
-    admin: log.admin,
-    close: () => log.close(),
-    async openTask(spec) {
-      const task = await log.openTask(spec)
-      const stage = nameOf(spec.id)
-      const wrapped: TaskLog = {
-        get positions() {
-          return task.positions
-        },
-        restore: () => task.restore(),
-        lag: () => task.lag(),
-        close: () => task.close(),
-        async pull(request) {
-          const found = await task.pull(request)
-          if (found !== null && pull[stage] !== undefined) await clock.sleep(pull[stage])
-          return found
-        },
-        async commit(result) {
-          if (commit[stage] !== undefined) await clock.sleep(commit[stage])
-          return task.commit(result)
-        },
-      }
-      return wrapped
-    },
-  }
+  return withTasks(log, (task, { id }) => {
+    const stage = nameOf(id)
+    return {
+      async pull(request) {
+        const found = await task.pull(request)
+        if (found !== null && pull[stage] !== undefined) await clock.sleep(pull[stage])
+        return found
+      },
+      async commit(result) {
+        if (commit[stage] !== undefined) await clock.sleep(commit[stage])
+        return task.commit(result)
+      },
+    }
+  })
 }
 
 async function aRun(log: Log, clock: Clock, delays: Delays) {
@@ -304,20 +291,12 @@ function fromTheFuture(log: Log, us: number): Log {
 }
 
 function withVisible(log: Log, change: (visibleUs: number, topic: string) => number): Log {
-  return {
-    reader: log.reader,
-    admin: log.admin,
-    close: () => log.close(),
-    async openTask(spec) {
-      const task = await log.openTask(spec)
-      const pull = task.pull.bind(task)
-      task.pull = async (request) => {
-        const found = await pull(request)
-        return (
-          found?.map((each) => ({ ...each, visibleUs: change(each.visibleUs, each.topic) })) ?? null
-        )
-      }
-      return task
+  return withTasks(log, (task) => ({
+    async pull(request) {
+      const found = await task.pull(request)
+      return (
+        found?.map((each) => ({ ...each, visibleUs: change(each.visibleUs, each.topic) })) ?? null
+      )
     },
-  }
+  }))
 }

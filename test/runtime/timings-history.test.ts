@@ -65,6 +65,18 @@ const slices: fc.Arbitrary<MeasuredSlice[]> = fc.array(
   { maxLength: 4 },
 )
 
+/** Of a run, all but its node. */
+const someTimings = {
+  worker: 'w',
+  runUs: 1,
+  fromUs: 1,
+  toUs: 2,
+  pipeline: 'p',
+  outcome: 'running',
+  order: 0,
+  hooks: [],
+} as const
+
 describe('what comes to a meter from one look to the next', () => {
   it('adds up to all of it, counts, sums and quantiles', () => {
     fc.assert(
@@ -77,18 +89,7 @@ describe('what comes to a meter from one look to the next', () => {
           const now = meter.toData()
           // As it is written and read again.
           const node = { ...aNode(meter), meter: meterDelta(now, before) }
-          const timings = {
-            worker: 'w',
-            runUs: 1,
-            fromUs: 1,
-            toUs: 2,
-            pipeline: 'p',
-            outcome: 'running',
-            order: 0,
-            node,
-            hooks: [],
-          } as const
-          sum.addData(decodeTimings(encodeTimings(timings))!.node.meter)
+          sum.addData(decodeTimings(encodeTimings({ ...someTimings, node }))!.node.meter)
           before = now
         }
         for (const key of ['run', 'wait'] as const) {
@@ -252,17 +253,7 @@ describe('a log that does not take timings', () => {
 
 describe('what others wrote to the topic', () => {
   const good = JSON.parse(
-    encodeTimings({
-      worker: 'w',
-      runUs: 1,
-      fromUs: 1,
-      toUs: 2,
-      pipeline: 'p',
-      outcome: 'running',
-      order: 0,
-      node: aNode(new StageMeter()),
-      hooks: [],
-    }),
+    encodeTimings({ ...someTimings, node: aNode(new StageMeter()) }),
   ) as Record<string, unknown>
 
   it.each([

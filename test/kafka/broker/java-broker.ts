@@ -23,7 +23,8 @@ import {
   type JavaPlace,
   serverCommand,
 } from './java-command.ts'
-import { cacheFolder, kafkaJars, kafkaVersion } from './kafka-jars.ts'
+import { cacheFolder } from './cache-folder.ts'
+import { kafkaJars, kafkaVersion } from './kafka-jars.ts'
 import { choosePorts, listenerAddresses } from './ports.ts'
 import { runCommand } from './run-command.ts'
 import { clientListeners, serverProperties, usesTls } from './server-properties.ts'

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { cacheFolder } from './cache-folder.ts'
+import { fetchByMaven } from './fetch-by-maven.ts'
 import { installPackage } from './install-package.ts'
-import { lastLines, runCommand } from './run-command.ts'
+import { runCommand } from './run-command.ts'
 import { NoBrokerError } from './test-broker.ts'
 
 export const kafkaVersion = '4.3.1'
@@ -27,12 +28,10 @@ export function kafkaJars(): Promise<KafkaJars> {
 async function findJars(): Promise<KafkaJars> {
   const folder = join(cacheFolder(), `kafka-${kafkaVersion}`)
   await needJava()
-  if (!existsSync(folder)) await fetchJars(folder)
+  const name = `Kafka ${kafkaVersion}`
+  if (!existsSync(folder))
+    await fetchByMaven({ name, folder, goal: 'dependency:copy-dependencies', pom: pom() })
   return { classPath: join(folder, '*') }
-}
-
-export function cacheFolder(): string {
-  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'millrace')
 }
 
 async function needJava(): Promise<void> {
@@ -48,31 +47,6 @@ async function hasJava(): Promise<boolean> {
   const { code, stdout } = await runCommand('javac', ['-version'])
   const [, major] = /^javac (\d+)/.exec(stdout) ?? []
   return code === 0 && Number(major) >= minJavaMajor
-}
-
-async function fetchJars(folder: string): Promise<void> {
-  if ((await runCommand('mvn', ['-version'])).code !== 0) await installPackage('Maven', 'maven')
-  mkdirSync(cacheFolder(), { recursive: true })
-  const work = mkdtempSync(join(cacheFolder(), 'fetching-'))
-  try {
-    writeFileSync(join(work, 'pom.xml'), pom())
-    const { code, stdout, stderr } = await runCommand('mvn', [
-      '--quiet',
-      '--batch-mode',
-      `--file=${join(work, 'pom.xml')}`,
-      'dependency:copy-dependencies',
-      `-DoutputDirectory=${join(work, 'jars')}`,
-    ])
-    if (code !== 0) {
-      throw new NoBrokerError(
-        `Maven could not fetch Kafka ${kafkaVersion} from Maven Central: ${lastLines(stdout + stderr)}`,
-      )
-    }
-    // In one step, since others may fetch them at the same time: the first one wins.
-    if (!existsSync(folder)) renameSync(join(work, 'jars'), folder)
-  } finally {
-    rmSync(work, { recursive: true, force: true })
-  }
 }
 
 function pom(): string {

@@ -17,10 +17,10 @@ const onlyTaken = 1
 
 /**
  * What brokers have forgotten to end. A coordinator passes over a partition that has no leader at the moment
- * when a transaction ends there, as if it had been deleted (KAFKA-20734: 4.0 and newer; after a broker of
- * a partition without replicas was frozen or stopped), and takes the transaction for completed. Nobody can read past its
- * records then, for ever, or its positions. Once the id is taken, nothing of it can rightly be open: whatever is
- * gets the end that the transaction had elsewhere, by an empty transaction over the same partitions.
+ * when a transaction ends there, as if it had been deleted (KAFKA-20734: Kafka 4.3, not 4.2; after the broker of
+ * a partition without replicas was frozen or stopped), and takes the transaction for completed. Nobody can read
+ * past its records then, for ever, or its positions. Once the id is taken, nothing of it can rightly be open: whatever
+ * is gets the end that the transaction had elsewhere, by an empty transaction over the same partitions.
  */
 export class HangingTransaction {
   readonly #options: HangingTransactionOptions
