@@ -1,0 +1,40 @@
+/** One request; the whole of it, with the answer's last byte, has to be over within `deadlineMs`. */
+export interface HttpRequest {
+  readonly method: string
+  /** `http:` or `https:`. */
+  readonly url: string
+  /** Names in lower case. A value with a control character is refused before anything is sent. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array | string | null
+  readonly deadlineMs: number
+  /** Of the answer's body, after decompression; what is longer is cut off and the connection closed. */
+  readonly maxAnswerBytes: number
+  /** How many redirects are followed. Each target is judged anew; a body is sent on by 307 and 308 only. */
+  readonly maxRedirects: number
+  /**
+   * `public` refuses addresses of private networks, of this host and of links (RFC 6890), judged where the
+   * connection is made, after names are resolved.
+   */
+  readonly addresses: 'any' | 'public'
+  readonly signal: AbortSignal
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  /** Names in lower case; of several with one name the first. */
+  readonly headers: ReadonlyMap<string, string>
+  /** The first `maxAnswerBytes` of it. */
+  readonly body: Uint8Array
+  readonly isCut: boolean
+}
+
+/** Sends requests over connections that are kept open and shared. */
+export interface HttpClient {
+  /**
+   * @returns whatever the peer answered, of any status.
+   * @throws PipelineError PEER_UNAVAILABLE when there was no answer in time; PEER_REJECTED when the
+   * address is not allowed, there are too many redirects, or a header cannot be sent.
+   */
+  send(request: HttpRequest): Promise<HttpAnswer>
+  close(): Promise<void>
+}
