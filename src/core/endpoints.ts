@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { z } from 'zod'
 import type { Clock, Random } from './clock.ts'
 import type { ConnectionName } from './connection-name.ts'
+import type { EndpointDrop } from './endpoint-drops.ts'
 import type { RecordErrorCode } from './errors.ts'
 import type { JsonValue } from './json.ts'
 import type { RecordBatch } from './record-batch.ts'
@@ -15,6 +16,8 @@ export interface EndpointEnvironment {
   readonly stdout: Writable
   /** A notice for the user about something that is no error, such as input that cannot be replayed. */
   readonly notice: (message: string) => void
+  /** Counts what was refused or left out, for the metrics of the stage; absent: nobody asks. */
+  readonly dropped?: (drop: EndpointDrop, count?: number) => void
   /** The topics of Kafka clusters, loaded by those who use them; absent where nothing outside is reached. */
   readonly kafka?: () => Promise<KafkaEndpoints>
 }
