@@ -76,7 +76,7 @@ export interface SourceSlice {
     readonly code: RecordErrorCode
     readonly message: string
   }[]
-  /** By split: where the source stands after this slice. Committed with the records. */
+  /** By split: where the source stands after this slice; null: it is no more. Committed with the records. */
   readonly positions: ReadonlyMap<string, JsonValue>
   /** What `source` is in expressions, for a record of the batch. */
   readonly info: (index: number) => SourceInfo
