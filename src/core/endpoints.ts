@@ -26,7 +26,7 @@ export interface KafkaEndpoints {
 }
 
 export interface KafkaSourceOptions {
-  readonly connection: ConnectionName
+  readonly connection: ConnectionName<'kafka'>
   /** All partitions are read, also those that come to be later. */
   readonly topics: readonly string[]
   /** Where a topic without positions begins. */
@@ -40,7 +40,7 @@ export interface KafkaSourceOptions {
 }
 
 export interface KafkaSinkOptions {
-  readonly connection: ConnectionName
+  readonly connection: ConnectionName<'kafka'>
   readonly topic: string
   readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
   /** The time that Kafka is told; where an event has none, or one before 1970, it is the ingest time. */
