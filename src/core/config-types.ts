@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { ConnectionName, type ConnectionType } from './connection-name.ts'
-import { Aggregation, Expression, FilePath, RegularExpression, TextFile } from './expression.ts'
+import {
+  Aggregation,
+  Expression,
+  FilePath,
+  RegularExpression,
+  Template,
+  TextFile,
+} from './expression.ts'
 
 /**
  * The setting types that pipeline files have beyond plain YAML: each is a zod type, so that type,
@@ -70,6 +77,15 @@ export function aggregation() {
     .min(1)
     .meta({ format: 'aggregation', examples: ['count()', 'percentile(value.delay, 95)'] })
     .transform((source) => new Aggregation(source))
+}
+
+/** Text in which `${expression}` stands for its value: null is left out, what is no text is written as JSON. */
+export function template() {
+  return z
+    .string()
+    .min(1)
+    .meta({ format: 'template', examples: ['order ${value.order_id} is in', 'users/${key}'] })
+    .transform((source) => new Template(source))
 }
 
 /** A regular expression in JavaScript's syntax, without slashes and flags; it has named groups as `(?<name>...)`. */

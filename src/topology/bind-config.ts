@@ -5,9 +5,11 @@ import {
   Expression,
   FilePath,
   RegularExpression,
+  Template,
   TextFile,
 } from '../core/expression.ts'
 import { compileAggregation, compileExpression } from '../expressions/compile.ts'
+import { compileTemplate } from '../expressions/compile-template.ts'
 import { compilePattern } from '../expressions/pattern.ts'
 import type { ConfigPath } from '../spec/pipeline-spec.ts'
 
@@ -26,6 +28,7 @@ export function bindConfig(config: unknown, path: ConfigPath, environment: BindE
   try {
     if (config instanceof Expression) config.bind(compileExpression(config.source))
     else if (config instanceof Aggregation) config.bind(compileAggregation(config.source))
+    else if (config instanceof Template) config.bind(compileTemplate(config.source))
     else if (config instanceof RegularExpression) config.bind(compilePattern(config.source, ''))
     else if (config instanceof FilePath) config.bind(resolve(environment.folder, config.source))
     else if (config instanceof TextFile) {
