@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ConnectionName } from './connection-name.ts'
 import { Aggregation, Expression, FilePath, RegularExpression, TextFile } from './expression.ts'
+import { Template } from './template.ts'
 
 /**
  * The setting types that pipeline files have beyond plain YAML: each is a zod type, so that type,
@@ -79,6 +80,23 @@ export function pattern() {
     .min(1)
     .meta({ format: 'pattern', examples: ['^(?<level>[A-Z]+) (?<text>.*)$'] })
     .transform((source) => new RegularExpression(source))
+}
+
+/** A text that takes `${expression}`, such as `cdc.${value.table}`. */
+export function template() {
+  return z
+    .string()
+    .min(1)
+    .meta({ format: 'template', examples: ['cdc.${value.table}'] })
+    .transform((source, context) => {
+      try {
+        return new Template(source)
+      } catch (thrown) {
+        if (!(thrown instanceof SyntaxError)) throw thrown
+        context.addIssue({ code: 'custom', message: thrown.message })
+        return z.NEVER
+      }
+    })
 }
 
 /** A path to a text file, relative to the pipeline file; its text is at hand when operators are made. */

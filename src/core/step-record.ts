@@ -27,6 +27,8 @@ export class StepRecord {
   eventTimeMs = Number.NaN
   /** The key of a record that a step made (a window's result); null means the input's key stays. */
   madeKey: string | null = null
+  /** The output that a step has chosen for it, by its name in `to`; null: none. */
+  output: string | null = null
   #batch: RecordBatch | null = null
   #index = 0
   #origin: RecordOrigin = noOrigin
@@ -36,6 +38,7 @@ export class StepRecord {
     this.#index = index
     this.#origin = origin
     this.madeKey = null
+    this.output = null
     this.eventTimeMs = batch.eventTimeMs[index]!
   }
 
@@ -44,6 +47,7 @@ export class StepRecord {
     this.#batch = null
     this.#origin = noOrigin
     this.madeKey = made.key
+    this.output = null
     this.value = made.value
     this.eventTimeMs = made.eventTimeMs
   }

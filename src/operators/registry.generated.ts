@@ -11,6 +11,7 @@ import { parse } from './cleaning/parse.ts'
 import { remove } from './cleaning/remove.ts'
 import { rename } from './cleaning/rename.ts'
 import { requireOperator } from './cleaning/require.ts'
+import { route } from './cleaning/route.ts'
 import { set } from './cleaning/set.ts'
 import { split } from './cleaning/split.ts'
 import { trim } from './cleaning/trim.ts'
@@ -29,6 +30,7 @@ export const operators: readonly OperatorDefinition[] = [
   remove,
   rename,
   requireOperator,
+  route,
   set,
   split,
   trim,

@@ -10,6 +10,7 @@ import {
 } from '../core/expression.ts'
 import { compileAggregation, compileExpression } from '../expressions/compile.ts'
 import { compilePattern } from '../expressions/pattern.ts'
+import { Template } from '../core/template.ts'
 import type { ConfigPath } from '../spec/pipeline-spec.ts'
 
 export interface BindEnvironment {
@@ -27,7 +28,9 @@ export function bindConfig(config: unknown, path: ConfigPath, environment: BindE
   try {
     if (config instanceof Expression) config.bind(compileExpression(config.source))
     else if (config instanceof Aggregation) config.bind(compileAggregation(config.source))
-    else if (config instanceof RegularExpression) config.bind(compilePattern(config.source, ''))
+    else if (config instanceof Template) {
+      for (const part of config.expressions) bindConfig(part, path, environment)
+    } else if (config instanceof RegularExpression) config.bind(compilePattern(config.source, ''))
     else if (config instanceof FilePath) config.bind(resolve(environment.folder, config.source))
     else if (config instanceof TextFile) {
       config.bind(environment.readText(resolve(environment.folder, config.path)))

@@ -9,6 +9,7 @@ import type {
   StageSpec,
   StepSpec,
 } from '../spec/pipeline-spec.ts'
+import { outputTopics } from '../spec/stage-outputs.ts'
 import { bindConfig, type BindEnvironment } from './bind-config.ts'
 import { checkFields } from './check-fields.ts'
 import { checkTopics } from './check-topics.ts'
@@ -103,6 +104,8 @@ function pathOfStage(spec: PipelineSpec, stage: string): ConfigPath {
 function bindStage(stage: StageSpec, bind: BindEnvironment): void {
   bindConfig(stage.key, [...stage.path, 'key'], bind)
   bindConfig(stage.eventTime, [...stage.path, 'event_time'], bind)
+  if (stage.outputs?.kind === 'template')
+    bindConfig(stage.outputs.template, [...stage.path, 'to', 'template'], bind)
   for (const component of [stage.source, stage.sink, ...stage.steps]) {
     if (component !== null) bindConfig(component.config, component.path, bind)
   }
@@ -202,7 +205,7 @@ function warning(path: ConfigPath, message: string): CompileProblem {
 function writtenTopics(spec: PipelineSpec, stage: StageSpec): string[] {
   const own = `${spec.pipeline}.${stage.name}`
   const topics = [stage.dlq ?? `${own}.dlq`, stage.late ?? `${own}.late`]
-  return stage.to === null ? topics : [...topics, stage.to]
+  return [...topics, ...outputTopics(stage).map(({ topic }) => topic)]
 }
 
 /** Whether equal records may lie in several partitions, as far as anyone can tell from the file. */
@@ -225,7 +228,9 @@ function isPartitionScoped(
 
 /** Whether all stages that write the topic, or those that they have the key from, set this key. */
 function isKeyedBy(source: string | null, topic: string, stages: readonly StageSpec[]): boolean {
-  const writers = stages.filter(({ to }) => to === topic)
+  const writers = stages.filter((stage) =>
+    outputTopics(stage).some((output) => output.topic === topic),
+  )
   // A stage is left out further up, so that a circle comes to an end.
   const others = stages.filter((stage) => !writers.includes(stage))
   return (

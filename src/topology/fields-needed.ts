@@ -1,4 +1,5 @@
 import { Aggregation, Expression } from '../core/expression.ts'
+import type { Template } from '../core/template.ts'
 import { fieldsRead } from '../expressions/fields-read.ts'
 import type { StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
 import type { FieldSelection, NodeStep } from './topology.ts'
@@ -14,7 +15,7 @@ const maxFields = 12
 export function fieldsNeeded(
   steps: readonly NodeStep[],
   stage: StageSpec,
-  uses: { eventTime: boolean; key: boolean },
+  uses: { eventTime: boolean; key: boolean; template: Template | null },
 ): FieldSelection | null {
   // A listener may be shown the value.
   if (stage.hooks.length > 0) return null
@@ -24,6 +25,7 @@ export function fieldsNeeded(
   const read = stage.steps.filter(({ id }) => ids.has(id)).map(fieldsOfStep)
   if (uses.eventTime) read.push(fieldsOf([stage.eventTime]))
   if (uses.key) read.push(fieldsOf([stage.key]))
+  if (uses.template !== null) read.push(fieldsOf(uses.template.expressions))
   if (read.includes(null)) return null
   const names = [...new Set(read.flatMap((fields) => [...(fields ?? [])]))]
   const splices = steps.length > 0 && projection === -1
