@@ -1,6 +1,7 @@
 import type { JsonFields } from './json-fields.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { emptyBytes, type RecordBatch } from './record-batch.ts'
+import type { MadeRecord } from './operator.ts'
+import { decodeHeaders, emptyBytes, type RecordBatch } from './record-batch.ts'
 
 /** Where a record came into the pipeline; known in the stage that has the source only. */
 export interface SourceInfo {
@@ -32,6 +33,7 @@ export class StepRecord {
   #batch: RecordBatch | null = null
   #index = 0
   #origin: RecordOrigin = noOrigin
+  #madeHeaders: Uint8Array = emptyBytes
 
   moveTo(batch: RecordBatch, index: number, origin: RecordOrigin): void {
     this.#batch = batch
@@ -43,9 +45,10 @@ export class StepRecord {
   }
 
   /** A record with no input bytes, such as a window's result. */
-  make(made: { key: string | null; value: JsonValue; eventTimeMs: number }): void {
+  make(made: MadeRecord): void {
     this.#batch = null
     this.#origin = noOrigin
+    this.#madeHeaders = made.headers ?? emptyBytes
     this.madeKey = made.key
     this.output = null
     this.value = made.value
@@ -83,13 +86,13 @@ export class StepRecord {
   }
 
   get headerBytes(): Uint8Array {
-    return this.#batch?.headerBytes(this.#index) ?? emptyBytes
+    return this.#batch?.headerBytes(this.#index) ?? this.#madeHeaders
   }
 
   /** Header values as text by name, the last one of a name; without a prototype. */
   get headers(): JsonObject {
     const byName = Object.create(null) as JsonObject
-    for (const [name, value] of this.#batch?.headers(this.#index) ?? []) {
+    for (const [name, value] of decodeHeaders(this.headerBytes)) {
       byName[name] = Buffer.from(value).toString('utf8')
     }
     return byName

@@ -23,7 +23,7 @@ import type { RecordTracer } from './record-tracer.ts'
 import { SinkCollector } from './sink-collector.ts'
 import type { SliceStats } from './slice-stats.ts'
 import type { InputPart, SinkBatch, StepEnvironment } from './slice.ts'
-import type { ChainEnd } from './step-chain.ts'
+import type { ChainEnd, MadeText } from './step-chain.ts'
 import { stoppedBy } from './stopped-by.ts'
 
 const maxBytesPerChar = 3
@@ -173,15 +173,13 @@ export class StageOutput implements ChainEnd {
     return true
   }
 
-  madeFailed(
-    made: { key: string | null; valueText: string; eventTimeMs: number },
-    failure: RecordFailure,
-  ): void {
+  madeFailed(made: MadeText, failure: RecordFailure): void {
     const { onError } = this.#node.settings
     if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
     this.#stats!.addFailure(failure.code)
     this.#growing.timeAsMade(this.#now, made.eventTimeMs)
-    const original = { key: made.key, value: made.valueText, headers: emptyBytes }
+    const { key, valueText: value, headers = emptyBytes } = made
+    const original = { key, value, headers: this.#headers.made(headers) }
     const isKept = onError === 'dlq' && this.#madeDeadLetter(original, failure)
     const how = { deadLettered: isKept, tracer: this.#tracer }
     this.#environment.events.madeFailed(made, failure, how)
@@ -268,12 +266,13 @@ export class StageOutput implements ChainEnd {
     this.#growing.timeAsMade(this.#now, record.eventTimeMs)
     this.#growing.key = key
     this.#growing.value = value
-    this.#growing.headers = emptyBytes
+    const held = this.#headers.made(record.headerBytes)
+    this.#growing.headers = held
     const topic = target?.topic ?? null
     const emit = this.#emitOf(this.#growing, { topic, failure: null })
     if (emit !== null) {
       this.#tracer.emitted(emit)
-      const headers = withTraceContext(emptyBytes, this.#tracer.emitContext(emit))
+      const headers = withTraceContext(held, this.#tracer.emitContext(emit))
       const maxBytes = target?.maxBytes ?? Number.POSITIVE_INFINITY
       if (hasRoom({ key, value, headers }, maxBytes)) this.#growing.headers = headers
     }
@@ -334,7 +333,7 @@ export class StageOutput implements ChainEnd {
     const most = read + maxBytesPerChar * ((key?.length ?? 0) + (value?.length ?? 0))
     if (most > maxBytes || this.#headers.writesSource) {
       const headers = record.isMade
-        ? emptyBytes
+        ? record.headerBytes
         : this.#headers.result(this.#part!, this.#index, this.#leastTrace)
       assertSize({ key, value, headers }, topic, maxBytes)
     }

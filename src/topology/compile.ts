@@ -189,14 +189,14 @@ function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
   const scoped = spec.stages.flatMap((stage) =>
     stage.steps
       .filter((step) => isPartitionScoped(step, stage, { spec, topics }))
-      .map((step) => warning(step.path, dedupeScopeMessage)),
+      .map((step) => warning(step.path, scopeWarning(step) ?? '')),
   )
   return [...unwritten, ...scoped]
 }
 
-const dedupeScopeMessage =
-  'DEDUPE_SCOPE: duplicates are found within one partition only; `by: key`, or the same expression as ' +
-  '`key:` in the stage that the records come from, brings equal records into one partition'
+function scopeWarning({ definition, config }: StepSpec): string | null {
+  return definition.kind === 'stateful' ? (definition.scopeWarning?.(config) ?? null) : null
+}
 
 function warning(path: ConfigPath, message: string): CompileProblem {
   return { severity: 'warning', path, thrown: topologyError(message) }
@@ -214,9 +214,9 @@ function isPartitionScoped(
   stage: StageSpec,
   within: { spec: PipelineSpec; topics: TopicTable },
 ): boolean {
-  if (step.definition.kind !== 'stateful') return false
+  if (step.definition.kind !== 'stateful' || scopeWarning(step) === null) return false
   const definition: StatefulDefinition = step.definition
-  if (definition.project !== undefined || definition.keepsKey?.(step.config) === true) return false
+  if (definition.keepsKey?.(step.config) === true) return false
   const { by } = step.config as { by?: unknown }
   const source = by instanceof Expression ? by.source.trim() : null
   if (source === 'key') return false

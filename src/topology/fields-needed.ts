@@ -34,8 +34,9 @@ export function fieldsNeeded(
 
 function fieldsOfStep({ definition, config, if: condition }: StepSpec): ReadonlySet<string> | null {
   if (definition.touches === undefined) return null
+  const touched = definition.touches(config)
   const read = fieldsOf([condition, config])
-  return read === null ? null : new Set([...read, ...definition.touches(config)])
+  return read === null || touched === null ? null : new Set([...read, ...touched])
 }
 
 /** Of all expressions inside a setting. */

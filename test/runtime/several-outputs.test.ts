@@ -39,7 +39,7 @@ describe('a stage with several outputs', () => {
     expect(
       valuesOf(await inTopic(driver, 'high'))
         .map((value) => (value as { n: number }).n)
-        .toSorted(),
+        .toSorted((left, right) => left - right),
     ).toEqual([11, 12])
     expect(valuesOf(await inTopic(driver, 'x.a'))).toEqual([{ id: 'k0', n: 3 }])
     expect(valuesOf(await inTopic(driver, 'low'))).toEqual([{ id: 'k2', n: 2 }])

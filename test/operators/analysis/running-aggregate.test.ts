@@ -9,6 +9,7 @@ import { UndoableState } from '../../../src/simulation/undoable-state.ts'
 /** A task that is flushed, crashes and recovers by hand. */
 class Task implements StatefulContext<unknown> {
   readonly state = new UndoableState<unknown>()
+  readonly nowMs = 0
   readonly watermarkMs = Number.NEGATIVE_INFINITY
   readonly made: MadeRecord[] = []
   #operator: StatefulOperator<unknown>
