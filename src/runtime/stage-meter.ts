@@ -125,8 +125,8 @@ export class StageMeter {
     this.queueUs += stats.queueUs
     this.batchUs += stats.batchUs
     this.backoffUs += stats.backoffUs
-    // A blocked sink keeps a slice between its steps and its commit.
-    this.commitUs -= stats.backoffUs
+    // A blocked sink keeps a slice between its steps and its commit; pauses of steps lie before their end.
+    this.commitUs -= stats.pausedUs * stats.records
     this.bytes += stats.bytes
     this.made += stats.made
     this.operations.emitted(stats.windows)

@@ -11,6 +11,7 @@ import type {
   StatefulDefinition,
   StatefulOperator,
   StatelessOperator,
+  SyncDefinition,
 } from '../core/operator.ts'
 import { dispositions } from '../core/operator.ts'
 import { emptyBytes, type RecordBatch } from '../core/record-batch.ts'
@@ -80,7 +81,7 @@ export interface OperatorRun {
  */
 // oxlint-disable-next-line max-params -- in a test, definition, setting and input stand side by side
 export function runOperator(
-  definition: OperatorDefinition,
+  definition: SyncDefinition,
   config: unknown,
   input: readonly (JsonValue | InputRecord)[],
   options: RunOptions = {},
@@ -145,14 +146,14 @@ class OperatorBench implements StatefulContext<unknown> {
   }
   readonly state = new UndoableState<unknown>()
   watermarkMs = Number.NEGATIVE_INFINITY
-  readonly #definition: OperatorDefinition
+  readonly #definition: SyncDefinition
   readonly #config: unknown
   readonly #options: RunOptions
   readonly #project: StatelessOperator | null
   #operator: StatelessOperator | StatefulOperator<unknown>
   readonly #outcomes = new Set<Disposition>()
 
-  constructor(definition: OperatorDefinition, config: unknown, options: RunOptions) {
+  constructor(definition: SyncDefinition, config: unknown, options: RunOptions) {
     this.#definition = definition
     this.#config = config
     this.#options = options
@@ -276,7 +277,8 @@ function timeOf(value: JsonValue): number {
   return Number.isNaN(time) ? defaultEventTimeMs : time
 }
 
-function batchOf(records: readonly InputRecord[]): RecordBatch {
+/** What a task would read: the records as one batch. */
+export function batchOf(records: readonly InputRecord[]): RecordBatch {
   const builder = new RecordBatchBuilder('')
   for (const { key, raw, eventTimeMs } of records) {
     const times = { timestampMs: eventTimeMs, eventTimeMs, ingestUs: 0, waitUs: 0, runUs: 0 }

@@ -59,6 +59,8 @@ export interface StageSpec {
   readonly start: 'earliest' | 'latest'
   readonly onError: 'dlq' | 'skip' | 'stop'
   readonly delivery: Delivery
+  /** Calls of asynchronous steps at once, in each task. */
+  readonly concurrency: number
   readonly retry: {
     readonly max: number
     readonly backoff: { readonly initialMs: number; readonly maxMs: number }

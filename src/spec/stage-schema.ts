@@ -60,6 +60,21 @@ export function retry() {
   })
 }
 
+/** Calls of asynchronous steps that a task waits for at once. */
+const defaultConcurrency = 8
+const maxConcurrency = 1_024
+
+function concurrency() {
+  return z
+    .int()
+    .min(1)
+    .max(maxConcurrency)
+    .default(defaultConcurrency)
+    .describe(
+      'So many records of different keys are worked on at once in asynchronous steps, in each task; those of one key one after the other, and results keep the order of the input. Of `exec`: so many processes.',
+    )
+}
+
 export function delivery() {
   return z.enum(deliveries)
 }
@@ -137,6 +152,7 @@ export function stage(components: ComponentSchemas) {
       .describe(
         'On Kafka: exactly_once (the default) commits in transactions; at_least_once is faster, and a crash repeats some records. A stage that keeps state commits exactly once, and so does everything on the embedded log.',
       ),
+    concurrency: concurrency(),
     retry: retry().optional().describe('How often a peer is tried again that rejects a record.'),
     idle: duration()
       .prefault('30s')
