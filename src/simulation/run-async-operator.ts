@@ -14,7 +14,7 @@ export interface AsyncOperatorRun {
   readonly dispositions: readonly Disposition[]
 }
 
-export interface AsyncRunOptions extends Pick<RunOptions, 'files'> {
+export interface AsyncRunOptions extends Pick<RunOptions, 'files' | 'folder'> {
   readonly environment: OperatorEnvironment
   /** Of the stage; 1 by default. */
   readonly concurrency?: number

@@ -23,7 +23,7 @@ import { UndoableState } from './undoable-state.ts'
 /** The event time of a bare value without a field `ts`. */
 export const defaultEventTimeMs = Date.UTC(2026, 0, 1)
 
-const folder = '/pipeline'
+const noFolder = '/pipeline'
 
 /** An input record of `runOperator` with more to it than a value. */
 export class InputRecord {
@@ -49,6 +49,8 @@ export class InputRecord {
 export interface RunOptions {
   /** Texts of the files that the setting names, by the path as the setting has it. */
   readonly files?: Readonly<Record<string, string>>
+  /** The folder that paths in the setting start from; by default one that does not exist. */
+  readonly folder?: string
   /** Whether the watermark follows the records, or stays back until the end as for a bounded source. */
   readonly watermark?: 'follows' | 'held'
   /** Encodes the state, makes the operator anew and decodes the state, after every record. */
@@ -115,6 +117,7 @@ export function bound(
   options: RunOptions = {},
 ): unknown {
   const parsed: unknown = definition.config.parse(config)
+  const { folder = noFolder } = options
   const texts = new Map(
     Object.entries(options.files ?? {}).map(([path, text]) => [resolve(folder, path), text]),
   )
