@@ -17,6 +17,7 @@ import { SecretMask } from './cli/secret-mask.ts'
 import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
+import { processSpawner } from './endpoints/processes/spawn-process.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
@@ -59,6 +60,7 @@ const environment: CliEnvironment = {
   openTracing,
   supervisor,
   startWorker: workerStarter(env, cwd),
+  spawn: processSpawner(clock, env),
 }
 
 process.on('uncaughtException', (error) => exit(printError(environment, error)))

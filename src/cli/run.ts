@@ -25,6 +25,7 @@ import { maxThreads, printReport, type RunOptions, type Setting } from './run-se
 import { runWorkers } from './run-workers.ts'
 import { RunTelemetry } from './run-telemetry.ts'
 import { measuredRun } from './measured-run.ts'
+import { operatorEnvironment } from './operator-environment.ts'
 import { openTracing } from './run-tracing.ts'
 import { StatusArea } from './status-area.ts'
 import { StepThreads } from './step-threads.ts'
@@ -242,6 +243,7 @@ function runEnvironment(
     telemetry,
     mask,
     listeners: { log: writeLog },
+    operators: operatorEnvironment(environment, writeLog),
     notice,
     follow: options.follow === true,
     outsideEnds: null,

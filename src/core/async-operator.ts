@@ -2,6 +2,9 @@ import type { Clock, Random } from './clock.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { StepRecord } from './step-record.ts'
 
+/** Calls that a task waits for at once, where its stage does not say. */
+export const defaultConcurrency = 8
+
 /** What becomes of a record: its values in order, one or several, or the reason why there is none. */
 export type AsyncResult = readonly JsonValue[] | 'filtered' | 'skipped'
 
@@ -38,8 +41,8 @@ export interface AsyncPlace {
   readonly stage: string
   /** The id of the step. */
   readonly step: string
-  /** As the stage says: so much work at once for each task. */
-  readonly concurrency: number
+  /** As the stage says: so much work at once for each task; null where it does not say. */
+  readonly concurrency: number | null
 }
 
 /** What asynchronous operators get from outside. */

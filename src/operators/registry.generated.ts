@@ -15,6 +15,7 @@ import { set } from './cleaning/set.ts'
 import { split } from './cleaning/split.ts'
 import { trim } from './cleaning/trim.ts'
 import { validate } from './cleaning/validate.ts'
+import { exec } from './calling/exec.ts'
 import { moduleOperator } from './calling/module.ts'
 import { aggregate } from './analysis/aggregate.ts'
 
@@ -34,6 +35,7 @@ export const operators: readonly OperatorDefinition[] = [
   split,
   trim,
   validate,
+  exec,
   moduleOperator,
   aggregate,
 ]

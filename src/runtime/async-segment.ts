@@ -1,4 +1,4 @@
-import type { AsyncResult } from '../core/async-operator.ts'
+import { type AsyncResult, defaultConcurrency } from '../core/async-operator.ts'
 import type { Clock } from '../core/clock.ts'
 import { invariant } from '../core/errors.ts'
 import type { JsonValue } from '../core/json.ts'
@@ -15,7 +15,7 @@ export interface AsyncSegmentOptions extends Omit<PeerCallsOptions, 'step'> {
   readonly segment: Segment
   readonly stage: string
   /** Records of different keys that are worked on at once. */
-  readonly concurrency: number
+  readonly concurrency: number | null
 }
 
 /** Records that are worked on one after the other. */
@@ -70,7 +70,7 @@ export class AsyncSegment implements StepTrack {
         if (until.aborted) return
       }
     }
-    const atOnce = Math.min(lanes.length, operator.inFlight ?? concurrency)
+    const atOnce = Math.min(lanes.length, operator.inFlight ?? concurrency ?? defaultConcurrency)
     try {
       await unlessAborted(Promise.all(Array.from({ length: atOnce }, take)), signal)
     } finally {

@@ -16,7 +16,7 @@ export interface AsyncOperatorRun {
 
 export interface AsyncRunOptions extends Pick<RunOptions, 'files' | 'folder'> {
   readonly environment: OperatorEnvironment
-  /** Of the stage; 1 by default. */
+  /** Of the stage, where it says. */
   readonly concurrency?: number
 }
 
@@ -35,7 +35,7 @@ export async function runAsyncOperator(
   { config, input }: AsyncOperatorInput,
   options: AsyncRunOptions,
 ): Promise<AsyncOperatorRun> {
-  const { environment, concurrency = 1 } = options
+  const { environment, concurrency = null } = options
   const place = { pipeline: 'test', stage: 'stage', step: definition.type, concurrency }
   const parsed = bound(definition, config, options)
   const operator = await definition.create(parsed, environment, place)

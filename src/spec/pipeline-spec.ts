@@ -59,8 +59,8 @@ export interface StageSpec {
   readonly start: 'earliest' | 'latest'
   readonly onError: 'dlq' | 'skip' | 'stop'
   readonly delivery: Delivery
-  /** Calls of asynchronous steps at once, in each task. */
-  readonly concurrency: number
+  /** Work of asynchronous steps at once, in each task; null where the file leaves it to the step. */
+  readonly concurrency: number | null
   readonly retry: {
     readonly max: number
     readonly backoff: { readonly initialMs: number; readonly maxMs: number }

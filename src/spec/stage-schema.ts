@@ -60,8 +60,6 @@ export function retry() {
   })
 }
 
-/** Calls of asynchronous steps that a task waits for at once. */
-const defaultConcurrency = 8
 const maxConcurrency = 1_024
 
 function concurrency() {
@@ -69,9 +67,9 @@ function concurrency() {
     .int()
     .min(1)
     .max(maxConcurrency)
-    .default(defaultConcurrency)
+    .optional()
     .describe(
-      'So many records of different keys are worked on at once in asynchronous steps, in each task; those of one key one after the other, and results keep the order of the input. Of `exec`: so many processes.',
+      'So many records of different keys are worked on at once in asynchronous steps, in each task; those of one key one after the other, and results keep the order of the input. Default 8; of `exec`, where it is so many processes, 1.',
     )
 }
 

@@ -102,7 +102,7 @@ const wrongWords: Readonly<Partial<Record<Place, Words>>> = {
 const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   pipeline: ['tables'],
   stage: ['encode'],
-  step: ['lookup', 'join', 'detect', 'throttle', 'route', 'exec'],
+  step: ['lookup', 'join', 'detect', 'throttle', 'route'],
   source: ['http', 'tcp', 'websocket', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   sink: ['http', 'tcp', 'websocket', 'sse', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   listener: ['webhook', 'publish', 'command', 'websocket', 'sse'],

@@ -61,7 +61,9 @@ function waitsText({ steps, settings, tasks }: StageNode): string {
   const waiting = steps.filter(({ definition }) => definition.kind === 'async')
   if (waiting.length === 0) return ''
   const each = tasks === 1 ? '' : ' in each task'
-  return `${waiting.map(({ id }) => id).join(', ')}: up to ${settings.concurrency} at once${each}, those of one key in order`
+  const atOnce =
+    settings.concurrency === null ? '' : `up to ${settings.concurrency} at once${each}, `
+  return `${waiting.map(({ id }) => id).join(', ')}: ${atOnce}those of one key in order`
 }
 
 function outputText({ output }: StageNode): string {

@@ -245,7 +245,7 @@ stages:
   it('has its settings with their defaults', () => {
     expect(cut(['from: in', 'to: out']).nodes[0]!.settings).toEqual({
       start: 'earliest',
-      concurrency: 8,
+      concurrency: null,
       onError: 'dlq',
       retry: { max: 3, backoff: { initialMs: 100, maxMs: 10_000 } },
       idleMs: 30_000,
@@ -378,7 +378,7 @@ describe('a stage with steps that wait for something outside', () => {
   })
 
   it('says what is repeated after a crash, and how much waits at once', () => {
-    const topology = cutAsync(['from: in', 'steps:', '  - ask: 1', 'to: out'])
+    const topology = cutAsync(['from: in', 'concurrency: 8', 'steps:', '  - ask: 1', 'to: out'])
     const [output] = pipelineGuarantees(topology, 'embedded').outputs
     expect(output!.guarantee).toBe('exactly_once')
     expect(output!.paths[0]!.hops[0]!.why).toContain('Calls of "ask" may be repeated')

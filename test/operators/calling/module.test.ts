@@ -30,7 +30,7 @@ async function open(text: string, settings: object = {}): Promise<AsyncOperator>
 
 function create(config: unknown): Promise<AsyncOperator> {
   const environment = { clock, random: new SeededRandom(1), log: () => {}, spawn: noProcess }
-  const place = { pipeline: 'p', stage: 's', step: 'price', concurrency: 1 }
+  const place = { pipeline: 'p', stage: 's', step: 'price', concurrency: null }
   const setting = bound(moduleOperator, config, { folder }) as never
   return Promise.resolve(moduleOperator.create(setting, environment, place))
 }
