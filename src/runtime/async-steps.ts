@@ -1,4 +1,5 @@
 import type { OperatorEnvironment } from '../core/async-operator.ts'
+import type { Clock } from '../core/clock.ts'
 import { invariant, RecordFailure } from '../core/errors.ts'
 import { traceContextOf, traceparentOf } from '../core/trace-context.ts'
 import type { StageNode } from '../topology/topology.ts'
@@ -31,12 +32,20 @@ export class AsyncSteps {
   readonly #node: StageNode
   readonly #segments: readonly AsyncSegment[]
   readonly #close: () => Promise<void>
+  readonly #clock: Clock
+  /** How long the last slice took, µs. */
+  workedUs = 0
 
   private constructor(
     node: StageNode,
-    opened: { readonly segments: readonly AsyncSegment[]; readonly close: () => Promise<void> },
+    opened: {
+      readonly segments: readonly AsyncSegment[]
+      readonly close: () => Promise<void>
+      readonly clock: Clock
+    },
   ) {
     this.#node = node
+    this.#clock = opened.clock
     this.#segments = opened.segments
     this.#close = opened.close
   }
@@ -73,7 +82,7 @@ export class AsyncSteps {
           }),
         )
       }
-      return new AsyncSteps(node, { segments: opened, close })
+      return new AsyncSteps(node, { segments: opened, close, clock: options.clock })
     } catch (thrown) {
       await close()
       throw thrown
@@ -82,6 +91,7 @@ export class AsyncSteps {
 
   /** null when the signal has aborted: the slice comes again then. */
   async work(parts: readonly InputPart[], signal: AbortSignal): Promise<PreparedSlice | null> {
+    const startUs = this.#clock.monotonicUs()
     const { input } = this.#node
     const tellsSource = input.kind === 'topics' && input.tellsSource === true
     const prepared = parts.map((part) => this.#prepare(tellsSource ? withStoredSource(part) : part))
@@ -90,6 +100,7 @@ export class AsyncSteps {
       await segment.work(records, signal)
       if (signal.aborted) return null
     }
+    this.workedUs = this.#clock.monotonicUs() - startUs
     return prepared
   }
 

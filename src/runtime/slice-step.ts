@@ -265,7 +265,8 @@ export class SliceStep {
   }
 
   /** Its calls and the time between them. */
-  #tellAhead({ backoffUs, attempts, isRetried }: PreparedRecord): void {
+  #tellAhead({ backoffUs, runUs, attempts, isRetried }: PreparedRecord): void {
+    this.#stats.calledUs += runUs
     this.#stats.backoffUs += backoffUs
     if (isRetried) this.#tracer.retried()
     if (attempts.length > 0) this.#tracer.called(attempts)

@@ -296,6 +296,7 @@ export class StageTask {
     step.traceNext(trace)
     const elsewhere = this.#offer({ parts: slice.parts, pulledUs, trace })
     const result = elsewhere === null ? step.run(slice.parts, pulledUs, prepared) : await elsewhere
+    result.stats.callsUs = this.#async?.workedUs ?? 0
     const caused = events.take()
     await this.#commits!.commit(result, { slice, caused, signal })
   }
