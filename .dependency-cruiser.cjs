@@ -44,7 +44,7 @@ const components = ['operators', 'hooks', 'endpoints']
   .map((file) => `^${file.replaceAll('.', '[.]')}$`)
 
 function definesComponent(file) {
-  return /^export const \w+ = define(?:Stateless|Stateful|Source|Sink|Listener)\(/m.test(
+  return /^export const \w+ = define(?:Stateless|Stateful|Async|Source|Sink|Listener)\(/m.test(
     readFileSync(file, 'utf8'),
   )
 }

@@ -91,6 +91,14 @@ export const errorTable = {
     help: 'The record is larger than its topic or source takes.',
   },
   RECORD_REJECTED: { kind: 'record', help: 'A sink cannot take this record.' },
+  RECORD_MODULE: {
+    kind: 'record',
+    help: 'The function of a `module` step threw, or returned what is no JSON.',
+  },
+  RECORD_EXEC: {
+    kind: 'record',
+    help: 'The process of an `exec` step says that it cannot use the record, or answered with what is no answer.',
+  },
   PEER_UNAVAILABLE: {
     kind: 'unavailable',
     help: 'The peer did not answer; the stage waits and tries again.',

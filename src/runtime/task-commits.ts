@@ -98,7 +98,7 @@ export class TaskCommits {
     const written = await sink!.write(result.sinkBatch.batch, signal)
     if (written === null) return null
     const { backoffUs, attempts, failures, state } = written
-    result.stats.backoffUs = backoffUs * result.stats.records
+    result.stats.backoffUs += backoffUs * result.stats.records
     result.stats.sinkUs = this.#nowUs() - writingUs - backoffUs
     result.stats.pausedUs = backoffUs
     const parts = slice?.parts ?? []
