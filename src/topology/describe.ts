@@ -63,7 +63,7 @@ function waitsText({ steps, settings, tasks }: StageNode): string {
   if (waiting.length === 0) return ''
   const each = tasks === 1 ? '' : ' in each task'
   const atOnce =
-    settings.concurrency === null ? '' : `up to ${settings.concurrency} at once${each}, `
+    (settings.concurrency ?? 1) === 1 ? '' : `up to ${settings.concurrency} at once${each}, `
   return `${waiting.map(({ id }) => id).join(', ')}: ${atOnce}those of one key in order`
 }
 

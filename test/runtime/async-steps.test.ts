@@ -4,6 +4,7 @@ import type { AsyncCall, AsyncOperator, AsyncResult } from '../../src/core/async
 import { PipelineError, RecordFailure } from '../../src/core/errors.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { AsyncDefinition } from '../../src/core/operator.ts'
+import { emptyBytes, encodeHeaders } from '../../src/core/record-batch.ts'
 import type { StepRecord } from '../../src/core/step-record.ts'
 import {
   plannedListener,
@@ -68,12 +69,20 @@ interface Start {
   readonly text?: string
   readonly clock?: WorkingClock
   readonly sliceSize?: number
+  readonly headers?: Uint8Array
 }
 
-async function started({ values, definition, text = pipeline(), clock, sliceSize = 100 }: Start) {
+async function started({
+  values,
+  definition,
+  text = pipeline(),
+  clock,
+  sliceSize = 100,
+  headers = emptyBytes,
+}: Start) {
   const bench = new RunBench(clock)
   const told = plannedListener('told')
-  const source = plannedSource('numbers', { values, sliceSize }, bench.clock)
+  const source = plannedSource('numbers', { values, sliceSize, headers }, bench.clock)
   const topology = bench.topology(text, {
     operators: [definition],
     sources: [source],
@@ -323,6 +332,24 @@ describe('a step that waits for something outside', () => {
     pending[0]!.settle(false)
     await run.done
     expect((await out()).map((value) => (value as { n: number }).n)).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
+  it('hands on the trace of a record, with a span that is not the one that it came from', async () => {
+    const seen: (string | null)[] = []
+    const ask = planned((value, _record, { traceparent }) => {
+      seen.push(traceparent)
+      return [value]
+    })
+    const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+    const headersOf = (flags: string) =>
+      encodeHeaders([['traceparent', Buffer.from(`00-${trace}-00f067aa0ba902b7-${flags}`)]])
+    for (const headers of [headersOf('01'), headersOf('00'), emptyBytes]) {
+      const { run } = await started({ values: numbers(1), definition: ask.definition, headers })
+      await run.done
+    }
+    expect(seen[0]).toMatch(new RegExp(`^00-${trace}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`))
+    // What nobody exports has no span of ours in it.
+    expect(seen.slice(1)).toEqual([`00-${trace}-00f067aa0ba902b7-00`, null])
   })
 
   it('counts the call as work, and pauses between attempts as back-off', async () => {
