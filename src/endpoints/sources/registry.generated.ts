@@ -2,12 +2,14 @@
 import type { SourceDefinition } from '../../core/endpoints.ts'
 import { fileSource } from './file.ts'
 import { generateSource } from './generate.ts'
+import { httpSource } from './http.ts'
 import { kafkaSource } from './kafka.ts'
 import { stdinSource } from './stdin.ts'
 
 export const sources: readonly SourceDefinition[] = [
   fileSource,
   generateSource,
+  httpSource,
   kafkaSource,
   stdinSource,
 ]
