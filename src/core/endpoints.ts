@@ -4,9 +4,11 @@ import type { Clock, Random } from './clock.ts'
 import type { ConnectionName } from './connection-name.ts'
 import type { EndpointDrop } from './endpoint-drops.ts'
 import type { RecordErrorCode } from './errors.ts'
+import type { HttpClient } from './http-client.ts'
 import type { JsonValue } from './json.ts'
 import type { RecordBatch } from './record-batch.ts'
 import type { SourceInfo } from './step-record.ts'
+import type { TopicFollower } from './topic-follower.ts'
 
 /** What sources and sinks get from the outside. */
 export interface EndpointEnvironment {
@@ -20,6 +22,10 @@ export interface EndpointEnvironment {
   readonly dropped?: (drop: EndpointDrop, count?: number) => void
   /** The topics of Kafka clusters, loaded by those who use them; absent where nothing outside is reached. */
   readonly kafka?: () => Promise<KafkaEndpoints>
+  /** Requests to others; absent where nothing outside is reached. */
+  readonly http?: HttpClient
+  /** Topics of the log, read beside the tasks; absent where there is no log. */
+  readonly topics?: TopicFollower
 }
 
 /** Topics of Kafka clusters as sources and sinks. Each connects at its first call, not before. */
