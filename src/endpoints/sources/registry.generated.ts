@@ -4,10 +4,12 @@ import { fileSource } from './file.ts'
 import { generateSource } from './generate.ts'
 import { kafkaSource } from './kafka.ts'
 import { stdinSource } from './stdin.ts'
+import { tcpSource } from './tcp.ts'
 
 export const sources: readonly SourceDefinition[] = [
   fileSource,
   generateSource,
   kafkaSource,
   stdinSource,
+  tcpSource,
 ]

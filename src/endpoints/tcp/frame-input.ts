@@ -24,8 +24,6 @@ export class FrameInput {
   frame: Buffer = noBytes
   /** Whether it is what is kept of a frame that is too long. */
   isTooLong = false
-  /** Bytes that the frame at hand was sent with, where that is known; of a longer one what has come of it. */
-  sentBytes = 0
   readonly #framing: Framing
   /** What is not consumed: from `#start` on. */
   #bytes: Buffer = noBytes
@@ -137,7 +135,7 @@ export class FrameInput {
     if (length > this.#framing.maxFrame) {
       // The length is enough to tell: nothing of the frame is waited for.
       const header = Buffer.from(this.#bytes.subarray(this.#start, from))
-      this.#foundLong(header, { next: from, sent: length })
+      this.#foundLong(header, from)
       this.#skipNext = length
       return true
     }
@@ -154,16 +152,14 @@ export class FrameInput {
     const at = size === 1 ? bytes.indexOf(delimiter![0]!, from) : bytes.indexOf(delimiter!, from)
     if (at >= 0) {
       if (at - this.#start > maxFrame) {
-        const sent = at - this.#start
-        this.#foundLong(this.#head(), { next: at + size, sent })
+        this.#foundLong(this.#head(), at + size)
       } else this.#found(this.#start, this.#withoutReturn(at), at + size)
       return true
     }
     this.#seen = Math.max(0, this.buffered - (size - 1))
     // A delimiter may have begun already.
     if (this.buffered < maxFrame + size) return false
-    const next = bytes.length - (size - 1)
-    this.#foundLong(this.#head(), { next, sent: next - this.#start })
+    this.#foundLong(this.#head(), bytes.length - (size - 1))
     this.#skipNext = Number.POSITIVE_INFINITY
     return true
   }
@@ -177,13 +173,11 @@ export class FrameInput {
     this.frame = this.#bytes.subarray(start, end)
     this.isTooLong = false
     this.#skipNext = 0
-    this.sentBytes = end - start
     this.#next = next
   }
 
-  #foundLong(kept: Buffer, { next, sent }: { next: number; sent: number }): void {
+  #foundLong(kept: Buffer, next: number): void {
     this.frame = kept
-    this.sentBytes = sent
     this.isTooLong = true
     this.#skipNext = 0
     this.#next = next

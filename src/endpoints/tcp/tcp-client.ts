@@ -268,7 +268,10 @@ export class TcpClient implements Client {
     this.#isGone = true
     const { answers, dropped, closed, room } = this.#options
     if (answers && this.#owed > 0) dropped('lost_client')
-    if (!this.#hasEnded && this.look() === null && this.#input.isInside) dropped('unfinished')
+    this.#isSlow = false
+    // What is whole is still taken.
+    if (this.look() !== null) this.#options.ready(this)
+    else if (!this.#hasEnded && this.#input.isInside) dropped('unfinished')
     this.#answers = []
     if (this.#held > 0) room.changed(this, -this.#held)
     this.#held = 0
