@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ConnectionName } from './connection-name.ts'
+import { ConnectionName, type ConnectionType } from './connection-name.ts'
 import {
   Aggregation,
   Expression,
@@ -115,13 +115,13 @@ export function filePath() {
     .transform((path) => new FilePath(path))
 }
 
-/** A server by its name in `connections`. */
-export function connectionName() {
+/** A server of this type by its name in `connections`. */
+export function connectionName<Type extends ConnectionType>(type: Type) {
   return z
     .string()
     .min(1)
     .meta({ format: 'connection', examples: ['main'] })
-    .transform((name) => new ConnectionName(name))
+    .transform((name) => new ConnectionName(type, name))
 }
 
 /** Spaces inside a name are allowed: columns of real files have them. */

@@ -6,6 +6,7 @@ import type { EndpointDrop } from './endpoint-drops.ts'
 import type { RecordErrorCode } from './errors.ts'
 import type { HttpClient } from './http-client.ts'
 import type { JsonValue } from './json.ts'
+import type { Listening } from './listening.ts'
 import type { RecordBatch } from './record-batch.ts'
 import type { SourceInfo } from './step-record.ts'
 import type { TopicFollower } from './topic-follower.ts'
@@ -26,6 +27,8 @@ export interface EndpointEnvironment {
   readonly http?: HttpClient
   /** Topics of the log, read beside the tasks; absent where there is no log. */
   readonly topics?: TopicFollower
+  /** Servers for those who wait to be called; absent where nothing outside is reached. */
+  readonly listening?: Listening
 }
 
 /** Topics of Kafka clusters as sources and sinks. Each connects at its first call, not before. */
@@ -35,7 +38,7 @@ export interface KafkaEndpoints {
 }
 
 export interface KafkaSourceOptions {
-  readonly connection: ConnectionName
+  readonly connection: ConnectionName<'kafka'>
   /** All partitions are read, also those that come to be later. */
   readonly topics: readonly string[]
   /** Where a topic without positions begins. */
@@ -49,7 +52,7 @@ export interface KafkaSourceOptions {
 }
 
 export interface KafkaSinkOptions {
-  readonly connection: ConnectionName
+  readonly connection: ConnectionName<'kafka'>
   readonly topic: string
   readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
   /** The time that Kafka is told; where an event has none, or one before 1970, it is the ingest time. */
@@ -76,7 +79,7 @@ export interface SourceSlice {
     readonly code: RecordErrorCode
     readonly message: string
   }[]
-  /** By split: where the source stands after this slice. Committed with the records. */
+  /** By split: where the source stands after this slice; null: it is no more. Committed with the records. */
   readonly positions: ReadonlyMap<string, JsonValue>
   /** What `source` is in expressions, for a record of the batch. */
   readonly info: (index: number) => SourceInfo

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
-import { ConnectionName } from '../core/connection-name.ts'
-import type { KafkaConnection } from '../core/kafka-connection.ts'
+import { ConnectionName, type Connection } from '../core/connection-name.ts'
 import {
   Aggregation,
   Expression,
@@ -21,7 +20,7 @@ export interface BindEnvironment {
   /** Called for what cannot be bound, with the place in the setting; binding goes on. */
   readonly report: (path: ConfigPath, thrown: unknown) => void
   /** Absent, or null for a connection: it is left unbound, as nothing will be opened. */
-  readonly connection?: (name: string) => KafkaConnection | null
+  readonly connection?: (name: string) => Connection | null
 }
 
 /** Binds every expression, path and file inside a parsed setting, however deep it lies. */
@@ -36,7 +35,8 @@ export function bindConfig(config: unknown, path: ConfigPath, environment: BindE
       config.bind(environment.readText(resolve(environment.folder, config.path)))
     } else if (config instanceof ConnectionName) {
       const connection = environment.connection?.(config.name) ?? null
-      if (connection !== null) config.bind(connection)
+      // Another type has been reported, by the check of the file.
+      if (connection !== null && connection.type === config.type) config.bind(connection.settings)
     } else if (Array.isArray(config)) {
       for (const [index, item] of config.entries()) bindConfig(item, [...path, index], environment)
     } else if (config instanceof Map) {
