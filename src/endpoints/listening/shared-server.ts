@@ -205,7 +205,8 @@ function isLocalName(host: string | undefined): boolean {
   return name === '' || name === 'localhost' || name.endsWith('.localhost') || isIP(name) !== 0
 }
 
-function whyNot({ host, port, owner }: Omit<ListenPlace, 'path'>, thrown: unknown): string {
+/** In the words of a CONFIG_ADDRESS error. */
+export function whyNot({ host, port, owner }: Omit<ListenPlace, 'path'>, thrown: unknown): string {
   const where = `${owner} cannot listen on ${host}:${port}`
   switch (errnoOf(thrown)) {
     case 'EADDRINUSE':

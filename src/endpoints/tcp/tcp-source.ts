@@ -8,7 +8,8 @@ import { ClientCount, type ClientLimits } from '../clients/client-count.ts'
 import { Intake } from '../clients/intake.ts'
 import { Replies, type ReplySetting } from '../clients/replies.ts'
 import { Room } from '../clients/room.ts'
-import { errnoOf, openError } from '../file-error.ts'
+import { openError } from '../file-error.ts'
+import { whyNot } from '../listening/shared-server.ts'
 import type { FrameDecoder } from './frame-decoder.ts'
 import type { Framing } from './frame-input.ts'
 import { TcpClient } from './tcp-client.ts'
@@ -107,14 +108,16 @@ export class TcpSource implements Source {
     server.on('drop', () => this.#environment.dropped?.('too_many_clients'))
     this.#server = server
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    server.on('error', (thrown) => reject(listenError({ host, port }, thrown)))
+    server.on('error', (thrown) => {
+      const message = whyNot({ host, port, owner: 'the tcp source' }, thrown)
+      reject(new PipelineError('CONFIG_ADDRESS', message, { cause: thrown }))
+    })
     server.listen({ host, port }, resolve)
     await promise
-    const address = server.address() as AddressInfo
-    const shown = host.includes(':') ? `[${host}]` : host
-    this.#environment.notice(
-      `listening for ${tls === undefined ? 'tcp' : 'tls'} clients on ${shown}:${address.port}`,
-    )
+    if (port === 0) {
+      const address = server.address() as AddressInfo
+      this.#environment.notice(`the tcp source listens on ${address.address}:${address.port}`)
+    }
     void this.#watch()
   }
 
@@ -196,21 +199,4 @@ function readText(path: FilePath): string {
   } catch (thrown) {
     throw openError('reading', path.absolute, thrown)
   }
-}
-
-const listenHints: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program, or another stage, has this port; choose another one, or stop it',
-  EACCES: 'there is no permission for this port; choose one above 1023',
-  EADDRNOTAVAIL: 'this machine has no such address; choose another host',
-  ENOTFOUND: 'the name of the host is not known; choose another host',
-}
-
-function listenError(
-  { host, port }: { host: string; port: number },
-  thrown: unknown,
-): PipelineError {
-  const hint = listenHints[errnoOf(thrown) ?? ''] ?? messageOf(thrown)
-  return new PipelineError('CONFIG_INVALID', `listening on host ${host}, port ${port}: ${hint}`, {
-    cause: thrown,
-  })
 }

@@ -298,8 +298,8 @@ describe('the tcp source', () => {
       source.source.read({ maxRecords: 1, maxBytes: 1, signal: new AbortController().signal }),
     )
     expect([error.code, error.message]).toEqual([
-      'CONFIG_INVALID',
-      `listening on host 127.0.0.1, port ${port}: another program, or another stage, has this port; choose another one, or stop it`,
+      'CONFIG_ADDRESS',
+      `the tcp source cannot listen on 127.0.0.1:${port}: another program listens there; end it, or set another port`,
     ])
     server.close()
   })
