@@ -239,7 +239,8 @@ function refuseClient(error: Error & { code?: string }, socket: Duplex): void {
   socket.end(rawProblem(clientProblems[error.code ?? ''] ?? noHttp), () => socket.destroy())
 }
 
-function rawProblem(problem: Problem): string {
+/** The whole answer, for a socket that an upgrade was asked for on. */
+export function rawProblem(problem: Problem): string {
   const text = problemText(problem)
   return [
     `HTTP/1.1 ${problem.status} ${titleOf(problem.status)}`,

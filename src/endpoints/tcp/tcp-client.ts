@@ -229,7 +229,8 @@ export class TcpClient implements Client {
   }
 
   #pauseOrResume(): void {
-    const hasMuch = this.#isHeld && this.#input.buffered >= highWaterBytes
+    // Without a whole message there is nothing to wait for but more bytes.
+    const hasMuch = this.#input.buffered >= highWaterBytes && this.look() !== null
     if (!this.#isClosing && (hasMuch || this.#isSlow || this.#hasNoRoom)) this.#socket.pause()
     else if (this.#socket.isPaused()) this.#socket.resume()
   }

@@ -2,6 +2,7 @@ import { onTestFinished } from 'vitest'
 import type { EndpointDrop } from '../../../src/core/endpoint-drops.ts'
 import type {
   EndpointEnvironment,
+  ReadRequest,
   Source,
   SourceDefinition,
   SourceSlice,
@@ -17,6 +18,9 @@ export interface Taken {
   readonly failures: string[]
 }
 
+/** As stages ask. */
+const defaultRequest = { maxRecords: 2_048, maxBytes: 1_048_576 }
+
 /** A source that listens, and a stage in miniature that reads it and commits. */
 export class ListeningSource {
   readonly clock = new VirtualClock()
@@ -27,6 +31,7 @@ export class ListeningSource {
   readonly slices: SourceSlice[] = []
   readonly notices: string[]
   readonly #stop = new AbortController()
+  readonly #request: ReadRequest
   #running: Promise<void> = Promise.resolve()
   #isHeld = false
   #goOn: (() => void) | null = null
@@ -34,8 +39,12 @@ export class ListeningSource {
   constructor(
     definition: SourceDefinition,
     setting: object,
-    more: Partial<EndpointEnvironment> = {},
+    more: {
+      readonly environment?: Partial<EndpointEnvironment>
+      readonly request?: Partial<ReadRequest>
+    } = {},
   ) {
+    this.#request = { ...defaultRequest, signal: this.#stop.signal, ...more.request }
     const base = anEnvironment()
     this.notices = base.notices
     const environment: EndpointEnvironment = {
@@ -44,7 +53,7 @@ export class ListeningSource {
       dropped: (drop, count = 1) => {
         this.drops[drop] = (this.drops[drop] ?? 0) + count
       },
-      ...more,
+      ...more.environment,
     }
     const config: unknown = definition.config.parse(setting)
     bindTemplates(config)
@@ -88,9 +97,8 @@ export class ListeningSource {
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#stop
     for (;;) {
-      const slice = await this.source.read({ maxRecords: 2_048, maxBytes: 1_048_576, signal })
+      const slice = await this.source.read(this.#request)
       if (slice === null) return
       this.slices.push(slice)
       const failed = new Map(slice.failures.map((failure) => [failure.index, failure]))

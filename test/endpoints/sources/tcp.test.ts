@@ -208,7 +208,7 @@ describe('the tcp source', () => {
     const { source, connect } = await aSource({ reply: 'ok', buffer: '4MiB' })
     source.hold()
     const peer = await connect()
-    const total = 300_000
+    const total = 100_000
     let sent = 0
     const isFull = () => {
       while (sent < total) {
