@@ -1,4 +1,3 @@
-import type { Clock } from '../../core/clock.ts'
 import type { ReadRequest, SourceSlice } from '../../core/endpoints.ts'
 import { appendHeaders, emptyBytes, type RecordBatch } from '../../core/record-batch.ts'
 import { RecordBatchBuilder } from '../../core/record-batch-builder.ts'
@@ -20,7 +19,6 @@ export interface TakenSlice {
 }
 
 export interface IntakeOptions {
-  readonly clock: Clock
   /** A header of each record with an id of its own; null: none. */
   readonly stamp: { readonly header: string; readonly next: () => string } | null
   /** Whether more may be taken; whoever says no calls `wake` when it is yes. */
@@ -60,11 +58,6 @@ export class Intake {
   /** Whether somebody has a message that waits to be taken. */
   get hasWaiting(): boolean {
     return this.#ready.size > 0
-  }
-
-  /** Slices that are not committed yet. */
-  get inWork(): number {
-    return this.#taken.length
   }
 
   /** The client has a message. */

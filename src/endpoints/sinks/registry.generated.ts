@@ -3,11 +3,15 @@ import type { SinkDefinition } from '../../core/endpoints.ts'
 import { dropSink } from './drop.ts'
 import { fileSink } from './file.ts'
 import { kafkaSink } from './kafka.ts'
+import { sseSink } from './sse.ts'
 import { stdoutSink } from './stdout.ts'
+import { websocketSink } from './websocket.ts'
 
 export const sinks: readonly SinkDefinition[] = [
   dropSink,
   fileSink,
   kafkaSink,
+  sseSink,
   stdoutSink,
+  websocketSink,
 ]

@@ -5,6 +5,7 @@ import { generateSource } from './generate.ts'
 import { kafkaSource } from './kafka.ts'
 import { stdinSource } from './stdin.ts'
 import { tcpSource } from './tcp.ts'
+import { websocketSource } from './websocket.ts'
 
 export const sources: readonly SourceDefinition[] = [
   fileSource,
@@ -12,4 +13,5 @@ export const sources: readonly SourceDefinition[] = [
   kafkaSource,
   stdinSource,
   tcpSource,
+  websocketSource,
 ]

@@ -68,7 +68,6 @@ export class TcpSource implements Source {
     this.#room = new Room(options.bufferBytes, () => this.#intake.hasWaiting)
     this.#count = new ClientCount(options.limits)
     this.#intake = new Intake({
-      clock: environment.clock,
       stamp: this.#replies.stamp,
       mayTake: () => this.#replies.mayTake(),
       drained: () => this.#room.relieve(),

@@ -23,7 +23,7 @@ const defaultRequest = { maxRecords: 2_048, maxBytes: 1_048_576 }
 
 /** A source that listens, and a stage in miniature that reads it and commits. */
 export class ListeningSource {
-  readonly clock = new VirtualClock()
+  readonly clock: VirtualClock
   readonly drops: Partial<Record<EndpointDrop, number>> = {}
   readonly taken: Taken = { values: [], failures: [] }
   readonly infos: unknown[] = []
@@ -42,8 +42,10 @@ export class ListeningSource {
     more: {
       readonly environment?: Partial<EndpointEnvironment>
       readonly request?: Partial<ReadRequest>
+      readonly clock?: VirtualClock
     } = {},
   ) {
+    this.clock = more.clock ?? new VirtualClock()
     this.#request = { ...defaultRequest, signal: this.#stop.signal, ...more.request }
     const base = anEnvironment()
     this.notices = base.notices
@@ -54,6 +56,7 @@ export class ListeningSource {
         this.drops[drop] = (this.drops[drop] ?? 0) + count
       },
       ...more.environment,
+      notice: base.notice,
     }
     const config: unknown = definition.config.parse(setting)
     bindTemplates(config)
@@ -67,7 +70,7 @@ export class ListeningSource {
     this.#running = this.#run()
     this.#running.catch(reject)
     while (this.notices.length === 0) await Promise.race([turn(), promise])
-    return Number(/:(\d+)/.exec(this.notices[0]!)![1])
+    return Number(/:(\d+)$/.exec(this.notices[0]!)![1])
   }
 
   /** No slice is committed, or read, until `release`. */
