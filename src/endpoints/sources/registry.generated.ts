@@ -5,6 +5,8 @@ import { generateSource } from './generate.ts'
 import { httpSource } from './http.ts'
 import { kafkaSource } from './kafka.ts'
 import { stdinSource } from './stdin.ts'
+import { tcpSource } from './tcp.ts'
+import { websocketSource } from './websocket.ts'
 
 export const sources: readonly SourceDefinition[] = [
   fileSource,
@@ -12,4 +14,6 @@ export const sources: readonly SourceDefinition[] = [
   httpSource,
   kafkaSource,
   stdinSource,
+  tcpSource,
+  websocketSource,
 ]
