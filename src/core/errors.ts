@@ -80,7 +80,11 @@ export const errorTable = {
   },
   RECORD_ROUTE: {
     kind: 'record',
-    help: 'No output of a `route` matches and there is no `otherwise`.',
+    help: 'No output of a `route` matches and there is no `otherwise`, or `to` gives a topic that is not in `allow`.',
+  },
+  RECORD_THROTTLED: {
+    kind: 'record',
+    help: 'More records came than a `throttle` step with `over: dlq` lets pass.',
   },
   RECORD_TOO_LARGE: {
     kind: 'record',

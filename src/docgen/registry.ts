@@ -18,7 +18,7 @@ export interface Registry {
 export const registries: readonly Registry[] = [
   {
     file: 'src/operators/registry.generated.ts',
-    folders: ['src/operators/cleaning', 'src/operators/analysis'],
+    folders: ['src/operators/cleaning', 'src/operators/pacing', 'src/operators/analysis'],
     list: 'operators',
     type: 'OperatorDefinition',
     typeFile: '../core/operator.ts',

@@ -28,7 +28,7 @@ const writersStep = '$writers'
 
 /**
  * The step of a task: state and records in, outputs and state changes out, nothing else touched. It
- * reads the clock for the timing of records alone, which decides nothing.
+ * reads the clock once for each slice: for the timing of records, and for steps that wait for it.
  */
 export class SliceStep {
   /** Set by whoever knows the log; a record that is larger fails. */
@@ -109,6 +109,18 @@ export class SliceStep {
     this.#begin(0, this.#clock.monotonicUs())
     this.#chain.flush()
     return this.#take()
+  }
+
+  /** Does what the wall clock has made due, or some of it where that is much. */
+  wake(): StepResult {
+    this.#begin(0, this.#clock.monotonicUs())
+    this.#chain.wake()
+    return this.#take()
+  }
+
+  /** What it waits for. */
+  get timers(): Pick<StepChain, 'nextWakeMs' | 'isFull'> {
+    return this.#chain
   }
 
   /** Takes note that the tracker was told of writers that have gone silent; of all of them, perhaps. */
@@ -197,7 +209,8 @@ export class SliceStep {
     this.#tracer.begin(this.#trace)
     this.#trace = null
     this.#stats = new SliceStats(records)
-    this.#output.begin({ stats: this.#stats, nowUs, nowMs: this.#clock.wallMs() })
+    this.#chain.nowMs = this.#clock.wallMs()
+    this.#output.begin({ stats: this.#stats, nowUs, nowMs: this.#chain.nowMs })
   }
 
   #take(): StepResult {

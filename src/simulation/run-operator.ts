@@ -5,13 +5,13 @@ import { decodeJson, encodeJson, isJsonObject, type JsonValue } from '../core/js
 import type {
   Disposition,
   DropReason,
-  MadeRecord,
   OperatorDefinition,
   StatefulContext,
   StatefulDefinition,
   StatefulOperator,
   StatelessOperator,
 } from '../core/operator.ts'
+import type { MadeRecord } from '../core/made-record.ts'
 import { dispositions } from '../core/operator.ts'
 import { emptyBytes, type RecordBatch } from '../core/record-batch.ts'
 import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
@@ -145,6 +145,8 @@ class OperatorBench implements StatefulContext<unknown> {
   }
   readonly state = new UndoableState<unknown>()
   watermarkMs = Number.NEGATIVE_INFINITY
+  /** The wall clock goes with the event times of the records. */
+  nowMs = defaultEventTimeMs
   readonly #definition: OperatorDefinition
   readonly #config: unknown
   readonly #options: RunOptions
@@ -190,6 +192,8 @@ class OperatorBench implements StatefulContext<unknown> {
   step(): void {
     this.#outcomes.clear()
     const { eventTimeMs } = this.record
+    this.nowMs = Math.max(this.nowMs, eventTimeMs)
+    this.#wake()
     const { emitted, records, dropped, late, absorbed } = this.run
     const before = [emitted.length, dropped.length, late.length] as const
     try {
@@ -239,14 +243,17 @@ class OperatorBench implements StatefulContext<unknown> {
   #advance(toMs: number): void {
     this.watermarkMs = Math.max(this.watermarkMs, toMs)
     const operator = this.#stateful()
-    if (operator === null) return
-    for (
-      let due = this.state.takeDue(this.watermarkMs);
-      due !== null;
-      due = this.state.takeDue(this.watermarkMs)
-    ) {
+    if (operator !== null && operator.timers !== 'wall') this.#fire(operator, this.watermarkMs)
+  }
+
+  #wake(): void {
+    const operator = this.#stateful()
+    if (operator?.timers === 'wall') this.#fire(operator, this.nowMs)
+  }
+
+  #fire(operator: StatefulOperator<unknown>, upToMs: number): void {
+    for (let due = this.state.takeDue(upToMs); due !== null; due = this.state.takeDue(upToMs))
       operator.onDue(due.key, due.value, this)
-    }
     this.state.settle()
   }
 

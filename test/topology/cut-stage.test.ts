@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { StageNode, Topology } from '../../src/topology/topology.ts'
+import type { RoutedTopic, StageNode, Topology } from '../../src/topology/topology.ts'
 import { type CompileOptions, topologyOf } from '../simulation/pipeline-fixture.ts'
 
 /** The nodes of a pipeline `p` with one stage `s`. */
@@ -31,12 +31,17 @@ function stepOf({ id, part }: StageNode['steps'][number]): string {
 function outputOf({ output }: StageNode): string {
   if (output === null) return 'nothing'
   if (output.kind === 'sink') return `sink ${output.definition.type}`
+  if (output.kind === 'topics') return output.topics.map(topicText).join(' or ')
   const notes = [
     output.samePartition ? 'same' : '',
     output.key === null ? '' : 'keyed',
     output.markers ? 'markers' : '',
   ]
   return [`${output.topic}(${output.partitions})`, ...notes].filter((note) => note !== '').join(' ')
+}
+
+function topicText({ topic, partitions, samePartition }: RoutedTopic): string {
+  return `${topic}(${partitions})${samePartition ? ' same' : ''}`
 }
 
 const source = 'source: { feed: 1 }'
