@@ -22,6 +22,7 @@ const scripts = '/usr/lib/rabbitmq/bin'
 const host = '127.0.0.1'
 const startTimeoutMs = 60_000
 const pollMs = 100
+const answerMs = 1_000
 const queuesKeptMs = 6_000
 const user = 'guest'
 const password = 'guest'
@@ -219,11 +220,13 @@ function hasEnded(child: ChildProcess): boolean {
 function isAnswering(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, host)
+    const over = new AbortController()
+    void clock.sleep(answerMs, over.signal).then(() => finish(false))
     const finish = (answering: boolean) => {
+      over.abort()
       socket.destroy()
       resolve(answering)
     }
-    socket.setTimeout(1_000, () => finish(false))
     socket.on('error', () => finish(false))
     socket.on('close', () => finish(false))
     socket.on('connect', () => socket.write('AMQP\0\0\x09\x01'))
