@@ -30,6 +30,7 @@ const owners = {
   commander: ['cli'],
   pino: ['cli', 'main[.]ts$'],
   kafkajs: ['logs/kafka'],
+  amqplib: ['endpoints/rabbitmq'],
   fastify: ['api'],
   undici: ['endpoints/http'],
   'ipaddr.js': ['endpoints/http'],
