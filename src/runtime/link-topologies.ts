@@ -46,9 +46,11 @@ export class WriterLinks {
   expectedWriters(topic: string, partition: number): ExpectedWriter[] {
     const writers = this.#writers.get(topic)
     if (writers === undefined) return [{ id: null, holds: false, sendsMarkers: false }]
-    return writers.flatMap(({ topology, node }) => {
+    return writers.flatMap(({ topology, node }): ExpectedWriter[] => {
       const isMain = node.output?.kind === 'topic' && node.output.topic === topic
       const sendsMarkers = isMain && node.output.markers
+      // What a listener publishes is written beside its tasks: the partition itself counts.
+      if (node.publishes.includes(topic)) return [{ id: null, holds: false, sendsMarkers: false }]
       const isOneTask = isMain && node.output.samePartition && node.tasks > 1
       const ids = isOneTask ? [taskId(topology, node, partition)] : allTasks(topology, node)
       return ids.map((id) => ({ id, holds: this.isBounded(node), sendsMarkers }))

@@ -6,8 +6,11 @@ import type { Telemetry } from '../core/telemetry.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import { topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { SinkOutput, StageNode } from '../topology/topology.ts'
+import { beginEvents } from './event-commits.ts'
 import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
+import { ListenerSink } from './listener-sink.ts'
 import type { ProgressBoard } from './progress-board.ts'
+import type { ReliableHook } from './reliable-hook.ts'
 import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
 import { sinkMemory, SinkWriter } from './sink-writer.ts'
@@ -19,14 +22,8 @@ import { type CommittedWork, TaskCommits } from './task-commits.ts'
 import { TaskQueue } from './task-queue.ts'
 import type { TaskEvents } from './task-events.ts'
 import type { TaskTracing } from './task-tracing.ts'
-import {
-  LogInput,
-  SourceInput,
-  sourcePositions,
-  type InputBacklog,
-  type InputSlice,
-  type TaskInput,
-} from './task-input.ts'
+import { openInput } from './open-input.ts'
+import type { InputBacklog, InputSlice, TaskInput } from './task-input.ts'
 import type { WatermarkTracker, WriterProgress } from './watermark.ts'
 
 export interface StageTaskOptions {
@@ -53,6 +50,8 @@ export interface StageTaskOptions {
   readonly tracing: TaskTracing | null
   readonly pipeline: string
   readonly notice: (message: string) => void
+  /** null: the node is no listener of a reliable hook. */
+  readonly hook: ReliableHook | null
 }
 
 /** How long a task that is to stop waits for what it has begun to commit. */
@@ -92,12 +91,17 @@ export class StageTask {
       await unlessAborted(this.#open(signal), this.#cut.signal)
       await this.#loop(signal)
       await this.#untilCommitted()
+      await unlessAborted(this.#eventsCommitted(), this.#cut.signal)
       this.phase = this.#hasFinished ? 'ended' : 'stopped'
     } finally {
       signal.removeEventListener('abort', stop)
       over.abort()
       await this.#close()
     }
+  }
+
+  async #eventsCommitted(): Promise<void> {
+    await this.#options.events.commits?.done()
   }
 
   async #cutSoon(over: AbortSignal): Promise<void> {
@@ -131,7 +135,7 @@ export class StageTask {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { id, node, inputs, taskIndex, log, environment, step } = this.#options
+    const { id, node, inputs, taskIndex, log, step } = this.#options
     const { group, settings, delivery, changelogTopic } = node
     const changelog =
       changelogTopic === null ? {} : { changelog: { topic: changelogTopic, partition: taskIndex } }
@@ -147,10 +151,9 @@ export class StageTask {
     const stored = await this.#log.restore()
     step.restore(stored)
     await this.#askLimits(this.#log)
-    if (node.input.kind === 'source') {
-      const { definition, config } = node.input
-      this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
-    } else this.#input = new LogInput(this.#log, inputs, () => this.#nowUs())
+    const nowUs = () => this.#nowUs()
+    this.#input = openInput({ ...this.#options, log: this.#log, stored, nowUs })
+    beginEvents(this.#log, this.#options)
     if (node.output?.kind === 'sink') {
       await this.#openSink(node.output, stored, signal)
     }
@@ -179,9 +182,11 @@ export class StageTask {
     stored: readonly StateChange[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { environment, node, clock, random, events, meter } = this.#options
+    const { environment, node, clock, random, events, meter, hook } = this.#options
     const memory = sinkMemory(stored)
-    this.#sink = new SinkWriter(definition.create(config, environment, memory), memory, {
+    const sink =
+      hook === null ? definition.create(config, environment, memory) : new ListenerSink(hook)
+    this.#sink = new SinkWriter(sink, memory, {
       retry: node.settings.retry,
       clock,
       random,
@@ -328,7 +333,8 @@ export class StageTask {
     if (step.flushEveryMs === null || this.#nowUs() < this.#flushAtUs) return
     this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
     this.#traceNext()
-    await this.#commit(step.flush(), { slice: null, caused: [], signal })
+    const result = step.flush()
+    await this.#commit(result, { slice: null, caused: this.#options.events.take(), signal })
   }
 
   #silentWriters(): readonly WriterProgress[] {

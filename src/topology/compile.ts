@@ -14,6 +14,7 @@ import { checkFields } from './check-fields.ts'
 import { checkTopics } from './check-topics.ts'
 import { cutStage, readsRawRecord, type Regroup } from './cut-stage.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { hookNodes } from './hook-nodes.ts'
 import { orderNodes } from './order-nodes.ts'
 import { TopicTable } from './topic-table.ts'
 import type { LogKind, StageHook, Topology } from './topology.ts'
@@ -59,15 +60,14 @@ export function compileTopology(
     return { topology: { ...named, topics: [], nodes: [], hooks }, problems }
   }
   const topics = new TopicTable(spec, { prefix, partitions: environment.partitions ?? null })
-  const nodes = spec.stages.flatMap((stage) =>
-    cutStage(stage, {
-      pipeline: spec.pipeline,
-      prefix,
-      topics,
-      regroup: environment.regroup ?? 'repartition',
-      log: environment.log ?? 'embedded',
-    }),
-  )
+  const { regroup = 'repartition' } = environment
+  const common = { pipeline: spec.pipeline, prefix, topics, log: environment.log ?? 'embedded' }
+  for (const { listener, config } of hooks)
+    for (const topic of listener.topics?.(config) ?? []) topics.user(topic)
+  const nodes = [
+    ...spec.stages.flatMap((stage) => cutStage(stage, { ...common, regroup })),
+    ...spec.stages.flatMap((stage) => hookNodes(stage, hooks, common)),
+  ]
   checkTopics(spec, { internal: topics.internal, log: environment.log ?? null, report })
   // Stages that write to internal topics would be told to run in circles besides.
   const ordered =
@@ -138,12 +138,17 @@ function compileHooks(stage: StageSpec, bind: BindEnvironment): StageHook[] {
     bindWhen(hook, bind)
     return hook.listeners.map((listener) => {
       bindConfig(listener.config, listener.path, bind)
+      const nodeName = `${hook.id}.${listener.definition.type}`
       return {
         stage: stage.name,
         on: hook.on,
         when: hook.when === null ? null : boundOrNull(hook.when),
         listener: listener.definition,
         config: listener.config,
+        delivery: hook.delivery,
+        name: hook.reliable ? nodeName : listener.definition.type,
+        reliable: hook.reliable,
+        node: hook.reliable ? `${stage.name}.${nodeName}` : null,
       }
     })
   })
@@ -172,6 +177,7 @@ function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
   const known = new Set([
     ...spec.topics.keys(),
     ...spec.stages.flatMap((stage) => writtenTopics(spec, stage)),
+    ...topics.ofEvents,
   ])
   const unwritten = spec.stages.flatMap((stage) =>
     stage.from

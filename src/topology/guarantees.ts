@@ -41,13 +41,14 @@ export interface HookGuarantee {
   readonly stage: string
   readonly listener: string
   readonly on: readonly string[]
+  /** Else best effort. */
+  readonly reliable: boolean
 }
 
 export interface PipelineGuarantees {
   readonly pipeline: string
   readonly log: LogKind
   readonly outputs: readonly GuaranteedOutput[]
-  /** Best effort, all of them. */
   readonly hooks: readonly HookGuarantee[]
 }
 
@@ -63,7 +64,9 @@ export function pipelineGuarantees(topology: Topology, log: LogKind): PipelineGu
     pipeline: `${prefix}${pipeline}`,
     log,
     outputs: ends.map((end) => outputOf(end, { nodes, log })),
-    hooks: hooks.map(({ stage, listener, on }) => ({ stage, listener: listener.type, on })),
+    hooks: hooks.map(({ stage, listener, on, reliable }) => {
+      return { stage, listener: listener.type, on, reliable }
+    }),
   }
 }
 
@@ -107,7 +110,10 @@ function hopsTo(end: StageNode, graph: Graph): Hop[] {
 }
 
 function hopOf(node: StageNode, way: { from: string; to: string }, { log }: Graph): Hop {
-  return { stage: node.stage, node: node.id, ...way, ...guaranteeOf(node, log) }
+  // What a stage with a sink sets aside is committed as if there were none.
+  const isAside = way.to !== endOf(node) && node.output?.kind === 'sink'
+  const hop = isAside ? { ...node, output: null } : node
+  return { stage: node.stage, node: node.id, ...way, ...guaranteeOf(hop, log) }
 }
 
 /** Who writes what the node reads, as results or as records set aside. */

@@ -2,8 +2,9 @@ import type { StageNode } from './topology.ts'
 
 /** The topics that a node writes records to, with those for records set aside. */
 export function topicsWrittenBy(node: StageNode): string[] {
-  const aside = [node.deadLetterTopic, node.lateTopic].filter((topic) => topic !== '')
-  return node.output?.kind === 'topic' ? [node.output.topic, ...aside] : aside
+  const { deadLetterTopic, lateTopic, eventsTopic, publishes } = node
+  const aside = [deadLetterTopic, lateTopic, eventsTopic].filter((topic) => topic !== '')
+  return node.output?.kind === 'topic' ? [node.output.topic, ...aside] : [...aside, ...publishes]
 }
 
 export function topicsReadBy(node: StageNode): string[] {
