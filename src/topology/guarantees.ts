@@ -111,7 +111,7 @@ function hopsTo(end: StageNode, graph: Graph): Hop[] {
 
 function hopOf(node: StageNode, way: { from: string; to: string }, { log }: Graph): Hop {
   // What a stage with a sink sets aside is committed as if there were none.
-  const isAside = way.to !== endOf(node) && node.output?.kind === 'sink'
+  const isAside = node.output?.kind === 'sink' && way.to !== endOf(node)
   const hop = isAside ? { ...node, output: null } : node
   return { stage: node.stage, node: node.id, ...way, ...guaranteeOf(hop, log) }
 }
