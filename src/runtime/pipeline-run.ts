@@ -8,6 +8,7 @@ import type { Telemetry } from '../core/telemetry.ts'
 import type { TokenBucket } from '../core/token-bucket.ts'
 import type { WorkGroup } from '../core/work-group.ts'
 import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { countDrops } from './count-drops.ts'
 import { EventWriter, type EventWriterOptions } from './event-writer.ts'
 import { HookTracing } from './hook-tracing.ts'
 import type { WriterLinks } from './link-topologies.ts'
@@ -240,7 +241,7 @@ export class PipelineRun {
       telemetry,
       tracing,
       pipeline: this.topology.pipeline,
-      environment: endpoints,
+      environment: countDrops(endpoints, shared.meter.operations),
       board: shared.board,
       meter: shared.meter,
       hook: this.#hooks.deliveredBy(node),

@@ -106,7 +106,6 @@ const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   source: ['http', 'tcp', 'websocket', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   sink: ['http', 'tcp', 'websocket', 'sse', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   listener: ['websocket', 'sse'],
-  connection: ['postgres', 'rabbitmq'],
   test: ['stub'],
   'test step': ['fail', 'stub'],
 }
