@@ -18,6 +18,7 @@ import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
 import type { HttpClient } from './core/http-client.ts'
+import { openListening } from './endpoints/listening/open-listening.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
@@ -57,6 +58,7 @@ const environment: CliEnvironment = {
   openLog: logOpener({ clock, cwd, env }, openKafka),
   openKafkaEndpoints,
   openHttpClient,
+  openListening: () => openListening({ clock }),
   openMetricsExporter,
   openTracing,
   supervisor,

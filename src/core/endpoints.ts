@@ -6,6 +6,7 @@ import type { EndpointDrop } from './endpoint-drops.ts'
 import type { RecordErrorCode } from './errors.ts'
 import type { HttpClient } from './http-client.ts'
 import type { JsonValue } from './json.ts'
+import type { Listening } from './listening.ts'
 import type { RecordBatch } from './record-batch.ts'
 import type { SourceInfo } from './step-record.ts'
 import type { TopicFollower } from './topic-follower.ts'
@@ -26,6 +27,8 @@ export interface EndpointEnvironment {
   readonly http?: HttpClient
   /** Topics of the log, read beside the tasks; absent where there is no log. */
   readonly topics?: TopicFollower
+  /** Servers for those who wait to be called; absent where nothing outside is reached. */
+  readonly listening?: Listening
 }
 
 /** Topics of Kafka clusters as sources and sinks. Each connects at its first call, not before. */

@@ -42,6 +42,10 @@ export const errorTable = {
     kind: 'config',
     help: 'A file or folder that the pipeline names is missing, unreadable or of the wrong kind.',
   },
+  CONFIG_ADDRESS: {
+    kind: 'config',
+    help: 'An address to listen on is taken, or is none of this machine that the user may listen on.',
+  },
   CONFIG_USAGE: {
     kind: 'config',
     help: 'A command was called with arguments that it does not take.',
