@@ -21,6 +21,7 @@ import type { HttpClient } from './core/http-client.ts'
 import { openListening } from './endpoints/listening/open-listening.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
+import { ChildProcesses } from './endpoints/process/child-processes.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
 
 /** The composition root: the only file that knows the process. */
@@ -58,6 +59,7 @@ const environment: CliEnvironment = {
   openLog: logOpener({ clock, cwd, env }, openKafka),
   openKafkaEndpoints,
   openHttpClient,
+  processes: new ChildProcesses({ clock, env }),
   openListening: () => openListening({ clock }),
   openMetricsExporter,
   openTracing,

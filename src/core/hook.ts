@@ -103,6 +103,8 @@ export interface ListenerDefinition<
     { readonly title: string; readonly config: unknown },
     ...{ readonly title: string; readonly config: unknown }[],
   ]
+  /** Paths of settings that are given as `${secret:NAME}` only; one may be a list of such. */
+  readonly secrets?: readonly (readonly string[])[]
   /** Topics that it writes. */
   topics?(config: z.output<Config>): readonly string[]
   /** @throws PipelineError CONFIG_FILE when a module cannot be loaded. */

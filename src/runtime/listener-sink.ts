@@ -11,6 +11,9 @@ import { pauseMs } from './retry.ts'
 /** Events that are given to a listener between two commits of its position. */
 export const maxUncommittedEvents = 32
 
+/** How long a listener whose deadline has passed may take to end. */
+const lastWordMs = 100
+
 /** What became of one attempt to give an event to the listener. */
 interface Attempt {
   readonly outcome: HookOutcome
@@ -146,11 +149,15 @@ export class ListenerSink implements Sink {
       const late = clock.sleep(deadlineMs, finished.signal).then(() => null)
       const attempt = await Promise.race([working, late])
       if (attempt !== null) return attempt
-      // Whatever it still says is of no interest: the event is given to it again.
-      working.catch(() => {})
       const message = tooSlow(deadlineMs)
       deadline.abort(new Error(message))
-      return { outcome: 'timed_out', message, away: null }
+      // One that heeds the signal still says whether it waited for a peer; nothing else is of interest now.
+      const said = working.then(
+        () => null,
+        (thrown: unknown) => awayError(thrown),
+      )
+      const away = await Promise.race([said, clock.sleep(lastWordMs).then(() => null)])
+      return { outcome: 'timed_out', message, away }
     } catch (thrown) {
       return { outcome: 'failed', message: messageOf(thrown), away: awayError(thrown) }
     } finally {

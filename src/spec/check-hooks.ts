@@ -17,12 +17,34 @@ const reservedStage = 'events'
 export function checkHooks(stage: StageSpec, root: ConfigNode, findings: Findings): void {
   const ids = new Set<string>()
   for (const hook of stage.hooks) {
+    for (const listener of hook.listeners) checkSecrets(listener, root, findings)
     if (hook.reliable) checkReliable(hook, { stage, root, findings })
     if (ids.has(hook.id)) {
       const message = `two hooks of the stage "${stage.name}" have the id "${hook.id}"`
       findings.at(hook.path, { code: 'CONFIG_INVALID', message, hint: 'give one another "id:"' })
     }
     ids.add(hook.id)
+  }
+}
+
+/** Pipeline files are shared and kept: what is in them is no secret. */
+function checkSecrets(
+  { definition, path }: HookSpec['listeners'][number],
+  root: ConfigNode,
+  findings: Findings,
+): void {
+  for (const below of definition.secrets ?? []) {
+    const at = [...path, ...below]
+    const node = nodeAt(root, at)
+    const given = node?.kind === 'list' ? node.items : node === undefined ? [] : [node]
+    for (const scalar of given) {
+      if (scalar.kind !== 'scalar' || scalar.isSecret || scalar.problem !== null) continue
+      findings.at(at, {
+        code: 'CONFIG_INVALID',
+        message: `"${below.join('.')}" does not stand in the file, it is named: \${secret:NAME}`,
+        hint: 'NAME is an environment variable, or a file of the secrets folder',
+      })
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration, eventRate, expression } from '../core/config-types.ts'
 import { hookEvents, type HookEventName } from '../core/hook.ts'
+import { topicName } from '../core/topic-name.ts'
 import { deliveries } from './pipeline-spec.ts'
 
 /** Schemas of what a stage can name; plain `z.unknown()` while the frame of a file is checked. */
@@ -22,16 +23,6 @@ export function name() {
     .string()
     .regex(namePattern, 'a name has small letters, digits and "-", and begins with a letter')
     .max(maxNameLength)
-}
-
-const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
-const maxTopicLength = 249
-
-export function topicName() {
-  return z
-    .string()
-    .regex(topicPattern, 'the name of a topic has letters, digits, ".", "_" and "-"')
-    .max(maxTopicLength)
 }
 
 /** Keys that the state of a step may hold. */

@@ -137,7 +137,7 @@ function compileHooks(stage: StageSpec, bind: BindEnvironment): StageHook[] {
   return stage.hooks.flatMap((hook) => {
     bindWhen(hook, bind)
     return hook.listeners.map((listener) => {
-      bindConfig(listener.config, listener.path, bind)
+      bindConfig(listener.config, listener.path, { ...bind, scope: hookScope })
       const nodeName = `${hook.id}.${listener.definition.type}`
       return {
         stage: stage.name,
@@ -154,10 +154,13 @@ function compileHooks(stage: StageSpec, bind: BindEnvironment): StageHook[] {
   })
 }
 
+/** What expressions of hooks and their listeners start with. */
+const hookScope = ['event', 'value'] as const
+
 function bindWhen(hook: HookSpec, bind: BindEnvironment): void {
   if (hook.when === null) return
   try {
-    hook.when.bind(compileExpression(hook.when.source, { scope: ['event', 'value'] }))
+    hook.when.bind(compileExpression(hook.when.source, { scope: hookScope }))
   } catch (thrown) {
     bind.report([...hook.path, 'when'], thrown)
   }
