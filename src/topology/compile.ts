@@ -77,7 +77,7 @@ export function compileTopology(
           report(pathOfStage(spec, stage), topologyError(message)),
         )
   checkFields(spec, report)
-  problems.push(...warnings(spec, topics))
+  problems.push(...warnings(spec, topics, hooks))
   return {
     topology: {
       pipeline: spec.pipeline,
@@ -175,12 +175,17 @@ function boundOrNull(expression: Expression): StageHook['when'] {
   }
 }
 
-function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
+function warnings(
+  spec: PipelineSpec,
+  topics: TopicTable,
+  hooks: readonly StageHook[],
+): CompileProblem[] {
   // A topic that the file declares may well come from elsewhere.
   const known = new Set([
     ...spec.topics.keys(),
     ...spec.stages.flatMap((stage) => writtenTopics(spec, stage)),
     ...topics.ofEvents,
+    ...hooks.flatMap(({ listener, config }) => listener.topics?.(config) ?? []),
   ])
   const unwritten = spec.stages.flatMap((stage) =>
     stage.from

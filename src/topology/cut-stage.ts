@@ -280,6 +280,7 @@ function nodeOf(
       ? environment.topics.events().name
       : '',
     publishes: [],
+    hookOf: '',
     delivery: deliveryOf(stage, { hasState, log: environment.log }),
     hasState,
     changelogTopic: hasChangelog

@@ -61,9 +61,9 @@ function stepText({ id, definition, if: condition, part }: NodeStep): string {
   return shown.length === 0 ? name : `${name} [${shown.join('; ')}]`
 }
 
-function outputText({ output }: StageNode): string {
+function outputText({ output, publishes }: StageNode): string {
   if (output === null) return ''
-  if (output.kind === 'sink') return `sink ${output.definition.type}`
+  if (output.kind === 'sink') return [`sink ${output.definition.type}`, ...publishes].join(' -> ')
   const key = output.key === null ? '' : ', with a key'
   return `${output.topic}${key}`
 }

@@ -59,7 +59,7 @@ export const maxPaths = 20
 export function pipelineGuarantees(topology: Topology, log: LogKind): PipelineGuarantees {
   const { prefix, pipeline, nodes, hooks } = topology
   const read = new Set(nodes.flatMap(({ input }) => topicNames(input)))
-  const ends = nodes.filter(({ output }) => output?.kind !== 'topic' || !read.has(output.topic))
+  const ends = nodes.filter((node) => !read.has(endOf(node)) || isOutside(node))
   return {
     pipeline: `${prefix}${pipeline}`,
     log,
@@ -110,17 +110,19 @@ function hopsTo(end: StageNode, graph: Graph): Hop[] {
 }
 
 function hopOf(node: StageNode, way: { from: string; to: string }, { log }: Graph): Hop {
+  const { deadLetterTopic, lateTopic, eventsTopic } = node
   // What a stage with a sink sets aside is committed as if there were none.
-  const isAside = node.output?.kind === 'sink' && way.to !== endOf(node)
-  const hop = isAside ? { ...node, output: null } : node
+  const isAside = [deadLetterTopic, lateTopic, eventsTopic].includes(way.to)
+  const hop = isAside && node.output?.kind === 'sink' ? { ...node, output: null } : node
   return { stage: node.stage, node: node.id, ...way, ...guaranteeOf(hop, log) }
 }
 
 /** Who writes what the node reads, as results or as records set aside. */
-function writersOf({ input }: StageNode, topic: string, { nodes }: Graph): StageNode[] {
-  return input.kind === 'source'
-    ? []
-    : nodes.filter((node) => topicsWrittenBy(node).includes(topic))
+function writersOf({ input, hookOf }: StageNode, topic: string, { nodes }: Graph): StageNode[] {
+  if (input.kind === 'source') return []
+  // The events of other stages lie in the same topic, and are passed over.
+  const asked = hookOf === '' ? nodes : nodes.filter(({ stage }) => stage === hookOf)
+  return asked.filter((node) => topicsWrittenBy(node).includes(topic))
 }
 
 /** At most one more than are listed. Nothing runs in circles: such a file has been refused. */
@@ -142,9 +144,15 @@ function pathsTo(end: StageNode, graph: Graph): GuaranteedPath[] {
 }
 
 /** In words where it is no name of a topic. */
-function endOf({ output }: StageNode): string {
+function endOf({ output, publishes: [published] }: StageNode): string {
+  if (published !== undefined) return published
   if (output === null) return '(no output)'
   return output.kind === 'topic' ? output.topic : output.definition.type
+}
+
+/** A sink may be called like a topic. */
+function isOutside({ output, publishes }: StageNode): boolean {
+  return output?.kind !== 'topic' && publishes.length === 0
 }
 
 function sourcesOf({ input }: StageNode): readonly string[] {

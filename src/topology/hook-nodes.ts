@@ -48,6 +48,7 @@ export function hookNodes(
       deadLetterTopic: topics.refusedEvents(),
       lateTopic: '',
       eventsTopic: '',
+      hookOf: stage.name,
       publishes: listener.topics?.(config) ?? [],
       // What the listener did cannot be undone with a transaction.
       delivery: log === 'kafka' ? ('at_least_once' as const) : ('exactly_once' as const),

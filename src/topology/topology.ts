@@ -62,6 +62,8 @@ export interface StageNode {
   readonly eventsTopic: string
   /** What the listener of a reliable hook writes to, where the node is that listener. */
   readonly publishes: readonly string[]
+  /** The stage whose events it delivers, where the node is the listener of a reliable hook; else empty. */
+  readonly hookOf: string
   /** How its tasks commit: a node with state does so exactly once on every log. */
   readonly delivery: Delivery
   /** Whether its tasks keep something over restarts: of steps, of a source or sink, of its markers. */
