@@ -96,6 +96,10 @@ export const errorTable = {
     help: 'The peer did not answer; the stage waits and tries again.',
   },
   PEER_REJECTED: { kind: 'rejected', help: 'The peer refused this record.' },
+  PEER_REFUSED: {
+    kind: 'config',
+    help: 'A server that a source or sink uses cannot be used as it is set up: its credentials, rights, certificates or names.',
+  },
   DISK_FULL: { kind: 'full', help: 'No room is left on the disk; work goes on when there is.' },
   FILE_FAILED: { kind: 'fatal', help: 'Reading or writing a file failed.' },
   STATE_FULL: { kind: 'fatal', help: 'A stage holds as many keys as `state.max_keys` allows.' },
