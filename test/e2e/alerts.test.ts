@@ -1,52 +1,8 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { alertReceiver, type CloudEvent } from './alert-receiver.ts'
 import { CliProcess, millrace, Workspace } from './cli-process.ts'
 import { exampleWorkspace } from './examples.ts'
-
-interface CloudEvent {
-  readonly id: string
-  readonly type: string
-  readonly subject: string
-}
-
-interface Alert {
-  readonly webhookId: string
-  readonly event: CloudEvent
-}
-
-const closing: (() => void)[] = []
-afterEach(() => {
-  for (const close of closing.splice(0)) close()
-})
-
-/** Takes alerts and refuses some calls, as a receiver under load does. */
-async function receiver(busyEvery: number) {
-  const alerts: Alert[] = []
-  let calls = 0
-  const server = createServer((request, answer) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      calls += 1
-      const event = JSON.parse(Buffer.concat(chunks).toString('utf8')) as CloudEvent
-      const isBusy = calls % busyEvery === 0
-      if (!isBusy) alerts.push({ webhookId: String(request.headers['webhook-id']), event })
-      answer.writeHead(isBusy ? 503 : 204)
-      answer.end()
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  closing.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return { alerts, url: `http://127.0.0.1:${port}/alerts` }
-}
 
 interface Tapped<Value> {
   readonly value: Value
@@ -72,7 +28,8 @@ async function tap<Value>(topic: string, cwd: string): Promise<Tapped<Value>[]> 
 it('tells every broken reading over a webhook, though it is killed again and again', async () => {
   using workspace = exampleWorkspace()
   const cwd = workspace.folder
-  const { alerts, url } = await receiver(40)
+  using receiver = await alertReceiver(40)
+  const { alerts, url } = receiver
   const env = { ALERT_URL: url, READINGS: '30000' }
   const args = ['run', 'pipelines/alerts.yaml']
   const seen: number[] = []
