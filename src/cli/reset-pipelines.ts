@@ -4,6 +4,7 @@ import type { Log, TaskSpec } from '../core/log.ts'
 import { workersAtWork } from '../logs/log-rules.ts'
 import { manifestOf, parseManifest, type Manifest } from '../topology/manifest.ts'
 import { sinkMemory } from '../runtime/sink-writer.ts'
+import { replayStateTopic } from './replay-log.ts'
 import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
 
 /**
@@ -29,6 +30,9 @@ export async function resetPipelines(
   const topics = [
     ...new Set(own.flatMap(({ manifests }) => manifests.flatMap(({ writes }) => writes))),
   ]
+  const states = own.flatMap(({ name, manifests }) =>
+    manifests.flatMap((manifest) => replayStates(name, manifest)),
+  )
   const pipelines = own.map(({ name }) => name)
   await assertNobodyElse(topics, new Set(pipelines), { admin, notice })
   for (const name of pipelines) await assertNoWorkers(name, log)
@@ -37,7 +41,8 @@ export async function resetPipelines(
   const groups = own.flatMap(({ name, manifests }) =>
     manifests.flatMap((manifest) => groupsOf(name, manifest)),
   )
-  await admin.reset({ topics, groups: [...new Set(groups)], pipelines })
+  const forgotten = [...new Set([...topics, ...states])]
+  await admin.reset({ topics: forgotten, groups: [...new Set(groups)], pipelines })
   await Promise.all(
     own.map(({ name, topology }) =>
       admin.storeManifest(name, JSON.stringify(manifestOf(topology))),
@@ -49,9 +54,20 @@ function nameOf({ prefix, pipeline }: Topology): string {
   return `${prefix}${pipeline}`
 }
 
-/** As the compiler names them. */
-function groupsOf(name: string, { nodes }: Manifest): string[] {
-  return Object.keys(nodes).map((id) => `${name}.${id}`)
+/** As the compiler names them, with those of the tasks that write dead letters back. */
+function groupsOf(name: string, manifest: Manifest): string[] {
+  const { nodes } = manifest
+  return [...Object.keys(nodes).map((id) => `${name}.${id}`), ...replayGroups(name, manifest)]
+}
+
+function replayGroups(name: string, { nodes }: Manifest): string[] {
+  const stages = new Set(Object.keys(nodes).map((id) => id.split('.', 1)[0]!))
+  return [...stages].map((stage) => `${name}.${stage}.replay`)
+}
+
+/** Made by `dlq replay` on Kafka, where they are needed: no pipeline file tells of them. */
+function replayStates(name: string, manifest: Manifest): string[] {
+  return replayGroups(name, manifest).map(replayStateTopic)
 }
 
 async function assertNobodyElse(

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { instantOf } from '../clock/system-clock.ts'
 import type { EndpointEnvironment, KafkaEndpoints } from '../core/endpoints.ts'
 import { PipelineError } from '../core/errors.ts'
@@ -10,6 +10,7 @@ import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import type { SinkOutput } from '../topology/topology.ts'
 import { assertWorkers, chooseLog, shownLog } from './choose-log.ts'
+import { openControl, type ControlServer } from './control-server.ts'
 import { exitCodes, stoppedCode, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { createLogger, type WriteLog } from './create-logger.ts'
 import { fitStoredTopics, type FittedTopologies } from './fit-stored-topics.ts'
@@ -105,8 +106,9 @@ async function runInLog(
   const giveUp = soonAfter(stopping, { environment, over: over.signal })
   const log = await openUnlessStopped(setting, giveUp)
   if (log === null) return stoppedCode(stopping.reason)
+  const control = await openControlOf(setting, log)
   let closing: Promise<void> | null = null
-  const close = () => (closing ??= log.close())
+  const close = () => (closing ??= control.close().then(() => log.close()))
   const limiting = limitHeapGrowth(environment.clock, over.signal)
   const stop = new AbortController()
   let threads: StepThreads | null = null
@@ -176,6 +178,16 @@ async function begin(
     signal,
   )
   return { started, threads }
+}
+
+/** The embedded log has one writer: commands that write ask it to. */
+async function openControlOf(
+  { choice, environment, log: writeLog }: Setting,
+  log: Log,
+): Promise<ControlServer> {
+  if (choice.kind !== 'embedded') return { close: async () => {} }
+  const directory = resolve(environment.cwd, choice.dataDir)
+  return openControl(directory, log, (message) => writeLog('warn', message))
 }
 
 async function openUnlessStopped(setting: Setting, giveUp: AbortSignal): Promise<Log | null> {

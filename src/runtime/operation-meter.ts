@@ -18,6 +18,8 @@ export interface OperationData {
   readonly sent: readonly (readonly [topic: string, count: number])[]
   readonly retries: readonly (readonly [code: string, count: number])[]
   readonly windows: number
+  /** Dead letters that came back. */
+  readonly replayed: number
 }
 
 /** As a histogram has no unit: a ratio of 1 is one million in it. */
@@ -30,6 +32,7 @@ export class OperationMeter {
   readonly #sent = new Map<string, number>()
   readonly #retries = new Map<string, number>()
   #windows = 0
+  #replayed = 0
 
   /**
    * Measures an operation, also one that fails; one that found nothing there counts for nothing.
@@ -69,6 +72,11 @@ export class OperationMeter {
     this.#windows += windows
   }
 
+  /** Dead letters of a slice have come back. */
+  cameBack(records: number): void {
+    this.#replayed += records
+  }
+
   /** All records of a slice together; nothing is said where nothing was to be waited for. */
   waited(measuredUs: number, predictedUs: number): void {
     if (predictedUs > 0) this.#waitRatio.add((ratioScale * measuredUs) / predictedUs)
@@ -85,16 +93,18 @@ export class OperationMeter {
       sent: [...this.#sent],
       retries: [...this.#retries],
       windows: this.#windows,
+      replayed: this.#replayed,
     }
   }
 
   /** What another process measured of the same node. */
-  addData({ durations, waitRatio, sent, retries, windows }: OperationData): void {
+  addData({ durations, waitRatio, sent, retries, windows, replayed }: OperationData): void {
     for (const [operation, error, data] of durations) this.#of(operation, error).addData(data)
     this.#waitRatio.addData(waitRatio)
     for (const [topic, count] of sent) addTo(this.#sent, topic, count)
     for (const [code, count] of retries) addTo(this.#retries, code, count)
     this.#windows += windows
+    this.#replayed += replayed
   }
 
   #of(operation: Operation, error: string | null): LatencyHistogram {

@@ -360,7 +360,8 @@ export class PipelineRun {
 
 function inputsOf(node: StageNode, index: number): { topic: string; partition: number }[] {
   if (node.input.kind === 'source') return []
-  return node.input.topics.flatMap(({ name, partitions }) =>
+  const { topics, replay } = node.input
+  return [...topics, ...(replay === undefined ? [] : [replay])].flatMap(({ name, partitions }) =>
     Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })).filter(
       ({ partition }) => node.tasks === 1 || partition % node.tasks === index,
     ),

@@ -15,6 +15,7 @@ import type {
   TracedEmit,
   TracedHook,
   TracedRecord,
+  TracedReplay,
   TracedSend,
 } from '../../core/telemetry.ts'
 import { attribute, schemaUrl } from './semantic-conventions.ts'
@@ -70,6 +71,34 @@ export class SpanMaker {
 
   ofHook(hook: TracedHook): ReadableSpan {
     return toReadable(hookSpan(hook), this.#resourceOf(hook), this.#options.version)
+  }
+
+  ofReplay(replay: TracedReplay): ReadableSpan {
+    const { topic, partition, attempt, code, letter, link, pipeline, stage, startUs, endUs } =
+      replay
+    const attributes: Attributes = {
+      [attribute.system]: this.#options.system,
+      [attribute.operation]: 'send',
+      [attribute.operationType]: 'send',
+      [attribute.pipeline]: pipeline,
+      [attribute.stage]: stage,
+      [attribute.destination]: topic,
+      [attribute.partition]: String(partition),
+      [attribute.attempts]: attempt,
+      [attribute.dlqReason]: code,
+      [attribute.replayId]: letter,
+    }
+    const described: Described = {
+      id: replay,
+      parentId: null,
+      name: `replay ${topic}`,
+      kind: SpanKind.PRODUCER,
+      startUs,
+      endUs,
+      attributes,
+      links: link === null ? [] : [{ context: contextOf(link) }],
+    }
+    return toReadable(described, this.#resourceOf(replay), this.#options.version)
   }
 
   *#record(record: TracedRecord, traces: CommittedTraces): Generator<Described> {
