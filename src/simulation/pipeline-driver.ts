@@ -8,6 +8,7 @@ import {
 import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../core/record-batch.ts'
 import { invariant, PipelineError } from '../core/errors.ts'
+import { replayTask } from '../core/replay-header.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import { z } from 'zod'
 import { MemoryLog } from '../logs/memory-log.ts'
@@ -242,6 +243,10 @@ export class PipelineDriver {
 
   /** What is sent to a topic counts as written by its stage, so that it moves the watermark of readers. */
   #writerOf(topic: string, partition: number): string {
+    const isReplay = this.topology.topics.some(
+      ({ name, kind }) => name === topic && kind === 'replay',
+    )
+    if (isReplay) return replayTask(topic)
     for (const node of this.topology.nodes) {
       const { output } = node
       if (output?.kind !== 'topic' || output.topic !== topic) continue
