@@ -12,7 +12,7 @@ import { printDiagnostics } from './print-diagnostics.ts'
 import { printReplay, type ReplayTally, type StageTally } from './replay-report.ts'
 import { withReplayLog, type ReplayLog } from './replay-log.ts'
 import { ReplayProgress } from './replay-progress.ts'
-import type { LetterId, Since } from './replay-options.ts'
+import { sinceMs, type LetterId, type Since } from './replay-options.ts'
 import { selectedLetters, verdictOf, type Selection } from './replay-selection.ts'
 import { ReplayStage } from './replay-stage.ts'
 import { ReplayWriter } from './replay-writer.ts'
@@ -137,13 +137,8 @@ class ReplayRun {
     this.#setting = setting
     this.#left = limit ?? Number.POSITIVE_INFINITY
     const nowMs = setting.environment.clock.wallMs()
-    const sinceMs =
-      since === undefined
-        ? Number.NEGATIVE_INFINITY
-        : 'agoMs' in since
-          ? nowMs - since.agoMs
-          : since.atMs
-    this.#selection = { codes: new Set(code), sinceMs, ids: id, maxAttempts, again }
+    const fromMs = since === undefined ? Number.NEGATIVE_INFINITY : sinceMs(since, nowMs)
+    this.#selection = { codes: new Set(code), sinceMs: fromMs, ids: id, maxAttempts, again }
   }
 
   async replay(stages: readonly ReplayStage[]): Promise<ReplayTally> {

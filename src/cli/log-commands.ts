@@ -193,6 +193,14 @@ export function addTap(program: Command, choose: Choose): void {
       ).argParser(tapStart),
     )
     .addOption(limitOption(null))
+    .option('--where <expression>', 'only records for which it is true: "value.amount > 100"')
+    .option('--key <key>', 'only records with this key')
+    .addOption(
+      new Option(
+        '--since <time>',
+        'only records that came in since then: 30m, 2h, 7d, or 2026-01-31T14:05:00Z',
+      ).argParser(since),
+    )
     .option('--follow', 'keep waiting for new records')
     .option(
       '--json',
@@ -205,6 +213,7 @@ export function addTap(program: Command, choose: Choose): void {
         'millrace tap orders.clean',
         'millrace tap orders.clean --from earliest --limit 100 --json',
         'millrace tap orders.totals --follow',
+        'millrace tap orders.clean --where "value.amount > 100" --since 1h',
       ),
     )
     .action((topic: string, options) => {

@@ -28,3 +28,8 @@ export function since(text: string): Since {
     return { atMs: moment(text) }
   }
 }
+
+/** Epoch ms. */
+export function sinceMs(since: Since, nowMs: number): number {
+  return 'agoMs' in since ? nowMs - since.agoMs : since.atMs
+}
