@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import {
+  collect,
   dataDirOption,
   examples,
   jsonHelp,
@@ -90,6 +91,11 @@ function addRun(program: Command, choose: Choose): void {
       'first forget the topics, positions, state and files that the pipelines wrote',
     )
     .option('--follow', 'keep waiting for more input at the end')
+    .option(
+      '--only <stage>',
+      'run this stage alone (more than once for several); what stages with bounded input have written, which do not run, is read to its end',
+      collect,
+    )
     .option('--json', 'print the report of the run as JSON on stdout')
     .option('--quiet', 'no progress and no summary, only warnings and errors')
     .option(...logOption)

@@ -8,7 +8,8 @@ import type { Log } from '../core/log.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
-import type { SinkOutput } from '../topology/topology.ts'
+import type { SinkOutput, StageNode } from '../topology/topology.ts'
+import { chosenStages, runningNodes } from './chosen-stages.ts'
 import { assertWorkers, chooseLog, shownLog } from './choose-log.ts'
 import { openControl, type ControlServer } from './control-server.ts'
 import { exitCodes, stoppedCode, type CliEnvironment, type ExitCode } from './cli-environment.ts'
@@ -45,10 +46,12 @@ export async function run(
   // Of warnings the supervisor has told.
   printDiagnostics(environment, environment.supervisor === null ? diagnostics : errors)
   if (errors.length > 0) return exitCodes.config
+  const only = chosenStages(files, options)
   const choice = chooseLog(options, files, environment)
   assertWorkers(options.workers, choice)
   if (options.fresh === true) assertMayForget(choice, options)
-  const sinksToStdout = stagesWithStdout(files)
+  const running = runningNodes(files, only)
+  const sinksToStdout = stagesWithStdout(running)
   if (options.json === true) refuseMixedOutput(sinksToStdout)
   const { screen } = environment
   const block =
@@ -64,7 +67,7 @@ export async function run(
     area,
     log,
     telemetry: readTelemetrySetting(environment, log),
-    endOfStdout: endOfStdout(files, environment),
+    endOfStdout: endOfStdout(running, environment),
     writtenFiles: writtenFiles(files, environment.cwd),
   }
   const { workers = 1 } = options
@@ -257,6 +260,7 @@ function runEnvironment(
     notice,
     follow: options.follow === true,
     outsideEnds: null,
+    only: options.only === undefined ? null : new Set(options.only),
   }
 }
 
@@ -270,22 +274,16 @@ function kafkaOf(
   return { kafka: () => (opened ??= openKafkaEndpoints({ notice })) }
 }
 
-function stagesWithStdout(files: readonly PipelineFile[]): string[] {
-  return files.flatMap(({ topology }) =>
-    topology.nodes
-      .filter(({ output }) => output?.kind === 'sink' && output.definition.type === 'stdout')
-      .map(({ stage }) => stage),
-  )
+function stagesWithStdout(nodes: readonly StageNode[]): string[] {
+  return nodes
+    .filter(({ output }) => output?.kind === 'sink' && output.definition.type === 'stdout')
+    .map(({ stage }) => stage)
 }
 
 /** Once nobody reads stdout a run is of no use that writes nowhere else. */
-function endOfStdout(
-  files: readonly PipelineFile[],
-  { interrupts }: CliEnvironment,
-): AbortSignal[] {
-  const nodes = files.flatMap(({ topology }) => topology.nodes)
+function endOfStdout(nodes: readonly StageNode[], { interrupts }: CliEnvironment): AbortSignal[] {
   const sinks = nodes.filter(({ output }) => output?.kind === 'sink')
-  return sinks.length > 0 && sinks.length === stagesWithStdout(files).length
+  return sinks.length > 0 && sinks.length === stagesWithStdout(nodes).length
     ? [interrupts.stdoutClosed]
     : []
 }

@@ -7,6 +7,7 @@ import type { Log } from '../core/log.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import type { TokenBucket } from '../core/token-bucket.ts'
 import type { WorkGroup } from '../core/work-group.ts'
+import type { ChosenStages } from '../topology/only-stages.ts'
 import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { hookCondition } from './hook-condition.ts'
 import { HookRunner } from './hook-runner.ts'
@@ -48,6 +49,8 @@ export interface RunEnvironment {
   readonly outsideEnds: Promise<void> | null
   /** Where slices can be worked on beside this thread; null: nowhere. */
   readonly executor: StepExecutor | null
+  /** The stages that run; by default all. Of the others, those with bounded input count as ended. */
+  readonly only?: ChosenStages
 }
 
 const hookDrainMs = 2_000
