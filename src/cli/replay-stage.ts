@@ -67,16 +67,16 @@ export class ReplayStage {
     const { replay } = this
     if (letter.isCut) return 'cut'
     if (letter.isMade || this.#looksMade(letter)) return 'made'
-    const from = letter.origin?.topic ?? null
-    if (from === null) return this.#ofSource(letter)
+    if (letter.origin === null) return this.#ofSource(letter)
+    const { topic: from, partition } = letter.origin
     const inner = this.#innerTopics.find(({ topic }) => topic === from)
     const reader = this.#nodes.find((node) => topicsReadBy(node).includes(from))
     const isRead = reader !== undefined || from === replay?.name
     if (!isRead) return 'elsewhere'
     // A later part of the stage has met it: the parts before are not to see it again.
     if (inner !== undefined && reader !== this.#first)
-      return this.#at({ name: from, partitions: inner.partitions }, letter.partition, true)
-    return replay === null ? 'elsewhere' : this.#at(replay, letter.partition, true)
+      return this.#at({ name: from, partitions: inner.partitions }, partition, true)
+    return replay === null ? 'elsewhere' : this.#at(replay, partition, true)
   }
 
   /** The first part that reads topics. */

@@ -210,6 +210,29 @@ stages:
     expect(JSON.stringify(letters[1])).toContain('"millrace-dlq-replays","value":"1"')
   })
 
+  it('keeps to the partition in which the record lay, though dead letters have one alone', async () => {
+    const short = `pipeline: short
+stages:
+  - name: all
+    source:
+      file: { path: ./in.ndjson }
+    steps:
+      - require: value.n > 5
+    sink: drop
+`
+    const place = aPlace(
+      short,
+      [1, 2, 3, 4].map((n) => JSON.stringify({ n })),
+    )
+    await place.run()
+    await place.replay('--all')
+    const placed = async (topic: string) =>
+      (await place.stored(topic))
+        .map(({ partition, value }) => `${String(partition)} ${JSON.stringify(value)}`)
+        .toSorted()
+    expect(await placed('short.all.replay')).toEqual(await placed('short.all.in'))
+  })
+
   it('does not move the watermark, and a late record stays late', async () => {
     const windows = `pipeline: w
 topics:
