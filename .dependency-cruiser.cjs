@@ -31,6 +31,8 @@ const owners = {
   pino: ['cli', 'main[.]ts$'],
   kafkajs: ['logs/kafka'],
   fastify: ['api'],
+  undici: ['endpoints/http'],
+  'ipaddr.js': ['endpoints/http'],
 }
 
 /** Files that define what a pipeline file can name: only the generated registries list them. */

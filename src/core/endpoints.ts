@@ -2,10 +2,13 @@ import type { Readable, Writable } from 'node:stream'
 import type { z } from 'zod'
 import type { Clock, Random } from './clock.ts'
 import type { ConnectionName } from './connection-name.ts'
+import type { EndpointDrop } from './endpoint-drops.ts'
 import type { RecordErrorCode } from './errors.ts'
+import type { HttpClient } from './http-client.ts'
 import type { JsonValue } from './json.ts'
 import type { RecordBatch } from './record-batch.ts'
 import type { SourceInfo } from './step-record.ts'
+import type { TopicFollower } from './topic-follower.ts'
 
 /** What sources and sinks get from the outside. */
 export interface EndpointEnvironment {
@@ -15,8 +18,14 @@ export interface EndpointEnvironment {
   readonly stdout: Writable
   /** A notice for the user about something that is no error, such as input that cannot be replayed. */
   readonly notice: (message: string) => void
+  /** Counts what was refused or left out, for the metrics of the stage; absent: nobody asks. */
+  readonly dropped?: (drop: EndpointDrop, count?: number) => void
   /** The topics of Kafka clusters, loaded by those who use them; absent where nothing outside is reached. */
   readonly kafka?: () => Promise<KafkaEndpoints>
+  /** Requests to others; absent where nothing outside is reached. */
+  readonly http?: HttpClient
+  /** Topics of the log, read beside the tasks; absent where there is no log. */
+  readonly topics?: TopicFollower
 }
 
 /** Topics of Kafka clusters as sources and sinks. Each connects at its first call, not before. */
@@ -26,7 +35,7 @@ export interface KafkaEndpoints {
 }
 
 export interface KafkaSourceOptions {
-  readonly connection: ConnectionName
+  readonly connection: ConnectionName<'kafka'>
   /** All partitions are read, also those that come to be later. */
   readonly topics: readonly string[]
   /** Where a topic without positions begins. */
@@ -40,7 +49,7 @@ export interface KafkaSourceOptions {
 }
 
 export interface KafkaSinkOptions {
-  readonly connection: ConnectionName
+  readonly connection: ConnectionName<'kafka'>
   readonly topic: string
   readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
   /** The time that Kafka is told; where an event has none, or one before 1970, it is the ingest time. */
@@ -67,7 +76,7 @@ export interface SourceSlice {
     readonly code: RecordErrorCode
     readonly message: string
   }[]
-  /** By split: where the source stands after this slice. Committed with the records. */
+  /** By split: where the source stands after this slice; null: it is no more. Committed with the records. */
   readonly positions: ReadonlyMap<string, JsonValue>
   /** What `source` is in expressions, for a record of the batch. */
   readonly info: (index: number) => SourceInfo

@@ -76,6 +76,35 @@ export class Aggregation {
   }
 }
 
+/** @throws RecordFailure when an expression in the text cannot be evaluated on this record. */
+export type Render = (record: StepRecord) => string
+
+/** Text of a pipeline file with `${expression}` in it. Bound like `Expression`. */
+export class Template {
+  readonly source: string
+  #bound: { readonly render: Render; readonly constant: string | null } | null = null
+
+  constructor(source: string) {
+    this.source = source
+  }
+
+  /** @param bound `constant`: the text, where it is the same for all records. */
+  bind(bound: { readonly render: Render; readonly constant: string | null }): void {
+    this.#bound = bound
+  }
+
+  /** What is null becomes nothing, text itself, anything else JSON. */
+  get render(): Render {
+    invariant(this.#bound !== null, `the template ${this.source} was not compiled`)
+    return this.#bound.render
+  }
+
+  get constant(): string | null {
+    invariant(this.#bound !== null, `the template ${this.source} was not compiled`)
+    return this.#bound.constant
+  }
+}
+
 /** A path of a pipeline file; relative ones are bound to the folder of that file. */
 export class FilePath {
   readonly source: string

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { EndpointDrop } from '../core/endpoint-drops.ts'
 import { asPipelineError } from '../core/errors.ts'
 import type { TaskCommit } from '../core/log.ts'
 import { type HistogramData, LatencyHistogram } from './latency-histogram.ts'
@@ -20,6 +21,7 @@ export interface OperationData {
   readonly windows: number
   /** Dead letters that came back. */
   readonly replayed: number
+  readonly endpointDrops?: readonly (readonly [drop: string, count: number])[]
 }
 
 /** As a histogram has no unit: a ratio of 1 is one million in it. */
@@ -31,6 +33,7 @@ export class OperationMeter {
   readonly #waitRatio = new LatencyHistogram()
   readonly #sent = new Map<string, number>()
   readonly #retries = new Map<string, number>()
+  readonly #endpointDrops = new Map<string, number>()
   #windows = 0
   #replayed = 0
 
@@ -67,6 +70,11 @@ export class OperationMeter {
       addTo(this.#sent, markers.topic, -markers.count)
   }
 
+  /** The source or sink has refused or left out something; counted at once, as it may concern no record. */
+  dropped(drop: EndpointDrop, count = 1): void {
+    addTo(this.#endpointDrops, drop, count)
+  }
+
   /** Windows of a slice have come out. */
   emitted(windows: number): void {
     this.#windows += windows
@@ -94,17 +102,20 @@ export class OperationMeter {
       retries: [...this.#retries],
       windows: this.#windows,
       replayed: this.#replayed,
+      endpointDrops: [...this.#endpointDrops],
     }
   }
 
   /** What another process measured of the same node. */
-  addData({ durations, waitRatio, sent, retries, windows, replayed }: OperationData): void {
+  addData(data: OperationData): void {
+    const { durations, waitRatio, sent, retries, windows, replayed, endpointDrops } = data
     for (const [operation, error, data] of durations) this.#of(operation, error).addData(data)
     this.#waitRatio.addData(waitRatio)
     for (const [topic, count] of sent) addTo(this.#sent, topic, count)
     for (const [code, count] of retries) addTo(this.#retries, code, count)
     this.#windows += windows
     this.#replayed += replayed
+    for (const [drop, count] of endpointDrops ?? []) addTo(this.#endpointDrops, drop, count)
   }
 
   #of(operation: Operation, error: string | null): LatencyHistogram {

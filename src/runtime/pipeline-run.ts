@@ -9,6 +9,7 @@ import type { TokenBucket } from '../core/token-bucket.ts'
 import type { WorkGroup } from '../core/work-group.ts'
 import type { ChosenStages } from '../topology/only-stages.ts'
 import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { countDrops } from './count-drops.ts'
 import { hookCondition } from './hook-condition.ts'
 import { HookRunner } from './hook-runner.ts'
 import { HookTracing } from './hook-tracing.ts'
@@ -245,7 +246,7 @@ export class PipelineRun {
       telemetry,
       tracing,
       pipeline: this.topology.pipeline,
-      environment: endpoints,
+      environment: countDrops(endpoints, shared.meter.operations),
       board: shared.board,
       meter: shared.meter,
     })

@@ -153,9 +153,15 @@ function messageOf(issue: Issue, node: ConfigNode): string {
   }
   if (issue.path.length > 0 && given === undefined)
     return `"${String(path.at(-1))}" is missing: ${rule(issue)}`
-  return given?.kind === 'scalar'
-    ? `${describeNode(given)} is not allowed: ${rule(issue)}`
-    : rule(issue)
+  const isQuoted = given?.kind === 'scalar' && !isUnquoted(issue)
+  return isQuoted ? `${describeNode(given)} is not allowed: ${rule(issue)}` : rule(issue)
+}
+
+/** A refinement with these parameters refuses a text that no message may repeat. */
+export const unquoted = { unquoted: true } as const
+
+function isUnquoted(issue: Issue): boolean {
+  return issue.code === 'custom' && issue.params?.['unquoted'] === true
 }
 
 function optionsOf(issue: Issue): string[] | null {

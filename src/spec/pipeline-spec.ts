@@ -3,7 +3,7 @@ import type { Expression } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
-import type { KafkaSettings } from './connection-schema.ts'
+import type { ParsedConnection } from './connection-schema.ts'
 import type { TracingSettings } from './tracing-schema.ts'
 
 /**
@@ -16,7 +16,7 @@ export interface PipelineSpec {
   readonly namespace: string
   /** `embedded`, `kafka://...` or a connection; null where the file leaves it to the command line. */
   readonly log: string | { readonly connection: string } | null
-  /** Kafka clusters by name. */
+  /** Servers by name. */
   readonly connections: ReadonlyMap<string, ConnectionSpec>
   readonly topics: ReadonlyMap<string, TopicSettings>
   readonly tracing: TracingSettings
@@ -36,11 +36,7 @@ export interface TopicSettings {
   readonly replication: number | null
 }
 
-export interface ConnectionSpec {
-  /** Files in it are not yet read. */
-  readonly settings: KafkaSettings
-  readonly path: ConfigPath
-}
+export type ConnectionSpec = ParsedConnection & { readonly path: ConfigPath }
 
 export const deliveries = ['at_least_once', 'exactly_once'] as const
 /** How a stage commits on a log where that can be chosen. */

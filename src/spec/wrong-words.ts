@@ -107,7 +107,6 @@ const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   sink: ['http', 'tcp', 'websocket', 'sse', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   listener: ['webhook', 'publish', 'command', 'websocket', 'sse'],
   hook: ['reliable'],
-  connection: ['postgres', 'rabbitmq'],
   test: ['stub'],
   'test step': ['fail', 'stub'],
 }
