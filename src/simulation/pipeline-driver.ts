@@ -17,14 +17,19 @@ import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { captureSink } from './capture-sink.ts'
+import { FailingPeer, type PeerAnswer } from './failing-peer.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
 import { SeededRandom } from './seeded-random.ts'
+import { StubbedHttp, type StubAnswer } from './stubbed-http.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** Turns of the event loop without any change after which a pipeline counts as quiet. */
 const quietTurns = 3
 /** A pipeline that is still at work after so many turns is stuck, or never comes to an end. */
 const maxTurns = 200_000
+/** Turns that a sink gets to come to its pause, and the step in which time passes then. */
+const pauseTurns = 8
+const pauseStepMs = 100
 
 /**
  * Runs a pipeline for real, over the memory log and a virtual clock: sources are what the test pushes,
@@ -38,6 +43,8 @@ export class PipelineDriver {
   readonly #telemetry: Telemetry
   readonly #sources = new Map<string, PushQueue>()
   readonly #sinks = new Map<string, RecordBatch[]>()
+  readonly #peers = new Map<string, FailingPeer>()
+  readonly #http = new StubbedHttp()
   /** By topic: the partition of the next record without a key that is sent to it. */
   readonly #roundRobin = new Map<string, number>()
   #run: Run | null = null
@@ -79,7 +86,14 @@ export class PipelineDriver {
       mask: (text: string) => text,
       telemetry: this.#telemetry,
       listeners: { log: () => {} },
-      endpoints: { clock, random, stdin: Readable.from([]), stdout: nothing, notice: () => {} },
+      endpoints: {
+        clock,
+        random,
+        stdin: Readable.from([]),
+        stdout: nothing,
+        notice: () => {},
+        http: this.#http.clientOf(),
+      },
     }
     this.#run = await startRun([this.topology], environment, this.#stop.signal)
     await this.settle()
@@ -96,6 +110,23 @@ export class PipelineDriver {
   async advance(byMs: number): Promise<void> {
     await this.clock.advance(byMs)
     await this.settle()
+  }
+
+  /** The peer of the sink of a stage answers so from now on, to one attempt after the other. */
+  fail(stage: string, answers: readonly PeerAnswer[]): void {
+    const peer = this.#peers.get(stage)
+    invariant(peer !== undefined, `"${stage}" is a stage with a sink`)
+    peer.plan(answers)
+  }
+
+  /** Calls over HTTP get these answers from now on. */
+  stub(name: string, answers: readonly StubAnswer[]): void {
+    this.#http.stub(name, answers)
+  }
+
+  /** Calls that had no stub, since the last look. */
+  takeUnexpectedCalls(): readonly string[] {
+    return this.#http.takeUnexpected()
   }
 
   /** Stops all tasks and starts them again from what was committed. */
@@ -160,10 +191,17 @@ export class PipelineDriver {
         setImmediate(resolve)
       })
       this.#throwIfFailed()
-      quiet = (await this.#isQuiet()) ? quiet + 1 : 0
+      quiet = !this.#isPausing && (await this.#isQuiet()) ? quiet + 1 : 0
+      // Nobody can say how long a pause is that is drawn by chance: it passes by itself.
+      if (this.#isPausing && turn % pauseTurns === 0) await this.clock.advance(pauseStepMs)
       if (turn > maxTurns)
         throw new PipelineError('INVARIANT', 'the pipeline does not come to rest')
     }
+  }
+
+  /** Whether a sink waits to try again, until its peer is well. */
+  get #isPausing(): boolean {
+    return this.#peers.values().some(({ hasFailed }) => hasFailed)
   }
 
   async #isQuiet(): Promise<boolean> {
@@ -264,9 +302,11 @@ export class PipelineDriver {
     }
     if (node.output?.kind === 'sink') {
       const written: RecordBatch[] = []
+      const peer = new FailingPeer(node.settings.retry.max)
       this.#sinks.set(node.stage, written)
+      this.#peers.set(node.stage, peer)
       const { key } = node.output
-      isolated.output = { kind: 'sink', definition: captureSink(written), config: null, key }
+      isolated.output = { kind: 'sink', definition: captureSink(written, peer), config: null, key }
     }
     return isolated
   }
