@@ -5,7 +5,7 @@ import { workersAtWork } from '../logs/log-rules.ts'
 import { manifestOf, parseManifest, type Manifest } from '../topology/manifest.ts'
 import { sinkMemory } from '../runtime/sink-writer.ts'
 import { replayStateTopic } from './replay-log.ts'
-import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { taskId, type SinkOutput, type StageNode, type Topology } from '../topology/topology.ts'
 
 /**
  * `run --fresh`: forgets the topics, positions and state of the pipelines, also those of stages that the
@@ -23,7 +23,8 @@ export async function resetPipelines(
     topologies.map(async (topology) => {
       const name = nameOf(topology)
       const stored = await admin.loadManifest(name)
-      const manifests = [manifestOf(topology), ...(stored === null ? [] : [parseManifest(stored)])]
+      const before = stored === null ? null : ownManifest(name, stored, notice)
+      const manifests = [manifestOf(topology), ...(before === null ? [] : [before])]
       return { name, topology, manifests }
     }),
   )
@@ -37,7 +38,7 @@ export async function resetPipelines(
   await assertNobodyElse(topics, new Set(pipelines), { admin, notice })
   for (const name of pipelines) await assertNoWorkers(name, log)
   // Files go first: a crash in between leaves recorded lengths without their files, which is noticed.
-  for (const topology of topologies) await resetSinks(topology, log)
+  for (const topology of topologies) await resetSinks(topology, log, notice)
   const groups = own.flatMap(({ name, manifests }) =>
     manifests.flatMap((manifest) => groupsOf(name, manifest)),
   )
@@ -100,10 +101,7 @@ async function manifestOfOther(
     const stored = await admin.loadManifest(name)
     return stored === null ? null : parseManifest(stored)
   } catch (error) {
-    const isUnreadable =
-      error instanceof PipelineError &&
-      (error.code === 'LOG_CORRUPT' || error.code === 'LOG_VERSION')
-    if (!isUnreadable) throw error
+    if (!isUnreadable(error)) throw error
     notice(
       `whether the pipeline "${name}" uses a topic that --fresh removes is not known: ${error.message}`,
     )
@@ -111,20 +109,66 @@ async function manifestOfOther(
   }
 }
 
+/** null, and a word about it, where another version wrote it: only what the file says is forgotten then. */
+function ownManifest(
+  name: string,
+  stored: string,
+  notice: (message: string) => void,
+): Manifest | null {
+  try {
+    return parseManifest(stored)
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    notice(
+      `what the pipeline "${name}" wrote before is not known, and stays where its file no longer names it: ${error.message}`,
+    )
+    return null
+  }
+}
+
+function isUnreadable(error: unknown): error is PipelineError {
+  return (
+    error instanceof PipelineError && (error.code === 'LOG_CORRUPT' || error.code === 'LOG_VERSION')
+  )
+}
+
 async function assertNoWorkers(name: string, { admin }: Log): Promise<void> {
   const workers = (await admin.workers?.(name)) ?? []
   if (workers.length > 0) throw workersAtWork(name, workers)
 }
 
-async function resetSinks(topology: Topology, log: Log): Promise<void> {
+async function resetSinks(
+  topology: Topology,
+  log: Log,
+  notice: (message: string) => void,
+): Promise<void> {
   for (const node of topology.nodes) {
     const { output, group, tasks } = node
     if (output?.kind !== 'sink') continue
     for (let index = 0; index < tasks; index++) {
       const id = taskId(topology, node, index)
       const memory = await memoryOf(log, { id, group, ...changelogOf(node, index) })
-      await output.definition.reset(output.config, memory)
+      await resetSink(output, memory, (reason) =>
+        notice(`what the stage "${node.stage}" wrote before stays where it is: ${reason}`),
+      )
     }
+  }
+}
+
+/** What an older version remembers, and this one does not understand, is no reason not to begin again. */
+async function resetSink(
+  { definition, config }: SinkOutput,
+  memory: JsonValue,
+  left: (reason: string) => void,
+): Promise<void> {
+  try {
+    await definition.reset(config, memory)
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.code !== 'LOG_VERSION') throw error
+    const files = definition.files(config).join(', ')
+    left(
+      `an older version kept note of it in a way that is not understood; remove ${files} by hand`,
+    )
   }
 }
 

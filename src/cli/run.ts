@@ -206,7 +206,10 @@ async function openControlOf(
 
 async function openUnlessStopped(setting: Setting, giveUp: AbortSignal): Promise<Log | null> {
   const notice = (message: string) => setting.log('warn', message)
-  const opening = setting.environment.openLog(setting.choice, { readOnly: false, notice })
+  const opening = setting.environment.openLog(setting.choice, {
+    readOnly: false,
+    notice,
+  })
   const log = await unlessAborted(opening, giveUp)
   if (log === null) opening.then((late) => late.close()).catch(() => {})
   return log

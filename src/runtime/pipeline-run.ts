@@ -28,6 +28,7 @@ import { SharedWork } from './shared-work.ts'
 import { SliceStep } from './slice-step.ts'
 import { StageMeter } from './stage-meter.ts'
 import { runsAnywhere, type StepExecutor } from './step-executor.ts'
+import { stageNotices } from './stage-notices.ts'
 import { StageTask } from './stage-task.ts'
 import { TaskEvents } from './task-events.ts'
 import { faultBucket, TaskTracing } from './task-tracing.ts'
@@ -66,6 +67,7 @@ export class PipelineRun {
   readonly #stop = new AbortController()
   readonly #sampler: TraceSampler
   readonly #faults = new Map<string, TokenBucket>()
+  readonly #notices = new Map<string, (message: string) => void>()
   #outcome: PipelineOutcome = 'running'
   #error: PipelineError | null = null
   #startedUs = 0
@@ -193,8 +195,7 @@ export class PipelineRun {
     index: number,
     shared: { board: ProgressBoard; links: WriterLinks; meter: StageMeter },
   ): StageTask {
-    const { clock, random, log, endpoints, notice, follow, mask, telemetry, executor } =
-      this.#environment
+    const { clock, random, log, endpoints, follow, mask, telemetry, executor } = this.#environment
     const id = taskId(this.topology, node, index)
     const inputs = inputsOf(node, index)
     const tracker = new WatermarkTracker(
@@ -242,7 +243,7 @@ export class PipelineRun {
       tracker,
       step,
       events,
-      notice,
+      notice: this.#noticesOf(node),
       telemetry,
       tracing,
       pipeline: this.topology.pipeline,
@@ -250,6 +251,13 @@ export class PipelineRun {
       board: shared.board,
       meter: shared.meter,
     })
+  }
+
+  #noticesOf({ stage }: StageNode): (message: string) => void {
+    const known =
+      this.#notices.get(stage) ?? stageNotices((message) => this.#environment.notice(message))
+    this.#notices.set(stage, known)
+    return known
   }
 
   #faultsOf({ id }: StageNode): TokenBucket {
