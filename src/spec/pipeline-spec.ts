@@ -1,3 +1,4 @@
+import type { PlannedAnswer, PlannedStub } from './test-schema.ts'
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
 import type { Expression, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
@@ -141,6 +142,18 @@ export type TestStep =
     }
   | { readonly kind: 'advance'; readonly byMs: number; readonly path: ConfigPath }
   | { readonly kind: 'restart'; readonly path: ConfigPath }
+  | {
+      readonly kind: 'fail'
+      /** By stage with a sink. */
+      readonly of: ReadonlyMap<string, readonly PlannedAnswer[]>
+      readonly path: ConfigPath
+    }
+  | {
+      readonly kind: 'stub'
+      /** By table, stage or beginning of a URL. */
+      readonly of: ReadonlyMap<string, readonly PlannedStub[]>
+      readonly path: ConfigPath
+    }
   | {
       readonly kind: 'expect'
       readonly of: ReadonlyMap<string, unknown>

@@ -41,6 +41,8 @@ export type TopicKind =
   | 'late'
   /** The events that reliable hooks of the pipeline listen to. */
   | 'events'
+  /** Dead letters on their way back to the stage. */
+  | 'replay'
   /** On Kafka: the state of a node's tasks, one partition each. */
   | 'changelog'
 
@@ -102,6 +104,8 @@ export interface TopicInput {
   readonly topics: readonly { readonly name: string; readonly partitions: number }[]
   /** Whether its records say, for `source` in expressions, where they came into the pipeline. */
   readonly tellsSource?: boolean
+  /** Where dead letters of the stage come back to; no task of a pipeline writes it. Absent: nowhere. */
+  readonly replay?: { readonly name: string; readonly partitions: number }
 }
 
 export interface TopicOutput {
@@ -179,6 +183,14 @@ export interface StageHook {
 /** What ids of the pipeline's tasks begin with, which write its records. */
 export function ownWriters({ prefix, pipeline }: Pick<Topology, 'prefix' | 'pipeline'>): string {
   return `${prefix}${pipeline}.`
+}
+
+/** The task that writes the dead letters of a stage back; `<task>/0` is its id, and this its group. */
+export function replayGroup(
+  topology: Pick<Topology, 'prefix' | 'pipeline'>,
+  stage: string,
+): string {
+  return `${ownWriters(topology)}${stage}.replay`
 }
 
 export function taskId(topology: Topology, node: StageNode, index: number): string {
