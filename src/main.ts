@@ -17,7 +17,9 @@ import { SecretMask } from './cli/secret-mask.ts'
 import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
+import type { HttpClient } from './core/http-client.ts'
 import { processSpawner } from './endpoints/processes/spawn-process.ts'
+import { openListening } from './endpoints/listening/open-listening.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
@@ -56,6 +58,8 @@ const environment: CliEnvironment = {
   interrupts: catchInterrupts(),
   openLog: logOpener({ clock, cwd, env }, openKafka),
   openKafkaEndpoints,
+  openHttpClient,
+  openListening: () => openListening({ clock }),
   openMetricsExporter,
   openTracing,
   supervisor,
@@ -93,6 +97,11 @@ async function openKafkaEndpoints(options: {
   const { kafkaEndpoints } = await import('./logs/kafka/endpoint/kafka-endpoints.ts')
   const { random, mask } = environment
   return kafkaEndpoints({ ...options, clock, random, mask: mask.text })
+}
+
+async function openHttpClient(): Promise<HttpClient> {
+  const http = await import('./endpoints/http/http-client.ts')
+  return http.openHttpClient({ clock })
 }
 
 async function openMetricsExporter(options: MetricsExporterOptions): Promise<MetricsExporter> {

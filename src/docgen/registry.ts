@@ -18,7 +18,7 @@ export interface Registry {
 export const registries: readonly Registry[] = [
   {
     file: 'src/operators/registry.generated.ts',
-    folders: ['src/operators/cleaning', 'src/operators/calling', 'src/operators/analysis'],
+    folders: ['cleaning', 'pacing', 'calling', 'analysis'].map((name) => `src/operators/${name}`),
     list: 'operators',
     type: 'OperatorDefinition',
     typeFile: '../core/operator.ts',

@@ -8,7 +8,9 @@ import type { Log } from '../core/log.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import type { TokenBucket } from '../core/token-bucket.ts'
 import type { WorkGroup } from '../core/work-group.ts'
+import { outputTopicsOf } from '../topology/order-nodes.ts'
 import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { countDrops } from './count-drops.ts'
 import { hookCondition } from './hook-condition.ts'
 import { HookRunner } from './hook-runner.ts'
 import { HookTracing } from './hook-tracing.ts'
@@ -170,7 +172,7 @@ export class PipelineRun {
       tasksRun: everRun.map((index) => taskId(this.topology, node, index)),
       meter,
       reads: node.input.kind === 'topics' ? node.input.topics.map(({ name }) => name) : [],
-      writes: node.output?.kind === 'topic' ? node.output.topic : null,
+      writes: outputTopicsOf(node).map(({ topic }) => topic),
       lag: backlog.reduce((sum, { records }) => sum + records, 0),
       backlog,
       inflight: isOver ? 0 : all.reduce((sum, { inWork }) => sum + inWork, 0),
@@ -245,7 +247,7 @@ export class PipelineRun {
       telemetry,
       tracing,
       pipeline: this.topology.pipeline,
-      environment: endpoints,
+      environment: countDrops(endpoints, shared.meter.operations),
       operators: this.#environment.operators ?? null,
       board: shared.board,
       meter: shared.meter,

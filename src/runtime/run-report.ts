@@ -104,9 +104,9 @@ export interface MeteredPart {
   readonly tasksRun: readonly string[]
   readonly meter: StageMeter
   readonly lag: number
-  /** Topics that it reads, and the one that it writes: by them it is known who wrote what it waits for. */
+  /** Topics that it reads, and those that its results go to: by them it is known who wrote what it waits for. */
   readonly reads?: readonly string[]
-  readonly writes?: string | null
+  readonly writes?: readonly string[]
   /** Of its queues the part that is the commit before as well, µs; see `commitInQueue`. */
   readonly commitTwiceUs?: number
 }
@@ -148,7 +148,7 @@ export function pipelineReport(
  */
 function commitTwiceUs({ meter, reads = [] }: MeteredPart, parts: readonly MeteredPart[]): number {
   if (meter.joined === 0) return 0
-  const writers = parts.filter(({ writes = null }) => writes !== null && reads.includes(writes))
+  const writers = parts.filter(({ writes = [] }) => writes.some((topic) => reads.includes(topic)))
   const written = sumOf(writers, (writer) => writer.meter.run.count)
   if (written === 0) return 0
   const commitUs = sumOf(writers, (writer) => writer.meter.commitUs) / written

@@ -1,14 +1,13 @@
 import type { Clock } from '../core/clock.ts'
 import { invariant, RecordFailure } from '../core/errors.ts'
-import { JsonFields } from '../core/json-fields.ts'
 import type { StateChange, TaskCommit } from '../core/log.ts'
 import { dispositions, type Disposition } from '../core/operator.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
 import { StepRecord } from '../core/step-record.ts'
 import type { StageNode } from '../topology/topology.ts'
-import { decodeProblem, decodeValue } from './decode-value.ts'
 import { eventTimeOf } from './event-time.ts'
 import type { PreparedRecord, PreparedSlice } from './prepared-record.ts'
+import { RecordDecoder } from './record-decoder.ts'
 import { RecordLimits } from './record-limits.ts'
 import { RecordTracer } from './record-tracer.ts'
 import { SliceStats } from './slice-stats.ts'
@@ -29,7 +28,7 @@ const writersStep = '$writers'
 
 /**
  * The step of a task: state and records in, outputs and state changes out, nothing else touched. It
- * reads the clock for the timing of records alone, which decides nothing.
+ * reads the clock once for each slice: for the timing of records, and for steps that wait for it.
  */
 export class SliceStep {
   /** Set by whoever knows the log; a record that is larger fails. */
@@ -45,7 +44,7 @@ export class SliceStep {
   #trace: TraceRequest | null = null
   readonly #output: StageOutput
   readonly #record = new StepRecord()
-  readonly #fields: JsonFields | null
+  readonly #decoder: RecordDecoder
   readonly #tellsSource: boolean
   #progress: WriterProgress | null = null
   #prepared: PreparedSlice | null = null
@@ -60,7 +59,7 @@ export class SliceStep {
     this.#tracker = tracker
     this.#events = environment.events
     this.#tellsSource = node.input.kind === 'topics' && node.input.tellsSource === true
-    this.#fields = node.fields === null ? null : new JsonFields(node.fields.names)
+    this.#decoder = new RecordDecoder(node)
     this.#tracer = new RecordTracer(environment)
     this.#told = { isDecoded: node.decode !== 'none', tracer: this.#tracer }
     this.#output = new StageOutput(environment, { tracer: this.#tracer, limits: this.limits })
@@ -117,6 +116,18 @@ export class SliceStep {
     this.#begin(0, this.#clock.monotonicUs())
     this.#chain.flush()
     return this.#take()
+  }
+
+  /** Does what the wall clock has made due, or some of it where that is much. */
+  wake(): StepResult {
+    this.#begin(0, this.#clock.monotonicUs())
+    this.#chain.wake()
+    return this.#take()
+  }
+
+  /** What it waits for. */
+  get timers(): Pick<StepChain, 'nextWakeMs' | 'isFull'> {
+    return this.#chain
   }
 
   /** Takes note that the tracker was told of writers that have gone silent; of all of them, perhaps. */
@@ -205,7 +216,8 @@ export class SliceStep {
     this.#tracer.begin(this.#trace)
     this.#trace = null
     this.#stats = new SliceStats(records)
-    this.#output.begin({ stats: this.#stats, nowUs, nowMs: this.#clock.wallMs() })
+    this.#chain.nowMs = this.#clock.wallMs()
+    this.#output.begin({ stats: this.#stats, nowUs, nowMs: this.#chain.nowMs })
   }
 
   #take(): StepResult {
@@ -303,34 +315,9 @@ export class SliceStep {
   }
 
   #decode(): void {
-    const record = this.#record
     this.#chain.currentStep = null
-    if (this.#node.decode !== 'json') {
-      record.value = null
-      return
-    }
     this.#output.spliced = null
-    if (this.#fields !== null && this.#mayRead(record)) {
-      const some = record.fields(this.#fields)
-      if (some !== null) {
-        record.value = some
-        if (this.#node.fields!.splices) this.#output.spliced = this.#fields
-        return
-      }
-    }
-    try {
-      record.value = decodeValue(record)
-    } catch (thrown) {
-      record.value = null
-      // Without steps the bytes go on as they are, only without a key.
-      if (this.#node.steps.length > 0)
-        throw new RecordFailure('RECORD_DECODE', `the value is no JSON${decodeProblem(thrown)}`)
-    }
-  }
-
-  /** Only ASCII is spliced: there, the places of bytes are those of characters. */
-  #mayRead(record: StepRecord): boolean {
-    return !this.#node.fields!.splices || record.isAscii
+    this.#output.spliced = this.#decoder.decode(this.#record)
   }
 
   #accept(): void {

@@ -1,26 +1,19 @@
-import type { Clock, Random } from '../core/clock.ts'
-import type { EndpointEnvironment } from '../core/endpoints.ts'
-import type { OperatorEnvironment } from '../core/async-operator.ts'
-import type { Log, StateChange, TaskLog } from '../core/log.ts'
-import type { Telemetry } from '../core/telemetry.ts'
+import type { StateChange, TaskLog } from '../core/log.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import { topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { SinkOutput, StageNode } from '../topology/topology.ts'
 import { AsyncSteps } from './async-steps.ts'
 import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
-import type { ProgressBoard } from './progress-board.ts'
 import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
 import { sinkMemory, SinkWriter } from './sink-writer.ts'
-import type { SliceStep } from './slice-step.ts'
 import type { KeptState } from './step-chain.ts'
-import type { SliceWork, StepExecutor } from './step-executor.ts'
-import type { StageMeter } from './stage-meter.ts'
+import type { SliceWork } from './step-executor.ts'
+import type { StageTaskOptions } from './stage-task-options.ts'
 import { Standstill } from './standstill.ts'
 import { TaskCommits } from './task-commits.ts'
 import { TaskQueue } from './task-queue.ts'
-import type { TaskEvents } from './task-events.ts'
-import type { TaskTracing } from './task-tracing.ts'
+import { TaskTimers } from './task-timers.ts'
 import {
   LogInput,
   SourceInput,
@@ -29,35 +22,7 @@ import {
   type InputSlice,
   type TaskInput,
 } from './task-input.ts'
-import type { WatermarkTracker, WriterProgress } from './watermark.ts'
-
-export interface StageTaskOptions {
-  readonly id: string
-  readonly node: StageNode
-  readonly taskIndex: number
-  readonly inputs: readonly { readonly topic: string; readonly partition: number }[]
-  /** Ids of the tasks whose end ends the input; null where it has no end. */
-  readonly endingTasks: readonly string[] | null
-  readonly follow: boolean
-  readonly log: Log
-  readonly clock: Clock
-  readonly random: Random
-  readonly environment: EndpointEnvironment
-  /** null where no step needs it. */
-  readonly operators: OperatorEnvironment | null
-  readonly board: ProgressBoard
-  readonly tracker: WatermarkTracker
-  readonly step: SliceStep
-  /** null: all slices are worked on here. */
-  readonly executor: StepExecutor | null
-  readonly meter: StageMeter
-  readonly events: TaskEvents
-  readonly telemetry: Telemetry
-  /** null: nothing is traced. */
-  readonly tracing: TaskTracing | null
-  readonly pipeline: string
-  readonly notice: (message: string) => void
-}
+import type { WriterProgress } from './watermark.ts'
 
 /** How long a task that is to stop waits for what it has begun to commit. */
 const stopMs = 2_000
@@ -79,7 +44,7 @@ export class StageTask {
   #queue: TaskQueue | null = null
   #commits: TaskCommits | null = null
   #hasFinished = false
-  #flushAtUs = Number.POSITIVE_INFINITY
+  #timers: TaskTimers | null = null
   /** Aborts when the task was to stop a while ago: nothing is waited for any more. */
   readonly #cut = new AbortController()
 
@@ -176,7 +141,7 @@ export class StageTask {
       cut: this.#cut.signal,
     })
     this.#options.tracker.begin(startedUs)
-    if (step.flushEveryMs !== null) this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+    this.#timers = new TaskTimers(step, this.#options.clock)
   }
 
   #askLimits(log: TaskLog): Promise<void> {
@@ -226,6 +191,7 @@ export class StageTask {
     const { board, follow } = this.#options
     let waitMs = 0
     while (!signal.aborted) {
+      if (this.#timers!.isFull) await this.#untilRoom(signal)
       const hasEnd = this.#upstreamHasEnded()
       const silent = this.#silentWriters()
       if (waitMs > 0) this.#beQuiet()
@@ -238,22 +204,34 @@ export class StageTask {
         if (this.#options.step.limits.isDue(this.#nowUs()))
           this.#askLimits(this.#log!).catch(() => {})
         await this.#process(slice, signal)
-        await this.#flushIfDue(signal)
+        await this.#runDue(signal)
       } else if (slice === 'end' || hasEnd) {
         await this.#finish(signal)
         if (!follow) return
         board.end(this.id)
         if (slice === 'end') return
-        waitMs = Number.POSITIVE_INFINITY
+        await this.#runDue(signal)
+        waitMs = Math.max(1, this.#timers!.untilDueMs)
       } else {
         // Nothing is waiting: let the last commit return before this task calls itself quiet.
         if (!(await this.#untilCommitted())) return
-        await this.#flushIfDue(signal)
+        await this.#runDue(signal)
         await this.#noteSilent(silent, signal)
         // Who has fallen silent during the wait may have written just before: one more look tells.
         waitMs = waitMs > 0 ? 0 : this.#waitMs()
       }
     }
+  }
+
+  /** Back-pressure: what the steps hold back leaves by the clock, and nothing is read until then. */
+  async #untilRoom(signal: AbortSignal): Promise<void> {
+    while (this.#timers!.isFull && !signal.aborted) {
+      this.#beBusy()
+      this.phase = 'blocked'
+      await this.#options.clock.sleep(Math.max(1, this.#timers!.untilDueMs), signal)
+      if (!signal.aborted) await this.#runDue(signal)
+    }
+    this.phase = 'working'
   }
 
   async #pull(waitMs: number, signal: AbortSignal): Promise<InputSlice | null | 'end'> {
@@ -326,12 +304,16 @@ export class StageTask {
     })
   }
 
-  async #flushIfDue(signal: AbortSignal): Promise<void> {
-    const { step } = this.#options
-    if (step.flushEveryMs === null || this.#nowUs() < this.#flushAtUs) return
-    this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+  async #runDue(signal: AbortSignal): Promise<void> {
+    if (this.#timers!.untilDueMs > 0) return
     this.#traceNext()
-    await this.#commits!.commit(step.flush(), { slice: null, caused: [], signal })
+    const result = this.#timers!.run()
+    if (result === null) return
+    await this.#commits!.commit(result, {
+      slice: null,
+      caused: this.#options.events.take(),
+      signal,
+    })
   }
 
   #silentWriters(): readonly WriterProgress[] {
@@ -352,15 +334,11 @@ export class StageTask {
   }
 
   #waitMs(): number {
-    const { node, step, tracker } = this.#options
-    const untilFlushMs =
-      step.flushEveryMs === null
-        ? Number.POSITIVE_INFINITY
-        : (this.#flushAtUs - this.#nowUs()) / 1_000
+    const { node, tracker } = this.#options
     const untilIdleMs = node.needsEventTime
       ? untilNextIdleMs(tracker, this.#idleRule())
       : Number.POSITIVE_INFINITY
-    return Math.max(1, Math.min(untilFlushMs, untilIdleMs))
+    return Math.max(1, Math.min(this.#timers!.untilDueMs, untilIdleMs))
   }
 
   async #finish(signal: AbortSignal): Promise<void> {

@@ -2,10 +2,10 @@ import {
   dispositions,
   type Disposition,
   type DropReason,
-  type MadeRecord,
   type StatefulContext,
   type StatefulOperator,
 } from '../core/operator.ts'
+import type { MadeRecord } from '../core/made-record.ts'
 import { invariant, type RecordFailure } from '../core/errors.ts'
 import { encodeJson } from '../core/json.ts'
 import { StepRecord } from '../core/step-record.ts'
@@ -28,11 +28,16 @@ export interface ChainEnd {
   /** The result of a window has left the stage. */
   windowClosed(record: StepRecord): void
   /** A record that a step made failed in a later step. */
-  madeFailed(
-    made: { key: string | null; valueText: string; eventTimeMs: number },
-    failure: RecordFailure,
-  ): void
+  madeFailed(made: MadeText, failure: RecordFailure): void
 }
+
+/** A record that a step made, as it was before later steps changed it. */
+export interface MadeText extends Omit<MadeRecord, 'value' | 'failure'> {
+  readonly valueText: string
+}
+
+/** Entries whose time has come at once, and leave in one commit. */
+const maxWoken = 10_000
 
 /** What the steps of a task keep. */
 export interface KeptState {
@@ -62,6 +67,8 @@ export class StepChain implements StepTrack {
   /** The step that is at work, to be named when it fails. */
   currentStep: string | null = null
   watermarkMs = Number.NEGATIVE_INFINITY
+  /** Wall clock of the slice, epoch ms. */
+  nowMs = 0
   #drops = new Map<string, number>()
   readonly #front: Link
   readonly #stateful: StatefulLink[] = []
@@ -168,6 +175,27 @@ export class StepChain implements StepTrack {
     this.acceptState()
   }
 
+  /** Calls `onDue` for what the wall clock has made due, up to `maxWoken` entries of each step. */
+  wake(): void {
+    for (const link of this.#stateful) link.wake()
+    this.acceptState()
+  }
+
+  /** When the wall clock makes something due, epoch ms; Infinity where it never does. */
+  get nextWakeMs(): number {
+    return this.#stateful.reduce(
+      (nextMs, { isWall, state }) => (isWall ? Math.min(nextMs, state.nextDueMs) : nextMs),
+      Number.POSITIVE_INFINITY,
+    )
+  }
+
+  /** Whether a step holds as much back as it may. */
+  get isFull(): boolean {
+    return this.#stateful.some(
+      ({ operator, state }) => state.bytes > (operator.maxBytes ?? Number.POSITIVE_INFINITY),
+    )
+  }
+
   /** The bounded input has ended. Returns where the watermark moves to, or null. */
   finish(): number | null {
     const moved = this.#stateful.flatMap((link) => link.operator.onEnd(link) ?? [])
@@ -225,8 +253,10 @@ class StatefulLink implements Link, StatefulContext<unknown> {
   readonly #chain: StepChain
   readonly #if: Evaluate | null
   readonly #made = new StepRecord()
-  /** Results come when their time is over, not at intervals. */
+  /** Results are those of windows. */
   readonly #isWindowed: boolean
+  /** Due times are of the wall clock. */
+  readonly isWall: boolean
 
   constructor(
     chain: StepChain,
@@ -238,11 +268,16 @@ class StatefulLink implements Link, StatefulContext<unknown> {
     this.state = parts.state
     this.#chain = chain
     this.#if = step.if
-    this.#isWindowed = parts.operator.flushEveryMs === null
+    this.#isWindowed = parts.operator.hasWindows === true
+    this.isWall = parts.operator.timers === 'wall'
   }
 
   get watermarkMs(): number {
     return this.#chain.watermarkMs
+  }
+
+  get nowMs(): number {
+    return this.#chain.nowMs
   }
 
   accept(record: StepRecord): void {
@@ -285,18 +320,23 @@ class StatefulLink implements Link, StatefulContext<unknown> {
     } catch (thrown) {
       const failure = this.#chain.failureOf(thrown)
       for (const [index, { state }] of this.#chain.states.entries()) state.rollBack(marks[index])
-      this.end!.madeFailed({ key: made.key, valueText, eventTimeMs: made.eventTimeMs }, failure)
+      this.end!.madeFailed({ ...made, valueText }, failure)
     }
     this.#chain.outcome = outcome
   }
 
   fireDue(): void {
-    const { watermarkMs } = this
-    for (
-      let key = this.state.takeDue(watermarkMs);
-      key !== null;
-      key = this.state.takeDue(watermarkMs)
-    ) {
+    if (!this.isWall) this.#fire(this.watermarkMs, Number.POSITIVE_INFINITY)
+  }
+
+  wake(): void {
+    if (this.isWall) this.#fire(this.nowMs, maxWoken)
+  }
+
+  #fire(upToMs: number, most: number): void {
+    for (let fired = 0; fired < most; fired++) {
+      const key = this.state.takeDue(upToMs)
+      if (key === null) return
       const value = this.state.get(key)
       this.operator.onDue(key, value, this)
     }

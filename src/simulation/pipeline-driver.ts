@@ -16,6 +16,7 @@ import { MemoryLog } from '../logs/memory-log.ts'
 import { partitionOf } from '../core/partitioner.ts'
 import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
+import { outputTopicsOf } from '../topology/order-nodes.ts'
 import { taskId, type NodeStep, type StageNode, type Topology } from '../topology/topology.ts'
 import { captureSink } from './capture-sink.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
@@ -271,8 +272,8 @@ export class PipelineDriver {
   /** What is sent to a topic counts as written by its stage, so that it moves the watermark of readers. */
   #writerOf(topic: string, partition: number): string {
     for (const node of this.topology.nodes) {
-      const { output } = node
-      if (output?.kind !== 'topic' || output.topic !== topic) continue
+      const output = outputTopicsOf(node).find((each) => each.topic === topic)
+      if (output === undefined) continue
       return taskId(this.topology, node, output.samePartition && node.tasks > 1 ? partition : 0)
     }
     return ''

@@ -5,7 +5,6 @@ import { decodeJson, encodeJson, isJsonObject, type JsonValue } from '../core/js
 import type {
   Disposition,
   DropReason,
-  MadeRecord,
   OperatorDefinition,
   StatefulContext,
   StatefulDefinition,
@@ -13,6 +12,7 @@ import type {
   StatelessOperator,
   SyncDefinition,
 } from '../core/operator.ts'
+import type { MadeRecord } from '../core/made-record.ts'
 import { dispositions } from '../core/operator.ts'
 import { emptyBytes, type RecordBatch } from '../core/record-batch.ts'
 import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
@@ -149,6 +149,8 @@ class OperatorBench implements StatefulContext<unknown> {
   }
   readonly state = new UndoableState<unknown>()
   watermarkMs = Number.NEGATIVE_INFINITY
+  /** The wall clock goes with the event times of the records. */
+  nowMs = defaultEventTimeMs
   readonly #definition: SyncDefinition
   readonly #config: unknown
   readonly #options: RunOptions
@@ -194,6 +196,8 @@ class OperatorBench implements StatefulContext<unknown> {
   step(): void {
     this.#outcomes.clear()
     const { eventTimeMs } = this.record
+    this.nowMs = Math.max(this.nowMs, eventTimeMs)
+    this.#wake()
     const { emitted, records, dropped, late, absorbed } = this.run
     const before = [emitted.length, dropped.length, late.length] as const
     try {
@@ -243,14 +247,17 @@ class OperatorBench implements StatefulContext<unknown> {
   #advance(toMs: number): void {
     this.watermarkMs = Math.max(this.watermarkMs, toMs)
     const operator = this.#stateful()
-    if (operator === null) return
-    for (
-      let due = this.state.takeDue(this.watermarkMs);
-      due !== null;
-      due = this.state.takeDue(this.watermarkMs)
-    ) {
+    if (operator !== null && operator.timers !== 'wall') this.#fire(operator, this.watermarkMs)
+  }
+
+  #wake(): void {
+    const operator = this.#stateful()
+    if (operator?.timers === 'wall') this.#fire(operator, this.nowMs)
+  }
+
+  #fire(operator: StatefulOperator<unknown>, upToMs: number): void {
+    for (let due = this.state.takeDue(upToMs); due !== null; due = this.state.takeDue(upToMs))
       operator.onDue(due.key, due.value, this)
-    }
     this.state.settle()
   }
 

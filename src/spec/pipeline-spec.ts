@@ -1,9 +1,9 @@
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
-import type { Expression } from '../core/expression.ts'
+import type { Expression, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
-import type { KafkaSettings } from './connection-schema.ts'
+import type { ParsedConnection } from './connection-schema.ts'
 import type { TracingSettings } from './tracing-schema.ts'
 
 /**
@@ -16,7 +16,7 @@ export interface PipelineSpec {
   readonly namespace: string
   /** `embedded`, `kafka://...` or a connection; null where the file leaves it to the command line. */
   readonly log: string | { readonly connection: string } | null
-  /** Kafka clusters by name. */
+  /** Servers by name. */
   readonly connections: ReadonlyMap<string, ConnectionSpec>
   readonly topics: ReadonlyMap<string, TopicSettings>
   readonly tracing: TracingSettings
@@ -36,11 +36,7 @@ export interface TopicSettings {
   readonly replication: number | null
 }
 
-export interface ConnectionSpec {
-  /** Files in it are not yet read. */
-  readonly settings: KafkaSettings
-  readonly path: ConfigPath
-}
+export type ConnectionSpec = ParsedConnection & { readonly path: ConfigPath }
 
 export const deliveries = ['at_least_once', 'exactly_once'] as const
 /** How a stage commits on a log where that can be chosen. */
@@ -53,7 +49,9 @@ export interface StageSpec {
   readonly from: readonly string[]
   readonly steps: readonly StepSpec[]
   readonly key: Expression | null
+  /** null: the stage writes no topic, or one of several. */
   readonly to: string | null
+  readonly outputs: StageOutputs | null
   readonly sink: Component<SinkDefinition> | null
   readonly eventTime: Expression | null
   readonly start: 'earliest' | 'latest'
@@ -74,6 +72,21 @@ export interface StageSpec {
   readonly late: string | null
   readonly hooks: readonly HookSpec[]
 }
+
+/** Where each record of a stage goes, out of several topics. */
+export type StageOutputs =
+  | {
+      readonly kind: 'route'
+      /** By the name that the step `route` gives it. */
+      readonly topics: ReadonlyMap<string, string>
+      /** For records that no condition of `route` holds for; null: they fail. */
+      readonly otherwise: string | null
+    }
+  | {
+      readonly kind: 'template'
+      readonly template: Template
+      readonly allow: readonly string[]
+    }
 
 export interface Component<Definition> {
   readonly definition: Definition

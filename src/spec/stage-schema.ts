@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { duration, expression } from '../core/config-types.ts'
 import { hookEvents, type HookEventName } from '../core/hook.ts'
 import { deliveries } from './pipeline-spec.ts'
+import { outputs } from './stage-outputs.ts'
+import { topicName } from './topic-name.ts'
 
 /** Schemas of what a stage can name; plain `z.unknown()` while the frame of a file is checked. */
 export interface ComponentSchemas {
@@ -22,16 +24,6 @@ export function name() {
     .string()
     .regex(namePattern, 'a name has small letters, digits and "-", and begins with a letter')
     .max(maxNameLength)
-}
-
-const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
-const maxTopicLength = 249
-
-export function topicName() {
-  return z
-    .string()
-    .regex(topicPattern, 'the name of a topic has letters, digits, ".", "_" and "-"')
-    .max(maxTopicLength)
 }
 
 /** Keys that the state of a step may hold. */
@@ -133,7 +125,11 @@ export function stage(components: ComponentSchemas) {
     key: expression()
       .optional()
       .describe('The key of the output, evaluated after the steps; left out, the input key stays.'),
-    to: topicName().optional().describe('The topic that the stage writes.'),
+    to: outputs()
+      .optional()
+      .describe(
+        'The topic that the stage writes; or several by name, among which the step `route` chooses, with `otherwise` for the rest; or a template of the topic with those that it may give.',
+      ),
     sink: components.sink.optional().describe('Where records go, outside of the topics.'),
     event_time: eventTime().optional(),
     start: z

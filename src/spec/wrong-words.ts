@@ -75,7 +75,6 @@ const stepWords: Words = {
   reduce: 'records are brought together by "- aggregate:"',
   deduplicate: 'repeated records are dropped by "- dedupe:" with "by: EXPRESSION"',
   distinct: 'repeated records are dropped by "- dedupe:" with "by: EXPRESSION"',
-  flatten: 'a list becomes one record per item by "- split: FIELD"',
   unnest: 'a list becomes one record per item by "- split: FIELD"',
   convert: 'types are converted by "- cast:" with "FIELD: TYPE" below',
   fallback:
@@ -102,12 +101,11 @@ const wrongWords: Readonly<Partial<Record<Place, Words>>> = {
 const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   pipeline: ['tables'],
   stage: ['encode'],
-  step: ['lookup', 'join', 'detect', 'throttle', 'route'],
+  step: ['lookup', 'join', 'detect'],
   source: ['http', 'tcp', 'websocket', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   sink: ['http', 'tcp', 'websocket', 'sse', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   listener: ['webhook', 'publish', 'command', 'websocket', 'sse'],
   hook: ['reliable'],
-  connection: ['postgres', 'rabbitmq'],
   test: ['stub'],
   'test step': ['fail', 'stub'],
 }

@@ -9,6 +9,7 @@ import {
   splitSteps,
 } from './split-steps.ts'
 import type { TopicTable } from './topic-table.ts'
+import { routedOutput, templateOf, topicOf } from './routed-output.ts'
 import type {
   LogKind,
   NodeStep,
@@ -18,6 +19,7 @@ import type {
   StageNode,
   StageRole,
   TopicInput,
+  TopicOutput,
   TopologyTopic,
 } from './topology.ts'
 
@@ -101,9 +103,11 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
 }
 
 /** It takes room in each record: only where an expression may read it. */
-function tellsSource({ steps, key, eventTime }: StageSpec): { readonly tellsSource?: true } {
+function tellsSource({ steps, key, eventTime, outputs }: StageSpec): {
+  readonly tellsSource?: true
+} {
   const settings = steps.map((step) => [step.if, step.config])
-  return mentionsSource([settings, key, eventTime]) ? { tellsSource: true } : {}
+  return mentionsSource([settings, key, eventTime, outputs]) ? { tellsSource: true } : {}
 }
 
 /** Whether an expression inside a setting has the word. */
@@ -140,13 +144,11 @@ function lastStepsPart(
       output: toTopic(at.afterSteps, { key: stage.key?.evaluate ?? null, input }),
     }
   if (stage.sink !== null) return { role, input, steps, output: sinkOf(stage) }
+  const key = stage.key?.evaluate ?? null
+  if (stage.outputs !== null)
+    return { role, input, steps, output: routedOutput(stage, { key, input, topics: at.topics }) }
   if (stage.to === null) return { role, input, steps, output: null }
-  return {
-    role,
-    input,
-    steps,
-    output: toTopic(at.topics.user(stage.to), { key: stage.key?.evaluate ?? null, input }),
-  }
+  return { role, input, steps, output: toTopic(at.topics.user(stage.to), { key, input }) }
 }
 
 function inputOf(stage: StageSpec, topics: TopicTable): SourceInput | TopicInput {
@@ -169,19 +171,8 @@ function partitionsOf(input: SourceInput | TopicInput): number | null {
 function toTopic(
   topic: TopologyTopic,
   from: { key: StageNode['eventTime']; input: Part['input'] },
-) {
-  const samePartition =
-    from.key === null &&
-    from.input.kind === 'topics' &&
-    from.input.topics.every(({ partitions }) => partitions === topic.partitions)
-  return {
-    kind: 'topic',
-    topic: topic.name,
-    partitions: topic.partitions,
-    key: from.key,
-    samePartition,
-    markers: false,
-  } as const
+): TopicOutput {
+  return { kind: 'topic', ...topicOf(topic, from), key: from.key, markers: false }
 }
 
 function sinkOf({ sink, key }: StageSpec): SinkOutput {
@@ -223,7 +214,11 @@ function nodeOf(
     decode: decodeOf(part, eventTime),
     fields:
       decodeOf(part, eventTime) === 'json'
-        ? fieldsNeeded(steps, stage, { eventTime: eventTime !== null, key: hasKey(part) })
+        ? fieldsNeeded(steps, stage, {
+            eventTime: eventTime !== null,
+            key: hasKey(part),
+            template: templateOf(part),
+          })
         : null,
     steps,
     eventTime,
@@ -282,7 +277,8 @@ export function readsRawRecord(step: Pick<NodeStep, 'definition' | 'config'>): b
 function decodeOf(part: Part, eventTime: StageNode['eventTime']): StageNode['decode'] {
   const first = part.steps[0]
   if (first !== undefined && readsRawRecord(first)) return 'raw'
-  const readsValue = part.steps.length > 0 || eventTime !== null || hasKey(part)
+  const readsValue =
+    part.steps.length > 0 || eventTime !== null || hasKey(part) || templateOf(part) !== null
   return readsValue ? 'json' : 'none'
 }
 

@@ -1,4 +1,5 @@
 import type { EndpointGuarantee } from '../core/endpoints.ts'
+import { outputTopicsOf } from './order-nodes.ts'
 import type { LogKind, SinkOutput, SourceInput, StageNode } from './topology.ts'
 
 /** What holds between what a node reads and what it writes, a topic or its sink. */
@@ -42,7 +43,7 @@ function kafkaCommit(node: StageNode): EndpointGuarantee {
   if (node.delivery === 'exactly_once') {
     return exactlyOnce(`${changedBy(node)} are committed in one Kafka transaction per task.`)
   }
-  if (node.output?.kind !== 'topic') {
+  if (outputTopicsOf(node).length === 0) {
     return {
       guarantee: 'at_least_once',
       why: 'The positions are committed behind the records (delivery: at_least_once).',

@@ -1,5 +1,5 @@
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
-import type { Evaluate } from '../core/expression.ts'
+import type { Evaluate, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
@@ -59,7 +59,7 @@ export interface StageNode {
   /** Whether the node needs each record's event time: it keeps state or writes markers. */
   readonly needsEventTime: boolean
   /** null: the steps are all there is, for their events. */
-  readonly output: TopicOutput | SinkOutput | null
+  readonly output: TopicOutput | RoutedOutput | SinkOutput | null
   readonly deadLetterTopic: string
   readonly lateTopic: string
   /** How its tasks commit: a node with state does so exactly once on every log. */
@@ -109,6 +109,27 @@ export interface TopicOutput {
   /** Whether the topic carries watermark markers. */
   readonly markers: boolean
 }
+
+/** One of several topics for each record. Readers get no markers of it. */
+export interface RoutedOutput {
+  readonly kind: 'topics'
+  readonly topics: readonly RoutedTopic[]
+  readonly choice: OutputChoice
+  /** As of a `TopicOutput`. */
+  readonly key: Evaluate | null
+}
+
+export type RoutedTopic = Pick<TopicOutput, 'topic' | 'partitions' | 'samePartition'>
+
+export type OutputChoice =
+  | {
+      readonly kind: 'route'
+      /** Topics by the name that a step has given the record. */
+      readonly byName: ReadonlyMap<string, string>
+      /** null: a record without a name fails. */
+      readonly otherwise: string | null
+    }
+  | { readonly kind: 'template'; readonly template: Template }
 
 export interface SinkOutput {
   readonly kind: 'sink'

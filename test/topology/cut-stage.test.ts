@@ -4,7 +4,7 @@ import { defineAsync } from '../../src/core/operator.ts'
 import { runsAnywhere } from '../../src/runtime/step-executor.ts'
 import { describeTopology } from '../../src/topology/describe.ts'
 import { pipelineGuarantees } from '../../src/topology/guarantees.ts'
-import type { StageNode, Topology } from '../../src/topology/topology.ts'
+import type { RoutedTopic, StageNode, Topology } from '../../src/topology/topology.ts'
 import { type CompileOptions, definitions, topologyOf } from '../simulation/pipeline-fixture.ts'
 
 /** The nodes of a pipeline `p` with one stage `s`. */
@@ -36,12 +36,17 @@ function stepOf({ id, part }: StageNode['steps'][number]): string {
 function outputOf({ output }: StageNode): string {
   if (output === null) return 'nothing'
   if (output.kind === 'sink') return `sink ${output.definition.type}`
+  if (output.kind === 'topics') return output.topics.map(topicText).join(' or ')
   const notes = [
     output.samePartition ? 'same' : '',
     output.key === null ? '' : 'keyed',
     output.markers ? 'markers' : '',
   ]
   return [`${output.topic}(${output.partitions})`, ...notes].filter((note) => note !== '').join(' ')
+}
+
+function topicText({ topic, partitions, samePartition }: RoutedTopic): string {
+  return `${topic}(${partitions})${samePartition ? ' same' : ''}`
 }
 
 const source = 'source: { feed: 1 }'
