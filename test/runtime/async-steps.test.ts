@@ -333,8 +333,10 @@ describe('a step that waits for something outside', () => {
     await run.done
     expect((await out()).map((value) => (value as { n: number }).n)).toEqual([0, 1, 2, 3, 4, 5])
   })
+})
 
-  it('hands on the trace of a record, with a span that is not the one that it came from', async () => {
+describe('the calls of such a step', () => {
+  it('hand on the trace of a record, with a span that is not the one that it came from', async () => {
     const seen: (string | null)[] = []
     const ask = planned((value, _record, { traceparent }) => {
       seen.push(traceparent)
@@ -352,7 +354,7 @@ describe('a step that waits for something outside', () => {
     expect(seen.slice(1)).toEqual([`00-${trace}-00f067aa0ba902b7-00`, null])
   })
 
-  it('counts the call as work, and pauses between attempts as back-off', async () => {
+  it('count as work, and pauses between attempts as back-off', async () => {
     const clock = new WorkingClock()
     let attempts = 0
     const ask = planned(async (value) => {
