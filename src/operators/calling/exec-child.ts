@@ -74,6 +74,10 @@ export class ExecChild {
     const id = (this.#lastId += 1)
     const line = requestLine(id, record, traceparent)
     return new Promise((resolve, reject) => {
+      if (this.#isClosed) {
+        reject(new PipelineError('PEER_UNAVAILABLE', `${this.#options.name} was stopped`))
+        return
+      }
       this.#queue.push({ id, line, resolve, reject })
       if (this.#process === null) this.#start()
       this.#flushSoon()
