@@ -80,7 +80,9 @@ export class PeerCalls {
         }
       }
     } finally {
-      if (isWaiting) this.#wait(false, null)
+      // One that is given up says nothing about the peer.
+      if (isWaiting && signal.aborted) this.#waiting -= 1
+      else if (isWaiting) this.#wait(false, null)
     }
   }
 

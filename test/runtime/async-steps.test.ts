@@ -289,6 +289,18 @@ describe('a step that waits for something outside', () => {
     expect(await out()).toEqual(numbers(4))
   })
 
+  it('does not say that it works again when it is stopped while the peer is away', async () => {
+    const ask = planned(async () => {
+      throw new PipelineError('PEER_UNAVAILABLE', 'no answer')
+    })
+    const { run, bench, told } = await started({ values: numbers(4), definition: ask.definition })
+    await until(() => bench.notices.length > 0)
+    bench.stop()
+    await run.done
+    expect(bench.notices).toHaveLength(1)
+    expect(told.events.map(({ event }) => event)).toEqual(['stage_blocked'])
+  })
+
   it('stops the pipeline on what is no failure of a record, and loses nothing', async () => {
     const ask = planned(() => {
       throw new TypeError('a bug')
