@@ -43,7 +43,7 @@ export const metricTable = {
   'millrace.backpressure.time': {
     instrument: 'counter',
     unit: 's',
-    help: 'Time that tasks of a stage stood still for their output: writing to the sink, pausing before another try, waiting for the commit before.',
+    help: 'Time that tasks of a stage stood still: for calls of steps that wait for something outside, for writing to the sink, pausing before another try, waiting for the commit before.',
     attributes: [...stage, 'millrace.wait.part'],
   },
   'messaging.client.consumed.messages': {

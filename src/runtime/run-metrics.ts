@@ -167,7 +167,7 @@ class NodePoints {
       this.#durations('millrace.message.duration', [], { data: meter.age, exemplars: [] })
     this.#number('millrace.stage.busy.time', seconds(meter.run.sumUs))
     const standing = {
-      call: meter.callsUs,
+      ...(meter.callsUs > 0 ? { call: meter.callsUs } : {}),
       sink: meter.sinkUs,
       pause: meter.pausedUs,
       commit: meter.blockedUs,

@@ -4,6 +4,7 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { benchCommands, buildCommand } from './bench-commands.ts'
 import { benchEngine } from './bench-engine.ts'
+import { benchExec } from './bench-exec.ts'
 import { benchExpressions } from './bench-expressions.ts'
 import { benchKafka } from './bench-kafka.ts'
 import { benchTracing } from './bench-tracing.ts'
@@ -13,7 +14,7 @@ import { referenceOrders } from './reference-orders.ts'
 
 /**
  * Measures what Millrace promises about speed and memory and prints it with the facts of the machine.
- * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- tracing` with and without spans.
+ * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- tracing` with and without spans, `-- exec` steps that call something outside.
  */
 const orders = Number(process.env['ORDERS'] ?? 1_000_000)
 
@@ -61,11 +62,13 @@ try {
   )
   const command = buildCommand(folder)
   if (process.argv.includes('kafka')) print(await benchKafka(folder, { command, orders }))
+  else if (process.argv.includes('exec')) print(await benchExec(folder, { command, orders }))
   else if (process.argv.includes('tracing')) print(await benchTracing(folder, { command, orders }))
   else {
     print(benchExpressions())
     print(await benchLog(folder))
     print(await benchEngine(folder, { command, orders }))
+    print(await benchExec(folder, { command, orders }))
     print(await benchTcp(folder, command))
     print(benchCommands(folder, command))
   }

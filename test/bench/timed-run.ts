@@ -24,6 +24,18 @@ export const orderStages = {
       - mask:
           email: sha256
     to: orders.clean`,
+  exec: `
+  - name: exec
+    from: orders.raw
+    steps:
+      - exec: { argv: [${process.execPath}, ./echo.mjs] }
+    to: orders.exec`,
+  module: `
+  - name: module
+    from: orders.raw
+    steps:
+      - module: ./seen.mjs
+    to: orders.module`,
   analyze: `
   - name: analyze
     from: orders.clean
