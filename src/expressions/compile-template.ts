@@ -33,14 +33,16 @@ export function compileTemplate(source: string): Parameters<Template['bind']>[0]
   if (values.length === 0) return { render: () => rest, constant: rest }
   return {
     constant: null,
-    render: (record) => {
+    render: (record, encode = asItIs) => {
       let rendered = ''
       for (let index = 0; index < values.length; index++)
-        rendered += texts[index]! + textOf(values[index]!(record))
+        rendered += texts[index]! + encode(textOf(values[index]!(record)))
       return rendered + rest
     },
   }
 }
+
+const asItIs = (text: string) => text
 
 function compilePart(source: string, from: number, end: number): Evaluate {
   const expression = source.slice(from, end)

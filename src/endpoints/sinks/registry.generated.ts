@@ -2,6 +2,7 @@
 import type { SinkDefinition } from '../../core/endpoints.ts'
 import { dropSink } from './drop.ts'
 import { fileSink } from './file.ts'
+import { httpSink } from './http.ts'
 import { kafkaSink } from './kafka.ts'
 import { postgresSink } from './postgres.ts'
 import { stdoutSink } from './stdout.ts'
@@ -9,6 +10,7 @@ import { stdoutSink } from './stdout.ts'
 export const sinks: readonly SinkDefinition[] = [
   dropSink,
   fileSink,
+  httpSink,
   kafkaSink,
   postgresSink,
   stdoutSink,
