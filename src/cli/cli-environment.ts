@@ -38,7 +38,7 @@ export interface CliEnvironment {
   /** Requests to others, for sinks, lookups and listeners; absent where tests reach none. */
   readonly openHttpClient?: () => Promise<HttpClient>
   /** Servers for sources and sinks that wait to be called; absent where tests have none. */
-  readonly openListening?: () => Listening
+  readonly openListening?: () => Promise<Listening>
   /** Who started this process as one of several workers; null: it is on its own. */
   readonly supervisor: Supervisor | null
   readonly startWorker: StartWorker

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { benchCommands, buildCommand } from './bench-commands.ts'
 import { benchEngine } from './bench-engine.ts'
 import { benchExpressions } from './bench-expressions.ts'
+import { benchHttp } from './bench-http.ts'
 import { benchKafka } from './bench-kafka.ts'
 import { benchTracing } from './bench-tracing.ts'
 import { benchLog } from './bench-log.ts'
@@ -12,7 +13,8 @@ import { referenceOrders } from './reference-orders.ts'
 
 /**
  * Measures what Millrace promises about speed and memory and prints it with the facts of the machine.
- * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- tracing` with and without spans.
+ * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- tracing` with and without spans,
+ * `-- http` sources and sinks of HTTP only.
  */
 const orders = Number(process.env['ORDERS'] ?? 1_000_000)
 
@@ -61,10 +63,12 @@ try {
   const command = buildCommand(folder)
   if (process.argv.includes('kafka')) print(await benchKafka(folder, { command, orders }))
   else if (process.argv.includes('tracing')) print(await benchTracing(folder, { command, orders }))
+  else if (process.argv.includes('http')) print(await benchHttp(folder, { command }))
   else {
     print(benchExpressions())
     print(await benchLog(folder))
     print(await benchEngine(folder, { command, orders }))
+    print(await benchHttp(folder, { command }))
     print(benchCommands(folder, command))
   }
 } finally {
