@@ -19,6 +19,7 @@ import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
 import type { HttpClient } from './core/http-client.ts'
 import type { Listening } from './core/listening.ts'
+import { processSpawner } from './endpoints/processes/spawn-process.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
@@ -63,6 +64,7 @@ const environment: CliEnvironment = {
   openTracing,
   supervisor,
   startWorker: workerStarter(env, cwd),
+  spawn: processSpawner(clock, env),
 }
 
 process.on('uncaughtException', (error) => exit(printError(environment, error)))

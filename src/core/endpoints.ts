@@ -19,6 +19,11 @@ export interface EndpointEnvironment {
   readonly stdout: Writable
   /** A notice for the user about something that is no error, such as input that cannot be replayed. */
   readonly notice: (message: string) => void
+  /**
+   * What several sources and sinks of a run have in common, such as the clients of one path: made by the
+   * first who asks for the name. Absent: each has its own.
+   */
+  readonly share?: <Shared extends object>(name: string, make: () => Shared) => Shared
   /** Counts what was refused or left out, for the metrics of the stage; absent: nobody asks. */
   readonly dropped?: (drop: EndpointDrop, count?: number) => void
   /** The topics of Kafka clusters, loaded by those who use them; absent where nothing outside is reached. */

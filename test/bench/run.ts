@@ -9,6 +9,7 @@ import { benchHttp } from './bench-http.ts'
 import { benchKafka } from './bench-kafka.ts'
 import { benchTracing } from './bench-tracing.ts'
 import { benchLog } from './bench-log.ts'
+import { benchTcp } from './bench-tcp.ts'
 import { referenceOrders } from './reference-orders.ts'
 
 /**
@@ -69,6 +70,7 @@ try {
     print(await benchLog(folder))
     print(await benchEngine(folder, { command, orders }))
     print(await benchHttp(folder, { command }))
+    print(await benchTcp(folder, command))
     print(benchCommands(folder, command))
   }
 } finally {

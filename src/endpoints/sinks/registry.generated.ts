@@ -5,7 +5,10 @@ import { fileSink } from './file.ts'
 import { httpSink } from './http.ts'
 import { kafkaSink } from './kafka.ts'
 import { postgresSink } from './postgres.ts'
+import { rabbitmqSink } from './rabbitmq.ts'
+import { sseSink } from './sse.ts'
 import { stdoutSink } from './stdout.ts'
+import { websocketSink } from './websocket.ts'
 
 export const sinks: readonly SinkDefinition[] = [
   dropSink,
@@ -13,5 +16,8 @@ export const sinks: readonly SinkDefinition[] = [
   httpSink,
   kafkaSink,
   postgresSink,
+  rabbitmqSink,
+  sseSink,
   stdoutSink,
+  websocketSink,
 ]
