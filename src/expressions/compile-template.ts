@@ -36,14 +36,16 @@ export function compileTemplate(source: string, options: CompileOptions = {}): B
   return {
     constant: null,
     expressions,
-    render: (record) => {
+    render: (record, encode = asItIs) => {
       let rendered = ''
       for (let index = 0; index < values.length; index++)
-        rendered += texts[index]! + textOf(values[index]!(record))
+        rendered += texts[index]! + encode(textOf(values[index]!(record)))
       return rendered + rest
     },
   }
 }
+
+const asItIs = (text: string) => text
 
 function compilePart(
   source: string,

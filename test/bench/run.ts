@@ -6,6 +6,7 @@ import { benchCommands, buildCommand } from './bench-commands.ts'
 import { benchEngine } from './bench-engine.ts'
 import { benchExec } from './bench-exec.ts'
 import { benchExpressions } from './bench-expressions.ts'
+import { benchHttp } from './bench-http.ts'
 import { benchKafka } from './bench-kafka.ts'
 import { benchTracing } from './bench-tracing.ts'
 import { benchLog } from './bench-log.ts'
@@ -14,7 +15,8 @@ import { referenceOrders } from './reference-orders.ts'
 
 /**
  * Measures what Millrace promises about speed and memory and prints it with the facts of the machine.
- * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- tracing` with and without spans, `-- exec` steps that call something outside.
+ * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- tracing`
+ * with and without spans; `-- exec` and `-- http` measure steps and endpoints of that kind only.
  */
 const orders = Number(process.env['ORDERS'] ?? 1_000_000)
 
@@ -64,11 +66,13 @@ try {
   if (process.argv.includes('kafka')) print(await benchKafka(folder, { command, orders }))
   else if (process.argv.includes('exec')) print(await benchExec(folder, { command, orders }))
   else if (process.argv.includes('tracing')) print(await benchTracing(folder, { command, orders }))
+  else if (process.argv.includes('http')) print(await benchHttp(folder, { command }))
   else {
     print(benchExpressions())
     print(await benchLog(folder))
     print(await benchEngine(folder, { command, orders }))
     print(await benchExec(folder, { command, orders }))
+    print(await benchHttp(folder, { command }))
     print(await benchTcp(folder, command))
     print(benchCommands(folder, command))
   }
