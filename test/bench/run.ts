@@ -6,13 +6,15 @@ import { benchCommands, buildCommand } from './bench-commands.ts'
 import { benchEngine } from './bench-engine.ts'
 import { benchExpressions } from './bench-expressions.ts'
 import { benchKafka } from './bench-kafka.ts'
+import { benchRabbitmq } from './bench-rabbitmq.ts'
 import { benchTracing } from './bench-tracing.ts'
 import { benchLog } from './bench-log.ts'
 import { referenceOrders } from './reference-orders.ts'
 
 /**
  * Measures what Millrace promises about speed and memory and prints it with the facts of the machine.
- * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- tracing` with and without spans.
+ * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- rabbitmq` for
+ * its source and sink, `-- tracing` with and without spans.
  */
 const orders = Number(process.env['ORDERS'] ?? 1_000_000)
 
@@ -60,6 +62,7 @@ try {
   )
   const command = buildCommand(folder)
   if (process.argv.includes('kafka')) print(await benchKafka(folder, { command, orders }))
+  else if (process.argv.includes('rabbitmq')) print(await benchRabbitmq(folder, { command }))
   else if (process.argv.includes('tracing')) print(await benchTracing(folder, { command, orders }))
   else {
     print(benchExpressions())
