@@ -1,3 +1,4 @@
+import type { OperatorEnvironment } from '../core/async-operator.ts'
 import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment } from '../core/endpoints.ts'
 import { asPipelineError, type PipelineError } from '../core/errors.ts'
@@ -40,6 +41,8 @@ export interface RunEnvironment {
   readonly random: Random
   readonly endpoints: EndpointEnvironment
   readonly listeners: ListenerEnvironment
+  /** For steps that wait for something outside; absent where no pipeline has any. */
+  readonly operators?: OperatorEnvironment
   readonly telemetry: Telemetry
   readonly notice: (message: string, facts?: JsonObject) => void
   /** Replaces secrets in what leaves the process beside the records, such as messages in dead letters. */
@@ -245,6 +248,7 @@ export class PipelineRun {
       tracing,
       pipeline: this.topology.pipeline,
       environment: countDrops(endpoints, shared.meter.operations),
+      operators: this.#environment.operators ?? null,
       board: shared.board,
       meter: shared.meter,
     })

@@ -57,6 +57,8 @@ export interface StageSpec {
   readonly start: 'earliest' | 'latest'
   readonly onError: 'dlq' | 'skip' | 'stop'
   readonly delivery: Delivery
+  /** Work of asynchronous steps at once, in each task; null where the file leaves it to the step. */
+  readonly concurrency: number | null
   readonly retry: {
     readonly max: number
     readonly backoff: { readonly initialMs: number; readonly maxMs: number }

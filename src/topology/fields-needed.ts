@@ -18,6 +18,8 @@ export function fieldsNeeded(
 ): FieldSelection | null {
   // A listener may be shown the value.
   if (stage.hooks.length > 0) return null
+  // A call costs more than decoding, and gets the value as it is.
+  if (steps.some(({ definition }) => definition.kind === 'async')) return null
   const projection = steps.findIndex(({ part }) => part === 'project')
   const concerned = projection === -1 ? steps : steps.slice(0, projection + 1)
   const ids = new Set(concerned.map(({ id }) => id))

@@ -9,6 +9,12 @@ import type { TracingSettings } from '../spec/tracing-schema.ts'
 /** What topics and state are kept in; a topology is compiled for one of them. */
 export type LogKind = 'embedded' | 'kafka'
 
+/**
+ * How records of one group come together where the group is not their key: in one task that reads all
+ * partitions, where one process has all of the log, or through a topic that several can share.
+ */
+export type Regroup = 'one_task' | 'repartition'
+
 /** A pipeline ready to run, as a value: it can be printed, drawn, compared and tested without running. */
 export interface Topology {
   readonly pipeline: string
@@ -145,7 +151,7 @@ export interface NodeStep {
 /** Settings of the stage that its parts have in common. */
 export type NodeSettings = Pick<
   StageSpec,
-  'start' | 'onError' | 'retry' | 'idleMs' | 'maxFutureMs' | 'limits' | 'maxKeys'
+  'start' | 'onError' | 'concurrency' | 'retry' | 'idleMs' | 'maxFutureMs' | 'limits' | 'maxKeys'
 >
 
 export interface StageHook {

@@ -9,6 +9,7 @@ import { benchKafka } from './bench-kafka.ts'
 import { benchRabbitmq } from './bench-rabbitmq.ts'
 import { benchTracing } from './bench-tracing.ts'
 import { benchLog } from './bench-log.ts'
+import { benchTcp } from './bench-tcp.ts'
 import { referenceOrders } from './reference-orders.ts'
 
 /**
@@ -68,6 +69,7 @@ try {
     print(benchExpressions())
     print(await benchLog(folder))
     print(await benchEngine(folder, { command, orders }))
+    print(await benchTcp(folder, command))
     print(benchCommands(folder, command))
   }
 } finally {

@@ -89,8 +89,8 @@ export const brokenPipelines: readonly BrokenFile[] = [
   },
   {
     rule: 'concurrency',
-    text: stageWith('from: a', 'to: b', 'concurrency: 4'),
-    found: [['6:5', 'CONFIG_INVALID', 'not supported yet']],
+    text: stageWith('from: a', 'to: b', 'concurrency: 0'),
+    found: [['6:18', 'CONFIG_INVALID', '1']],
   },
   {
     rule: 'several outputs and no step that chooses',
