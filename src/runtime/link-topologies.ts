@@ -46,7 +46,9 @@ export class WriterLinks {
   expectedWriters(topic: string, partition: number): ExpectedWriter[] {
     const writers = this.#writers.get(topic)
     if (writers === undefined) return [{ id: null, holds: false, sendsMarkers: false }]
-    return writers.flatMap(({ topology, node }) => {
+    return writers.flatMap(({ topology, node }): ExpectedWriter[] => {
+      // What a listener publishes is written beside its tasks: the partition itself counts.
+      if (node.publishes.includes(topic)) return [{ id: null, holds: false, sendsMarkers: false }]
       const main = outputTopicsOf(node).find((output) => output.topic === topic)
       const sendsMarkers =
         node.output?.kind === 'topic' && node.output === main && node.output.markers

@@ -74,7 +74,8 @@ function addHooks(points: PointLists, pipeline: string, hooks: readonly HookPart
         durations: durationsOf(histogram.toData()),
         exemplars: [],
       })
-    const errors = { failed: sum.failed, timed_out: sum.timedOut, dropped: sum.dropped }
+    const { failed, timedOut, dropped, limited } = sum
+    const errors = { failed, timed_out: timedOut, dropped, limited }
     for (const [outcome, count] of Object.entries({ delivered: sum.delivered, ...errors }))
       points.add('millrace.hook.events', [...base, ['outcome', outcome]], count)
     for (const [type, count] of Object.entries(errors))

@@ -14,10 +14,17 @@ import type { Telemetry } from '../core/telemetry.ts'
 import { z } from 'zod'
 import { MemoryLog } from '../logs/memory-log.ts'
 import { partitionOf } from '../core/partitioner.ts'
+import { defaultHookLimits } from '../runtime/hook-limits.ts'
 import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import { outputTopicsOf } from '../topology/order-nodes.ts'
-import { taskId, type NodeStep, type StageNode, type Topology } from '../topology/topology.ts'
+import {
+  taskId,
+  type NodeStep,
+  type StageHook,
+  type StageNode,
+  type Topology,
+} from '../topology/topology.ts'
 import { captureSink } from './capture-sink.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -73,12 +80,18 @@ export class PipelineDriver {
     this.#telemetry = options.telemetry ?? { sliceCommitted: () => {} }
     this.clock = new VirtualClock(options.startMs)
     this.#log = new MemoryLog({ clock: this.clock })
+    const listening = new Set(topology.hooks.map(({ node }) => node))
+    const internal = new Set(topology.hooks.map((hook) => withoutOutside(hook).node))
+    const nodes = topology.nodes.filter(({ id }) => !listening.has(id))
+    const stages = [...new Set(nodes.map(({ stage }) => stage))]
     this.topology = {
       ...topology,
-      nodes: topology.nodes.map((node) => this.#isolate(node)),
-      hooks: [...new Set(topology.nodes.map(({ stage }) => stage))].map((stage) =>
-        this.#listen(stage, hears),
-      ),
+      nodes: topology.nodes.map((node) => (internal.has(node.id) ? node : this.#isolate(node))),
+      hooks: [
+        ...stages.map((stage) => this.#listen(stage, hears)),
+        // Their events are written, and those that stay in the log are delivered.
+        ...topology.hooks.filter(({ reliable }) => reliable).map(withoutOutside),
+      ],
     }
   }
 
@@ -339,6 +352,10 @@ export class PipelineDriver {
       when: null,
       listener,
       config: null,
+      name: listener.type,
+      reliable: false,
+      node: null,
+      delivery: defaultHookLimits,
     }
   }
 }
@@ -351,4 +368,9 @@ const noOperators: Omit<OperatorEnvironment, 'clock' | 'random'> = {
       `no process runs here: ${argv[0]}; stand in for the step`,
     )
   },
+}
+
+/** Nobody calls a listener that reaches beyond the log. */
+function withoutOutside(hook: StageHook): StageHook {
+  return hook.listener.topics === undefined ? { ...hook, node: null } : hook
 }

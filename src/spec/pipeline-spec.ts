@@ -105,7 +105,21 @@ export interface HookSpec {
   readonly on: readonly HookEventName[]
   readonly when: Expression | null
   readonly listeners: readonly Component<ListenerDefinition>[]
+  readonly reliable: boolean
+  /** Unique in the stage. */
+  readonly id: string
+  readonly delivery: HookDelivery
   readonly path: ConfigPath
+}
+
+/** How events are given to the listeners of a hook. */
+export interface HookDelivery {
+  /** Time for one event. */
+  readonly deadlineMs: number
+  /** Events that may wait, unless the hook is reliable. */
+  readonly queue: number
+  /** null: any. */
+  readonly rate: { readonly count: number; readonly perMs: number } | null
 }
 
 export interface TestSpec {

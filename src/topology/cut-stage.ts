@@ -232,23 +232,24 @@ function nodeOf(
     lateTopic: isStateful
       ? environment.topics.aside(stage.name, 'late', { name: stage.late, partitions })
       : '',
+    eventsTopic: stage.hooks.some(({ reliable }) => reliable)
+      ? environment.topics.events().name
+      : '',
+    publishes: [],
+    hookOf: '',
     delivery: deliveryOf(stage, { hasState, log: environment.log }),
     hasState,
     changelogTopic: hasChangelog
       ? environment.topics.changelog({ id, stage: stage.name, tasks })
       : null,
-    settings: {
-      start: stage.start,
-      onError: stage.onError,
-      concurrency: stage.concurrency,
-      retry: stage.retry,
-      idleMs: stage.idleMs,
-      maxFutureMs: stage.maxFutureMs,
-      limits: stage.limits,
-      maxKeys: stage.maxKeys,
-    },
+    settings: settingsOf(stage),
     tasks,
   }
+}
+
+export function settingsOf(stage: StageSpec): StageNode['settings'] {
+  const { start, onError, concurrency, retry, idleMs, maxFutureMs, limits, maxKeys } = stage
+  return { start, onError, concurrency, retry, idleMs, maxFutureMs, limits, maxKeys }
 }
 
 /** Positions of a source, entries of steps, the memory of a sink, the watermark that markers tell. */

@@ -74,6 +74,35 @@ export class TopicTable {
     }).name
   }
 
+  /** The topic of what reliable hooks listen to, for users to read as well. */
+  events(): TopologyTopic {
+    const name = this.#eventsName
+    const declared = this.#spec.topics.get(name)
+    const partitions = declared?.partitions ?? defaultPartitions
+    // Also where the file declares it, which makes it one of the user's at first.
+    this.#topics.delete(name)
+    return this.#add({ name, kind: 'events', partitions, ...keptAs(declared) })
+  }
+
+  /** Where events go that a listener refused. */
+  refusedEvents(): string {
+    const name = `${this.#eventsName}.dlq`
+    const declared = this.#spec.topics.get(name)
+    const { partitions } = this.events()
+    const kept = { partitions: declared?.partitions ?? partitions, ...keptAs(declared) }
+    return this.#add({ name, kind: 'dead_letter', ...kept }).name
+  }
+
+  /** Names of the topics with events, where there are any. */
+  get ofEvents(): readonly string[] {
+    const name = this.#eventsName
+    return [name, `${name}.dlq`].filter((topic) => this.#topics.get(topic) !== undefined)
+  }
+
+  get #eventsName(): string {
+    return `${this.#prefix}${this.#spec.pipeline}.events`
+  }
+
   /** Names of the topics that the compiler inserted, with the stage of each: the file may not use them. */
   get internal(): ReadonlyMap<string, string> {
     return this.#internal

@@ -3,7 +3,7 @@ import type { Evaluate, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
-import type { Delivery, StageSpec } from '../spec/pipeline-spec.ts'
+import type { Delivery, HookDelivery, StageSpec } from '../spec/pipeline-spec.ts'
 import type { TracingSettings } from '../spec/tracing-schema.ts'
 
 /** What topics and state are kept in; a topology is compiled for one of them. */
@@ -39,6 +39,8 @@ export type TopicKind =
   | 'repartition'
   | 'dead_letter'
   | 'late'
+  /** The events that reliable hooks of the pipeline listen to. */
+  | 'events'
   /** On Kafka: the state of a node's tasks, one partition each. */
   | 'changelog'
 
@@ -62,6 +64,12 @@ export interface StageNode {
   readonly output: TopicOutput | RoutedOutput | SinkOutput | null
   readonly deadLetterTopic: string
   readonly lateTopic: string
+  /** Where events for reliable hooks of the stage go; empty where it has none. */
+  readonly eventsTopic: string
+  /** What the listener of a reliable hook writes to, where the node is that listener. */
+  readonly publishes: readonly string[]
+  /** The stage whose events it delivers, where the node is the listener of a reliable hook; else empty. */
+  readonly hookOf: string
   /** How its tasks commit: a node with state does so exactly once on every log. */
   readonly delivery: Delivery
   /** Whether its tasks keep something over restarts: of steps, of a source or sink, of its markers. */
@@ -160,6 +168,12 @@ export interface StageHook {
   readonly when: Evaluate | null
   readonly listener: ListenerDefinition
   readonly config: unknown
+  readonly delivery: HookDelivery
+  /** How it is told from the other listeners of the stage: the type, with the id of a reliable hook. */
+  readonly name: string
+  readonly reliable: boolean
+  /** The node that delivers the events of a reliable hook; null: nobody does here, or the hook is none. */
+  readonly node: string | null
 }
 
 /** What ids of the pipeline's tasks begin with, which write its records. */
