@@ -61,7 +61,6 @@ const environment: CliEnvironment = {
   openKafkaEndpoints,
   openHttpClient,
   processes: new ChildProcesses({ clock, env }),
-  openListening: () => openListening({ clock }),
   openListening,
   openMetricsExporter,
   openTracing,

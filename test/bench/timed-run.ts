@@ -104,7 +104,7 @@ export async function timedRun({
 }
 
 /** The largest resident set that the process has had; 0 where the system does not tell. */
-function peakMemoryMb(pid: number): number {
+export function peakMemoryMb(pid: number): number {
   try {
     const [, kib = '0'] =
       /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
