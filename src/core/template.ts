@@ -1,3 +1,4 @@
+import { Decimal } from './decimal.ts'
 import { Expression } from './expression.ts'
 import { isExactNumber, type JsonValue } from './json.ts'
 import type { StepRecord } from './step-record.ts'
@@ -37,6 +38,7 @@ function textOf(value: JsonValue): string | null {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (value instanceof Date) return value.toISOString()
+  if (value instanceof Decimal) return value.toString()
   return isExactNumber(value) ? value.rawJSON : null
 }
 
