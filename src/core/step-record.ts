@@ -1,6 +1,5 @@
 import type { JsonFields } from './json-fields.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import type { MadeRecord } from './operator.ts'
 import { decodeHeaders, emptyBytes, type RecordBatch } from './record-batch.ts'
 
 /** Where a record came into the pipeline; known in the stage that has the source only. */
@@ -45,7 +44,12 @@ export class StepRecord {
   }
 
   /** A record with no input bytes, such as a window's result. */
-  make(made: MadeRecord): void {
+  make(made: {
+    key: string | null
+    value: JsonValue
+    eventTimeMs: number
+    headers?: Uint8Array
+  }): void {
     this.#batch = null
     this.#origin = noOrigin
     this.#madeHeaders = made.headers ?? emptyBytes
