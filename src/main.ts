@@ -17,6 +17,9 @@ import { SecretMask } from './cli/secret-mask.ts'
 import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
+import type { HttpClient } from './core/http-client.ts'
+import { processSpawner } from './endpoints/processes/spawn-process.ts'
+import { openListening } from './endpoints/listening/open-listening.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
@@ -55,10 +58,13 @@ const environment: CliEnvironment = {
   interrupts: catchInterrupts(),
   openLog: logOpener({ clock, cwd, env }, openKafka),
   openKafkaEndpoints,
+  openHttpClient,
+  openListening: () => openListening({ clock }),
   openMetricsExporter,
   openTracing,
   supervisor,
   startWorker: workerStarter(env, cwd),
+  spawn: processSpawner(clock, env),
 }
 
 process.on('uncaughtException', (error) => exit(printError(environment, error)))
@@ -91,6 +97,11 @@ async function openKafkaEndpoints(options: {
   const { kafkaEndpoints } = await import('./logs/kafka/endpoint/kafka-endpoints.ts')
   const { random, mask } = environment
   return kafkaEndpoints({ ...options, clock, random, mask: mask.text })
+}
+
+async function openHttpClient(): Promise<HttpClient> {
+  const http = await import('./endpoints/http/http-client.ts')
+  return http.openHttpClient({ clock })
 }
 
 async function openMetricsExporter(options: MetricsExporterOptions): Promise<MetricsExporter> {

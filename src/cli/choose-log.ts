@@ -2,11 +2,8 @@ import { PipelineError } from '../core/errors.ts'
 import { brokersOfUrl, isKafkaUrl, kafkaUrl } from '../core/kafka-connection.ts'
 import type { LogKind } from '../topology/topology.ts'
 import type { CliEnvironment } from './cli-environment.ts'
-import {
-  connectionOfEnvironment,
-  connectionOfFile,
-  type ChoosingFile,
-} from './kafka-connections.ts'
+import { clusterOfFile, type ChoosingFile } from './file-connections.ts'
+import { connectionOfEnvironment } from './kafka-connections.ts'
 import type { LogChoice } from './log-choice.ts'
 
 export const defaultDataDir = './.millrace'
@@ -66,7 +63,7 @@ export function chooseLog(
   const file = files.find(({ spec }) => spec.log !== null)
   const wanted = asked?.log ?? file?.spec.log ?? 'embedded'
   if (typeof wanted === 'object') {
-    const connection = connectionOfFile(file!, wanted.connection)
+    const connection = clusterOfFile(file!, wanted.connection)
     return { kind: 'kafka', dataDir, connection, named: { connection: wanted.connection } }
   }
   if (wanted === 'embedded') return { kind: 'embedded', dataDir }

@@ -2,17 +2,15 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { duration } from '../core/config-types.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
-import { TextFile } from '../core/expression.ts'
+import { isPem, type ConnectionTls } from '../core/connection-tls.ts'
 import {
-  isPem,
   revealsPassword,
   saslMechanisms,
   type KafkaConnection,
   type KafkaSasl,
-  type KafkaTls,
 } from '../core/kafka-connection.ts'
 import { didYouMean } from '../core/nearest-name.ts'
-import type { PipelineSpec } from '../spec/pipeline-spec.ts'
+import { assertPem } from './file-connections.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import type { NamedBy } from './log-choice.ts'
 import { readSecret } from './read-secret.ts'
@@ -20,12 +18,6 @@ import { readSecret } from './read-secret.ts'
 const prefix = 'MILLRACE_KAFKA_'
 /** Brokers allow no less than 6 s as they come, and a process is easily silent for a second. */
 const minSessionTimeoutMs = 1_000
-
-/** A pipeline file, as far as the choice of a log goes. */
-export interface ChoosingFile {
-  readonly spec: Pick<PipelineSpec, 'log' | 'connections'>
-  readonly shown: string
-}
 
 /** How a cluster is reached whose address the command line, `MILLRACE_LOG` or `log:` gives. */
 export const kafkaVariables = {
@@ -43,43 +35,12 @@ export const kafkaVariables = {
 } as const
 type Variable = keyof typeof kafkaVariables
 
-/**
- * A connection that a pipeline file names; its files have been read.
- * @throws PipelineError CONFIG_FILE
- */
-export function connectionOfFile({ spec, shown }: ChoosingFile, name: string): KafkaConnection {
-  const found = spec.connections.get(name)
-  if (found === undefined) throw usage(`${shown} has no connection "${name}"`)
-  const { brokers, tls, sasl, allow_plaintext_password } = found.settings
-  const given = typeof tls === 'object' ? tls : null
-  return {
-    brokers,
-    tls:
-      tls === false
-        ? null
-        : {
-            ca: pemOf(given?.ca),
-            cert: pemOf(given?.cert),
-            key: pemOf(given?.key),
-            serverName: given?.server_name ?? null,
-            insecureSkipVerify: given?.insecure_skip_verify ?? false,
-          },
-    sasl: sasl ?? null,
-    allowPlaintextPassword: allow_plaintext_password,
-  }
-}
-
 /** How messages call a setting, such as `tls.ca`: as the user gave it, or would have to. */
 export function nameSetting(named: NamedBy, setting: string): string {
   if ('connection' in named) return `"connections.${named.connection}.kafka.${setting}"`
   if (setting === 'brokers') return named.address
   const variable = setting === 'sasl' ? 'sasl.mechanism' : setting
   return `${prefix}${variable.replace('.', '_').toUpperCase()}`
-}
-
-function pemOf(setting: TextFile | string | undefined): string | null {
-  if (setting === undefined) return null
-  return setting instanceof TextFile ? assertPem(setting.text, setting.path) : setting
 }
 
 /**
@@ -127,9 +88,9 @@ function assertKnown(env: CliEnvironment['env']): void {
   }
 }
 
-function tlsOf(variables: KafkaVariables): KafkaTls | null {
+function tlsOf(variables: KafkaVariables): ConnectionTls | null {
   const isOn = variables.flag('TLS')
-  const tls: KafkaTls = {
+  const tls: ConnectionTls = {
     ca: variables.pem('TLS_CA'),
     cert: variables.pem('TLS_CERT'),
     key: variables.pem('TLS_KEY'),
@@ -206,18 +167,6 @@ function readPem(variable: string, path: string): string {
   }
 }
 
-function assertPem(text: string, path: string): string {
-  if (text.includes('-----BEGIN ')) return text
-  throw new PipelineError(
-    'CONFIG_FILE',
-    `${path} is no PEM file: there is no "-----BEGIN" in it; convert it, for instance with openssl`,
-  )
-}
-
 function wrong(message: string): PipelineError {
   return new PipelineError('CONFIG_VARIABLE', message)
-}
-
-function usage(message: string): PipelineError {
-  return new PipelineError('CONFIG_USAGE', message)
 }

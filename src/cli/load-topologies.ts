@@ -1,17 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
+import type { Connection } from '../core/connection-name.ts'
 import type { Definitions } from '../core/definitions.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
 import { sinks } from '../endpoints/sinks/registry.generated.ts'
 import { sources } from '../endpoints/sources/registry.generated.ts'
 import { ExpressionError } from '../expressions/expression-error.ts'
 import { listeners } from '../hooks/registry.generated.ts'
-import {
-  brokersOfUrl,
-  isKafkaUrl,
-  kafkaUrl,
-  type KafkaConnection,
-} from '../core/kafka-connection.ts'
+import { brokersOfUrl, isKafkaUrl, kafkaUrl } from '../core/kafka-connection.ts'
 import { operators } from '../operators/registry.generated.ts'
 import { ConfigErrors, formatPath, type Diagnostic } from '../spec/diagnostic.ts'
 import { connectionsOpened, loadPipeline, type LoadedPipeline } from '../spec/load-pipeline.ts'
@@ -28,7 +24,7 @@ import type { LogKind, TopicKind, Topology } from '../topology/topology.ts'
 import { checkFiles } from './check-files.ts'
 import { askedLog, logKind } from './choose-log.ts'
 import type { LoadEnvironment } from './cli-environment.ts'
-import { connectionOfFile } from './kafka-connections.ts'
+import { connectionOf } from './file-connections.ts'
 import { listPipelineFiles, readPipelineFile, type PipelineFilePath } from './pipeline-files.ts'
 import { readSecret } from './read-secret.ts'
 
@@ -63,7 +59,7 @@ export interface LoadOptions {
 export type KnownTopics = ReadonlyMap<string, TopicSettings>
 type Loaded = PipelineFilePath & LoadedPipeline & { readonly text: string }
 type IgnoredParts = { readonly ignoresLog: boolean; readonly ignoresEndpoints: boolean }
-type Connections = ReadonlyMap<string, KafkaConnection>
+type Connections = ReadonlyMap<string, Connection>
 
 /**
  * Reads and compiles all pipelines that the paths name, and finds everything that is wrong with them.
@@ -177,12 +173,12 @@ function compileEnvironment(file: string, log: LogKind | null): CompileEnvironme
   return { folder, readText: (path) => readText(path, folder), regroup, log }
 }
 
-/** Reads the certificates of the clusters that a run of the file needs. */
+/** Reads the certificates of the servers that a run of the file needs. */
 function bindConnections(
   file: Loaded,
   ignores: IgnoredParts,
 ): { connections: Connections; problems: Diagnostic[] } {
-  const connections = new Map<string, KafkaConnection>()
+  const connections = new Map<string, Connection>()
   const problems: CompileProblem[] = []
   const folder = dirname(file.absolute)
   for (const name of connectionsOpened(file.spec, ignores)) {
@@ -196,7 +192,7 @@ function bindConnections(
     })
     if (problems.length > before) continue
     try {
-      connections.set(name, connectionOfFile(file, name))
+      connections.set(name, connectionOf(found))
     } catch (thrown) {
       problems.push({ severity: 'error', path: found.path, thrown })
     }
@@ -230,8 +226,8 @@ function placeOfLog({ log, connections }: PipelineSpec): string {
     const brokers = isKafkaUrl(log) ? brokersOfUrl(log) : log
     return typeof brokers === 'string' ? brokers : kafkaUrl({ brokers })
   }
-  const settings = log === null ? undefined : connections.get(log.connection)?.settings
-  return settings === undefined ? 'no log' : kafkaUrl(settings)
+  const connection = log === null ? undefined : connections.get(log.connection)
+  return connection?.type === 'kafka' ? kafkaUrl(connection.settings) : 'no log'
 }
 
 /** A topic is declared by one pipeline, and has its settings for all that use it. */

@@ -2,10 +2,15 @@ import { PipelineError } from '../core/errors.ts'
 import type { LogReader } from '../core/log.ts'
 import { mergeTimings, type HistoryReport } from '../runtime/merge-timings.ts'
 import { chooseLog, logArguments, type LogOptions } from './choose-log.ts'
-import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
-import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
+import {
+  exitCodes,
+  say,
+  stoppedCode,
+  type CliEnvironment,
+  type ExitCode,
+} from './cli-environment.ts'
+import { loadOrTell } from './load-or-tell.ts'
 import { lookIntoLog } from './open-log.ts'
-import { printDiagnostics } from './print-diagnostics.ts'
 import { readTimings, type TimeRange } from './read-timings.ts'
 import { showCount, showDuration } from './show-amount.ts'
 import { timeText } from './stored-record.ts'
@@ -32,7 +37,7 @@ export async function report(
   environment: CliEnvironment,
 ): Promise<ExitCode> {
   assertRange(options)
-  const files = load(paths, options, environment)
+  const files = paths.length === 0 ? [] : loadOrTell(paths, options.log, environment)
   if (files === null) return exitCodes.config
   const choice = chooseLog(options, files, environment)
   const pipelines =
@@ -78,7 +83,7 @@ async function watch(
     showing.show(await read())
     await clock.sleep(watchMs, stop)
   }
-  return stopping.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok
+  return stoppedCode(stopping.reason)
 }
 
 /** Prints reports, in `--watch` those that are new only. */
@@ -146,17 +151,6 @@ function nothing({ since, from, to }: ReportOptions): string {
   return isRange
     ? 'Nothing was measured in that time; without --since, --from and --to the latest run is shown.'
     : 'Nothing has been measured yet: run a pipeline first. Its timings come 2 s after it began, then every 10 s.'
-}
-
-function load(
-  paths: readonly string[],
-  { log }: ReportOptions,
-  environment: CliEnvironment,
-): readonly PipelineFile[] | null {
-  if (paths.length === 0) return []
-  const { files, diagnostics } = loadTopologies(paths, environment, { log })
-  printDiagnostics(environment, diagnostics.filter(isError))
-  return diagnostics.some(isError) ? null : files
 }
 
 function assertRange({ since, from, to, watch: isWatch }: ReportOptions): void {

@@ -89,12 +89,8 @@ export class RunTelemetry {
 
   /** For the process that started this one. */
   own(): ProcessPart | null {
-    if (this.#watch === null) return null
-    return {
-      sample: this.#watch.sample(),
-      spans: this.#tracing?.counts ?? noSpans,
-      exemplars: this.#exemplars.toData(),
-    }
+    const watched = this.#watched()
+    return watched === null ? null : { ...watched, exemplars: this.#exemplars.toData() }
   }
 
   async close(): Promise<void> {
@@ -173,8 +169,14 @@ export class RunTelemetry {
     return metrics
   }
 
+  /** null: nobody wants to know. */
+  #watched(): Omit<WatchedProcess, 'worker'> | null {
+    if (this.#watch === null) return null
+    return { sample: this.#watch.sample(), spans: this.#tracing?.counts ?? noSpans }
+  }
+
   #processes(workers: ReturnType<MeasuredRun['workers']>): WatchedProcess[] {
-    const all = [{ worker: 'main', own: this.own() }, ...workers]
+    const all = [{ worker: 'main', own: this.#watched() }, ...workers]
     return all.flatMap(({ worker, own }) =>
       own === null ? [] : [{ worker: String(worker), sample: own.sample, spans: own.spans }],
     )

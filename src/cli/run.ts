@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { relative } from 'node:path'
 import { instantOf } from '../clock/system-clock.ts'
-import type { EndpointEnvironment, KafkaEndpoints } from '../core/endpoints.ts'
 import { PipelineError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
@@ -22,9 +21,11 @@ import { printDiagnostics } from './print-diagnostics.ts'
 import { printError } from './print-error.ts'
 import { resetPipelines } from './reset-pipelines.ts'
 import { maxThreads, printReport, type RunOptions, type Setting } from './run-setting.ts'
+import { RunOutside } from './run-outside.ts'
 import { runWorkers } from './run-workers.ts'
 import { RunTelemetry } from './run-telemetry.ts'
 import { measuredRun } from './measured-run.ts'
+import { operatorEnvironment } from './operator-environment.ts'
 import { openTracing } from './run-tracing.ts'
 import { StatusArea } from './status-area.ts'
 import { StepThreads } from './step-threads.ts'
@@ -107,12 +108,16 @@ async function runInLog(
   if (log === null) return stoppedCode(stopping.reason)
   let closing: Promise<void> | null = null
   const close = () => (closing ??= log.close())
+  const outside = new RunOutside(log, environment, writeLog)
   const limiting = limitHeapGrowth(environment.clock, over.signal)
   const stop = new AbortController()
   let threads: StepThreads | null = null
   try {
     const signal = AbortSignal.any([stopping, stop.signal, ...setting.endOfStdout])
-    const begun = await unlessAborted(begin(files, setting, { log, signal, telemetry }), giveUp)
+    const begun = await unlessAborted(
+      begin(files, setting, { log, outside, signal, telemetry }),
+      giveUp,
+    )
     if (begun === null) {
       await close()
       return stoppedCode(stopping.reason)
@@ -146,6 +151,7 @@ async function runInLog(
   } finally {
     over.abort()
     await threads?.close()
+    await outside.close()
     await limiting
   }
 }
@@ -156,9 +162,15 @@ async function begin(
   setting: Setting,
   {
     log,
+    outside,
     signal,
     telemetry,
-  }: { readonly log: Log; readonly signal: AbortSignal; readonly telemetry: RunTelemetry },
+  }: {
+    readonly log: Log
+    readonly outside: RunOutside
+    readonly signal: AbortSignal
+    readonly telemetry: RunTelemetry
+  },
 ): Promise<{ readonly started: Run; readonly threads: StepThreads | null }> {
   const { options, environment } = setting
   const notice = (message: string) => setting.log('warn', message)
@@ -168,7 +180,7 @@ async function begin(
   const where = { choice: setting.choice, files }
   await assertTopicsExist(fitted.topologies, log, { ...where, creates: options.createTopics })
   const threads = stepThreads(files, fitted, setting)
-  const environmentOfRun = runEnvironment(log, setting)
+  const environmentOfRun = runEnvironment(log, outside, setting)
   const measured = telemetry.withExemplars(environmentOfRun.telemetry)
   const started = await startRun(
     fitted.topologies,
@@ -218,44 +230,25 @@ function stepThreads(
 
 function runEnvironment(
   log: Log,
+  outside: RunOutside,
   { environment, options, log: writeLog }: Setting,
 ): Omit<RunEnvironment, 'executor'> {
-  const { clock, random, stdout, telemetry } = environment
+  const { clock, random, telemetry } = environment
   const mask = environment.mask.text
   const notice = (message: string, facts?: JsonObject) => writeLog('warn', message, facts)
-  const endpoints = {
-    clock,
-    random,
-    stdout,
-    notice,
-    ...kafkaOf(environment, notice),
-    // Opened by the source that reads it only.
-    get stdin() {
-      return environment.stdin
-    },
-  }
   return {
     log,
     clock,
     random,
-    endpoints,
+    endpoints: outside.endpoints,
     telemetry,
     mask,
-    listeners: { log: writeLog },
+    listeners: outside.listeners,
+    operators: operatorEnvironment(environment, writeLog),
     notice,
     follow: options.follow === true,
     outsideEnds: null,
   }
-}
-
-/** All sources and sinks of a run share it. */
-function kafkaOf(
-  { openKafkaEndpoints }: CliEnvironment,
-  notice: (message: string) => void,
-): Pick<EndpointEnvironment, 'kafka'> {
-  if (openKafkaEndpoints === undefined) return {}
-  let opened: Promise<KafkaEndpoints> | null = null
-  return { kafka: () => (opened ??= openKafkaEndpoints({ notice })) }
 }
 
 function stagesWithStdout(files: readonly PipelineFile[]): string[] {

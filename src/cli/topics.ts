@@ -8,11 +8,11 @@ import { chooseLog, shownLog, type LogOptions } from './choose-log.ts'
 import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { confirm } from './confirm.ts'
 import { fitStoredTopics } from './fit-stored-topics.ts'
-import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
+import { loadOrTell } from './load-or-tell.ts'
+import type { PipelineFile } from './load-topologies.ts'
 import type { LogChoice } from './log-choice.ts'
 import { lookIntoLog } from './open-log.ts'
 import { outsideTopics } from './outside-topics.ts'
-import { printDiagnostics } from './print-diagnostics.ts'
 import { planTopics, type TopicPlan } from './topic-plan.ts'
 import { planJson, planLines } from './topic-plan-text.ts'
 
@@ -35,7 +35,7 @@ export async function topicsPlan(
   options: TopicsOptions,
   environment: CliEnvironment,
 ): Promise<ExitCode> {
-  const files = load(paths, options, environment)
+  const files = loadOrTell(paths, options.log, environment)
   if (files === null) return exitCodes.config
   const choice = chooseLog(options, files, environment)
   const make = (log: Admin) => makePlan(files, log, { choice, options, environment })
@@ -52,7 +52,7 @@ export async function topicsApply(
   options: TopicsOptions & { readonly yes?: boolean },
   environment: CliEnvironment,
 ): Promise<ExitCode> {
-  const files = load(paths, options, environment)
+  const files = loadOrTell(paths, options.log, environment)
   if (files === null) return exitCodes.config
   const choice = chooseLog(options, files, environment)
   const notice = (message: string) => say(environment, message)
@@ -77,16 +77,6 @@ export async function topicsApply(
   } finally {
     await log.close()
   }
-}
-
-function load(
-  paths: readonly string[],
-  { log }: TopicsOptions,
-  environment: CliEnvironment,
-): readonly PipelineFile[] | null {
-  const { files, diagnostics } = loadTopologies(paths, environment, { log })
-  printDiagnostics(environment, diagnostics.filter(isError))
-  return diagnostics.some(isError) ? null : files
 }
 
 /** A data directory that was never used: nothing is stored, and looking does not make it. */

@@ -1,7 +1,8 @@
 import { showDuration } from './show-amount.ts'
 import { headerText, derivedTraceId, type LoggedRecord } from './trace-record.ts'
 import { placeOf, type TraceHop, type TraceWay } from './trace-walk.ts'
-import { bytesText, recordJson } from './stored-record.ts'
+import { factsOf } from './dead-letters.ts'
+import { bytesText, recordJson, timeText } from './stored-record.ts'
 import { printableLine } from './printable.ts'
 import { textTable, type Column } from './text-table.ts'
 
@@ -19,7 +20,7 @@ const minBarColumns = 8
 const shownPlaces = 10
 const signs = { wait: '░', run: '█', commit: '▒' } as const
 
-export function traceIdOfWay({ hops }: TraceWay): { id: string; isDerived: boolean } {
+function traceIdOfWay({ hops }: TraceWay): { id: string; isDerived: boolean } {
   const carried = hops.map(({ record }) => record.traceId).find((id) => id !== null)
   return carried === undefined || carried === null
     ? { id: derivedTraceId(hops[0]!.record), isDerived: true }
@@ -130,13 +131,12 @@ function detailLines({ record, outcome, matchedBy, node }: TraceHop, values: boo
 }
 
 function failureText(record: LoggedRecord): string {
-  const fact = (name: string) => headerText(record, `millrace-dlq-${name}`)
-  const attempts = fact('attempts')
+  const { code, stage, step, attempts, message } = factsOf(record)
   return [
-    `${fact('code') ?? '?'} in stage ${fact('stage') ?? '?'}`,
-    ...(fact('step') === null ? [] : [`step ${fact('step')}`]),
+    `${code} in stage ${stage}`,
+    ...(step === null ? [] : [`step ${step}`]),
     ...(attempts === null ? [] : [`${attempts} ${attempts === '1' ? 'attempt' : 'attempts'}`]),
-    fact('message') ?? '',
+    message,
   ].join(', ')
 }
 
@@ -214,12 +214,10 @@ function failureJson(record: LoggedRecord): unknown {
   }
 }
 
-const maxDateMs = 8.64e15
-
 /** ISO 8601 with µs, UTC; null where there is none. */
-export function microsecondTime(us: number): string | null {
+function microsecondTime(us: number): string | null {
   const ms = Math.floor(us / 1_000)
-  if (!(Math.abs(ms) <= maxDateMs)) return null
   const rest = Math.floor(us - 1_000 * ms)
-  return `${new Date(ms).toISOString().slice(0, -1)}${String(rest).padStart(3, '0')}Z`
+  const text = timeText(ms)
+  return text === null ? null : `${text.slice(0, -1)}${String(rest).padStart(3, '0')}Z`
 }

@@ -88,15 +88,14 @@ export class TraceWalk {
   /** The places before, first ones first, and the record itself with the times of its last step. */
   async #up(record: LoggedRecord): Promise<{ up: TraceHop[]; own: TraceHop }> {
     const up: TraceHop[] = []
-    let { hop: own, parent } = await this.#parentOf(record)
-    const last = own
+    const own = await this.#parentOf(record)
+    let { parent } = own
     while (parent !== null && up.length < maxHops) {
       const found = await this.#parentOf(parent)
       up.unshift(found.hop)
-      own = found.hop
       parent = found.parent
     }
-    return { up, own: last }
+    return { up, own: own.hop }
   }
 
   async #parentOf(record: LoggedRecord): Promise<{ hop: TraceHop; parent: LoggedRecord | null }> {

@@ -6,10 +6,10 @@ import { timingsTopic } from '../runtime/timings-record.ts'
 import { chooseLog, type LogOptions } from './choose-log.ts'
 import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { fitStoredTopics } from './fit-stored-topics.ts'
-import { isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
+import { loadOrTell } from './load-or-tell.ts'
+import type { PipelineFile } from './load-topologies.ts'
 import { lookIntoLog } from './open-log.ts'
 import { printableLine } from './printable.ts'
-import { printDiagnostics } from './print-diagnostics.ts'
 import { graphOfLog, graphOfTopologies, type TraceGraph } from './trace-graph.ts'
 import type { LoggedRecord } from './trace-record.ts'
 import { TraceSearch } from './trace-search.ts'
@@ -34,7 +34,8 @@ export async function trace(
 ): Promise<ExitCode> {
   if (what === '')
     throw new PipelineError('CONFIG_USAGE', 'name a key, a trace id or TOPIC/PARTITION/OFFSET')
-  const files = load(options, environment)
+  const { file, log: askedLog } = options
+  const files = file === undefined ? [] : loadOrTell([file], askedLog, environment)
   if (files === null) return exitCodes.config
   const choice = chooseLog(options, files, environment)
   const found = await lookIntoLog(choice, environment, async (log) => {
@@ -138,15 +139,4 @@ async function graphFor(
 ): Promise<TraceGraph> {
   if (files.length === 0) return graphOfLog(log)
   return graphOfTopologies((await fitStoredTopics(files, log, of)).topologies)
-}
-
-function load(
-  { file, log }: TraceOptions,
-  environment: CliEnvironment,
-): readonly PipelineFile[] | null {
-  if (file === undefined) return []
-  const { files, diagnostics } = loadTopologies([file], environment, { log })
-  printDiagnostics(environment, diagnostics.filter(isError))
-  if (!diagnostics.some(isError)) return files
-  return null
 }

@@ -1,7 +1,13 @@
 import { z } from 'zod'
-import { ConnectionName } from './connection-name.ts'
-import { Aggregation, Expression, FilePath, RegularExpression, TextFile } from './expression.ts'
-import { Template } from './template.ts'
+import { ConnectionName, type ConnectionType } from './connection-name.ts'
+import {
+  Aggregation,
+  Expression,
+  FilePath,
+  RegularExpression,
+  Template,
+  TextFile,
+} from './expression.ts'
 
 /**
  * The setting types that pipeline files have beyond plain YAML: each is a zod type, so that type,
@@ -73,6 +79,15 @@ export function aggregation() {
     .transform((source) => new Aggregation(source))
 }
 
+/** Text in which `${expression}` stands for its value: null is left out, what is no text is written as JSON. */
+export function template() {
+  return z
+    .string()
+    .min(1)
+    .meta({ format: 'template', examples: ['order ${value.order_id} is in', 'users/${key}'] })
+    .transform((source) => new Template(source))
+}
+
 /** A regular expression in JavaScript's syntax, without slashes and flags; it has named groups as `(?<name>...)`. */
 export function pattern() {
   return z
@@ -80,23 +95,6 @@ export function pattern() {
     .min(1)
     .meta({ format: 'pattern', examples: ['^(?<level>[A-Z]+) (?<text>.*)$'] })
     .transform((source) => new RegularExpression(source))
-}
-
-/** A text that takes `${expression}`, such as `cdc.${value.table}`. */
-export function template() {
-  return z
-    .string()
-    .min(1)
-    .meta({ format: 'template', examples: ['cdc.${value.table}'] })
-    .transform((source, context) => {
-      try {
-        return new Template(source)
-      } catch (thrown) {
-        if (!(thrown instanceof SyntaxError)) throw thrown
-        context.addIssue({ code: 'custom', message: thrown.message })
-        return z.NEVER
-      }
-    })
 }
 
 /** A path to a text file, relative to the pipeline file; its text is at hand when operators are made. */
@@ -117,13 +115,13 @@ export function filePath() {
     .transform((path) => new FilePath(path))
 }
 
-/** A server by its name in `connections`. */
-export function connectionName() {
+/** A server of this type by its name in `connections`. */
+export function connectionName<Type extends ConnectionType>(type: Type) {
   return z
     .string()
     .min(1)
     .meta({ format: 'connection', examples: ['main'] })
-    .transform((name) => new ConnectionName(name))
+    .transform((name) => new ConnectionName(type, name))
 }
 
 /** Spaces inside a name are allowed: columns of real files have them. */

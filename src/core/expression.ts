@@ -76,6 +76,46 @@ export class Aggregation {
   }
 }
 
+/** @throws RecordFailure when an expression in the text cannot be evaluated on this record. */
+export type Render = (record: StepRecord) => string
+
+export interface BoundTemplate {
+  readonly render: Render
+  /** The text, where it is the same for all records. */
+  readonly constant: string | null
+  readonly expressions: readonly Expression[]
+}
+
+/** Text of a pipeline file with `${expression}` in it. Bound like `Expression`. */
+export class Template {
+  readonly source: string
+  #bound: BoundTemplate | null = null
+
+  constructor(source: string) {
+    this.source = source
+  }
+
+  bind(bound: BoundTemplate): void {
+    this.#bound = bound
+  }
+
+  /** Those in the text; none where it was not compiled. */
+  get expressions(): readonly Expression[] {
+    return this.#bound?.expressions ?? []
+  }
+
+  /** What is null becomes nothing, text itself, anything else JSON. */
+  get render(): Render {
+    invariant(this.#bound !== null, `the template ${this.source} was not compiled`)
+    return this.#bound.render
+  }
+
+  get constant(): string | null {
+    invariant(this.#bound !== null, `the template ${this.source} was not compiled`)
+    return this.#bound.constant
+  }
+}
+
 /** A path of a pipeline file; relative ones are bound to the folder of that file. */
 export class FilePath {
   readonly source: string

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { HttpClient } from './http-client.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 
 /** The closed list of events, with what each says. Schema, reference and types come from its keys. */
@@ -40,6 +41,8 @@ export interface HookEvent {
 export interface ListenerEnvironment {
   /** Writes one line to the log of the process. */
   readonly log: (level: LogLevel, message: string, fields: JsonObject) => void
+  /** Requests to others; absent where nothing outside is reached. */
+  readonly http?: HttpClient
 }
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const

@@ -9,7 +9,10 @@ export interface HttpRequest {
   readonly deadlineMs: number
   /** Of the answer's body, after decompression; what is longer is cut off and the connection closed. */
   readonly maxAnswerBytes: number
-  /** How many redirects are followed. Each target is judged anew; a body is sent on by 307 and 308 only. */
+  /**
+   * How many redirects are followed; with 0 the redirect itself is the answer. Each target is judged anew;
+   * a body is sent on by 307 and 308 only, and to another origin only headers that hold no secret.
+   */
   readonly maxRedirects: number
   /**
    * `public` refuses addresses of private networks, of this host and of links (RFC 6890), judged where the
@@ -32,8 +35,9 @@ export interface HttpAnswer {
 export interface HttpClient {
   /**
    * @returns whatever the peer answered, of any status.
-   * @throws PipelineError PEER_UNAVAILABLE when there was no answer in time; PEER_REJECTED when the
-   * address is not allowed, there are too many redirects, or a header cannot be sent.
+   * @throws PipelineError PEER_UNAVAILABLE when there was no answer in time, or the signal has aborted;
+   * PEER_REJECTED when the address is not allowed, there are too many redirects, or a header cannot be
+   * sent. The messages name the host alone: the rest of an address can hold secrets.
    */
   send(request: HttpRequest): Promise<HttpAnswer>
   close(): Promise<void>

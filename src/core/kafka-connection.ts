@@ -1,23 +1,13 @@
+import type { ConnectionTls } from './connection-tls.ts'
+
 /** How a Kafka cluster is reached, with all secrets filled in and all files read. */
 export interface KafkaConnection {
   /** `host:port`; each leads to the rest of the cluster. */
   readonly brokers: readonly string[]
-  readonly tls: KafkaTls | null
+  readonly tls: ConnectionTls | null
   readonly sasl: KafkaSasl | null
   /** Whether SASL PLAIN may send its password over a connection that is not encrypted. */
   readonly allowPlaintextPassword: boolean
-}
-
-/** Certificates and the key as PEM text; null where there is none. */
-export interface KafkaTls {
-  /** Who signs the brokers' certificates; null: those that Node trusts. */
-  readonly ca: string | null
-  /** This client's certificate and private key. */
-  readonly cert: string | null
-  readonly key: string | null
-  /** The name that the brokers' certificates must have; null: that of the broker's address. */
-  readonly serverName: string | null
-  readonly insecureSkipVerify: boolean
 }
 
 export const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
@@ -65,11 +55,6 @@ export function brokersOfUrl(url: string): readonly string[] | string {
 
 export function kafkaUrl({ brokers }: Pick<KafkaConnection, 'brokers'>): string {
   return `${scheme}${brokers.join(',')}`
-}
-
-/** PEM text begins so; anything else that stands for a certificate is the path of a file. */
-export function isPem(text: string): boolean {
-  return text.trimStart().startsWith('-----BEGIN ')
 }
 
 /** SASL PLAIN hands the password over as it is: whoever listens on the network then has it. */

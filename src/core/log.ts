@@ -30,8 +30,8 @@ export interface TopicChange {
 }
 
 export interface TopicDescription extends TopicSpec {
-  /** By partition: the first offset still stored, and the offset after the last record. */
-  readonly ranges: readonly { readonly start: bigint; readonly end: bigint }[]
+  /** By partition. */
+  readonly ranges: readonly OffsetRange[]
 }
 
 /** A stored batch on its way to a task. */
@@ -117,8 +117,19 @@ export interface TaskLog {
   close(): Promise<void>
 }
 
+/** What of a partition can be read: the first offset still stored, and the offset after the last record. */
+export interface OffsetRange {
+  readonly start: bigint
+  readonly end: bigint
+}
+
 export interface LogReader {
   topics(): Promise<readonly TopicDescription[]>
+  /**
+   * Of one topic, by partition. Cheap enough to be asked again and again.
+   * @throws PipelineError CONFIG_USAGE when there is no such topic.
+   */
+  ranges(topic: string): Promise<readonly OffsetRange[]>
   /** Whole stored batches from the one that holds `offset` on; empty at the end. */
   read(
     from: TopicPartition & { readonly offset: bigint },

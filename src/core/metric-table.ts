@@ -1,3 +1,4 @@
+import { endpointDrops } from './endpoint-drops.ts'
 import type { MetricDefinition } from './metric-definition.ts'
 
 const stage = ['millrace.name', 'millrace.stage.name', 'millrace.stage.part'] as const
@@ -151,6 +152,16 @@ export const metricTable = {
     unit: '{error}',
     help: 'Events that a listener failed at, did not finish in time, or was never given.',
     attributes: [...hook, 'error.type'],
+  },
+  'millrace.endpoint.drops': {
+    instrument: 'counter',
+    unit: '{drop}',
+    help: `What the source or sink of a stage refused, cut off or left out, by reason. ${Object.entries(
+      endpointDrops,
+    )
+      .map(([name, help]) => `\`${name}\`: ${help}`)
+      .join(' ')}`,
+    attributes: [...stage, 'reason'],
   },
   'millrace.stage.made': {
     instrument: 'counter',

@@ -1,5 +1,6 @@
+import type { MadeRecord } from './made-record.ts'
 import type { z } from 'zod'
-import type { RecordFailure } from './errors.ts'
+import type { AsyncOperator, AsyncPlace, OperatorEnvironment } from './async-operator.ts'
 import type { JsonValue } from './json.ts'
 import type { StepRecord } from './step-record.ts'
 
@@ -41,16 +42,6 @@ export interface KeyedState<Value> {
   delete(key: string): void
   keys(): IterableIterator<string>
   readonly size: number
-}
-
-export interface MadeRecord {
-  readonly key: string | null
-  readonly value: JsonValue
-  readonly eventTimeMs: number
-  /** As `encodeHeaders` makes them, of a record that was held back; none by default. */
-  readonly headers?: Uint8Array
-  /** Why the value is not whole: the record is dead-lettered as it stands, instead of handed on. */
-  readonly failure?: RecordFailure
 }
 
 export interface StatefulContext<Value> extends OperatorContext {
@@ -165,7 +156,28 @@ export interface StatefulDefinition<
   create(config: z.output<Config>): StatefulOperator<Value>
 }
 
-export type OperatorDefinition = StatelessDefinition | StatefulDefinition
+/** An operator that waits for something outside. It runs before any step that keeps state. */
+export interface AsyncDefinition<
+  Type extends string = string,
+  Config extends z.ZodType = z.ZodType,
+> extends DefinitionBase<Type, Config> {
+  readonly kind: 'async'
+  /** Whether one record can become several. */
+  readonly emitsMany?: boolean
+  /**
+   * Called when a task opens. One that reaches nothing yet is made all the same: its calls tell.
+   * @throws PipelineError CONFIG_FILE when a file of the setting cannot be used.
+   */
+  create(
+    config: z.output<Config>,
+    environment: OperatorEnvironment,
+    place: AsyncPlace,
+  ): AsyncOperator | Promise<AsyncOperator>
+}
+
+export type OperatorDefinition = StatelessDefinition | StatefulDefinition | AsyncDefinition
+/** Those that run within the step of a task. */
+export type SyncDefinition = StatelessDefinition | StatefulDefinition
 
 export function defineStateless<Type extends string, Config extends z.ZodType>(
   definition: StatelessDefinition<Type, Config>,
@@ -176,5 +188,11 @@ export function defineStateless<Type extends string, Config extends z.ZodType>(
 export function defineStateful<Type extends string, Config extends z.ZodType, Value>(
   definition: StatefulDefinition<Type, Config, Value>,
 ): StatefulDefinition<Type, Config, Value> {
+  return definition
+}
+
+export function defineAsync<Type extends string, Config extends z.ZodType>(
+  definition: AsyncDefinition<Type, Config>,
+): AsyncDefinition<Type, Config> {
   return definition
 }

@@ -1,5 +1,6 @@
 import type { JsonFields } from './json-fields.ts'
 import type { JsonObject, JsonValue } from './json.ts'
+import type { MadeRecord } from './made-record.ts'
 import { decodeHeaders, emptyBytes, type RecordBatch } from './record-batch.ts'
 
 /** Where a record came into the pipeline; known in the stage that has the source only. */
@@ -44,12 +45,7 @@ export class StepRecord {
   }
 
   /** A record with no input bytes, such as a window's result. */
-  make(made: {
-    key: string | null
-    value: JsonValue
-    eventTimeMs: number
-    headers?: Uint8Array
-  }): void {
+  make(made: MadeRecord): void {
     this.#batch = null
     this.#origin = noOrigin
     this.#madeHeaders = made.headers ?? emptyBytes

@@ -5,6 +5,8 @@ export interface FollowRequest {
   /** `latest`: from where the partitions end when the first wait begins. */
   readonly start: 'earliest' | 'latest'
   readonly signal: AbortSignal
+  /** Called once it stands at its start: all that becomes visible from then on is given. */
+  readonly onOpen?: () => void
 }
 
 /** Reads topics of the log beside all tasks: without a group, without positions, what is committed only. */

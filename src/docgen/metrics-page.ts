@@ -1,6 +1,7 @@
 import { metricTable, missingMetrics } from '../core/metric-table.ts'
 import type { MetricDefinition } from '../core/metric-definition.ts'
-import { prometheusName } from '../core/prometheus-name.ts'
+import type { MetricName } from '../core/metric.ts'
+import { named } from './dashboards/panel.ts'
 import { cell } from './settings-table.ts'
 
 /** The page of all metrics, in Markdown. */
@@ -8,8 +9,7 @@ export function metricsPage(): string {
   const rows = Object.entries(metricTable as Readonly<Record<string, MetricDefinition>>).map(
     ([name, definition]) => {
       const { instrument, unit, help, attributes } = definition
-      const { base } = prometheusName(name, definition)
-      const shown = instrument === 'counter' ? `${base}_total` : base
+      const shown = named(name as MetricName)
       const labels = attributes.map((each) => `\`${each.replaceAll('.', '_')}\``).join(', ')
       return `| \`${name}\`<br>\`${shown}\` | ${instrument} | \`${unit}\` | ${labels} | ${cell(help)} |`
     },

@@ -34,15 +34,17 @@ function* rowsBelow(schema: JsonSchema, path: string): Generator<SettingRow> {
   }
 }
 
-/** What only some forms of a map have is required in none. */
+/** What only some forms of a map have is required in none; what stands below it may be, there. */
 function rowsOfBranches(branches: readonly JsonSchema[], path: string): SettingRow[] {
   const forms = branches
     .map((branch) => [...rowsBelow(branch, path)])
     .filter(({ length }) => length > 0)
   return forms.flatMap((rows) => {
     return rows.map((row) => {
+      const parent = row.path.slice(0, Math.max(row.path.lastIndexOf('.'), 0))
+      const isBelow = rows.some((other) => other.path === parent)
       const isEverywhere = forms.every((others) => others.some((other) => other.path === row.path))
-      return isEverywhere ? row : { ...row, isRequired: false }
+      return isBelow || isEverywhere ? row : { ...row, isRequired: false }
     })
   })
 }

@@ -71,6 +71,11 @@ export class MemoryLog implements Log {
         ...spec,
         ranges: partitions.map(({ start, end }) => ({ start, end })),
       })),
+    ranges: async (name) => {
+      const topic = this.#topics.get(name)
+      if (topic === undefined) throw noSuchTopic(name)
+      return topic.partitions.map(({ start, end }) => ({ start, end }))
+    },
     read: async (from, maxBytes) => readOnward(this.#partition(from), from.offset, maxBytes),
     close: async () => {},
   }

@@ -21,6 +21,8 @@ import { validate } from './cleaning/validate.ts'
 import { batch } from './pacing/batch.ts'
 import { delay } from './pacing/delay.ts'
 import { throttle } from './pacing/throttle.ts'
+import { exec } from './calling/exec.ts'
+import { moduleOperator } from './calling/module.ts'
 import { aggregate } from './analysis/aggregate.ts'
 
 export const operators: readonly OperatorDefinition[] = [
@@ -45,5 +47,7 @@ export const operators: readonly OperatorDefinition[] = [
   batch,
   delay,
   throttle,
+  exec,
+  moduleOperator,
   aggregate,
 ]

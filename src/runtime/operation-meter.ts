@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { EndpointDrop } from '../core/endpoint-drops.ts'
 import { asPipelineError } from '../core/errors.ts'
 import type { TaskCommit } from '../core/log.ts'
 import { type HistogramData, LatencyHistogram } from './latency-histogram.ts'
@@ -18,6 +19,7 @@ export interface OperationData {
   readonly sent: readonly (readonly [topic: string, count: number])[]
   readonly retries: readonly (readonly [code: string, count: number])[]
   readonly windows: number
+  readonly endpointDrops?: readonly (readonly [drop: string, count: number])[]
 }
 
 /** As a histogram has no unit: a ratio of 1 is one million in it. */
@@ -29,6 +31,7 @@ export class OperationMeter {
   readonly #waitRatio = new LatencyHistogram()
   readonly #sent = new Map<string, number>()
   readonly #retries = new Map<string, number>()
+  readonly #endpointDrops = new Map<string, number>()
   #windows = 0
 
   /**
@@ -64,6 +67,11 @@ export class OperationMeter {
       addTo(this.#sent, markers.topic, -markers.count)
   }
 
+  /** The source or sink has refused or left out something; counted at once, as it may concern no record. */
+  dropped(drop: EndpointDrop, count = 1): void {
+    addTo(this.#endpointDrops, drop, count)
+  }
+
   /** Windows of a slice have come out. */
   emitted(windows: number): void {
     this.#windows += windows
@@ -85,16 +93,18 @@ export class OperationMeter {
       sent: [...this.#sent],
       retries: [...this.#retries],
       windows: this.#windows,
+      endpointDrops: [...this.#endpointDrops],
     }
   }
 
   /** What another process measured of the same node. */
-  addData({ durations, waitRatio, sent, retries, windows }: OperationData): void {
+  addData({ durations, waitRatio, sent, retries, windows, endpointDrops }: OperationData): void {
     for (const [operation, error, data] of durations) this.#of(operation, error).addData(data)
     this.#waitRatio.addData(waitRatio)
     for (const [topic, count] of sent) addTo(this.#sent, topic, count)
     for (const [code, count] of retries) addTo(this.#retries, code, count)
     this.#windows += windows
+    for (const [drop, count] of endpointDrops ?? []) addTo(this.#endpointDrops, drop, count)
   }
 
   #of(operation: Operation, error: string | null): LatencyHistogram {

@@ -84,9 +84,9 @@ export class OutputTargets {
     }
     const { template } = choice
     const topic = template.render(record)
-    const target = topic === null ? undefined : this.#byTopic.get(topic)
+    const target = this.#byTopic.get(topic)
     if (target !== undefined) return target
-    const given = topic === null ? 'no text' : JSON.stringify(topic.slice(0, maxShownLength))
+    const given = JSON.stringify(topic.slice(0, maxShownLength))
     throw new RecordFailure(
       'RECORD_ROUTE',
       `the topic ${template.source} gives ${given}, which \`allow\` of \`to\` does not have`,

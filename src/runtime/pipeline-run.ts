@@ -1,3 +1,4 @@
+import type { OperatorEnvironment } from '../core/async-operator.ts'
 import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment } from '../core/endpoints.ts'
 import { asPipelineError, type PipelineError } from '../core/errors.ts'
@@ -9,6 +10,7 @@ import type { TokenBucket } from '../core/token-bucket.ts'
 import type { WorkGroup } from '../core/work-group.ts'
 import { outputTopicsOf } from '../topology/order-nodes.ts'
 import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { countDrops } from './count-drops.ts'
 import { hookCondition } from './hook-condition.ts'
 import { HookRunner } from './hook-runner.ts'
 import { HookTracing } from './hook-tracing.ts'
@@ -39,6 +41,8 @@ export interface RunEnvironment {
   readonly random: Random
   readonly endpoints: EndpointEnvironment
   readonly listeners: ListenerEnvironment
+  /** For steps that wait for something outside; absent where no pipeline has any. */
+  readonly operators?: OperatorEnvironment
   readonly telemetry: Telemetry
   readonly notice: (message: string, facts?: JsonObject) => void
   /** Replaces secrets in what leaves the process beside the records, such as messages in dead letters. */
@@ -243,7 +247,8 @@ export class PipelineRun {
       telemetry,
       tracing,
       pipeline: this.topology.pipeline,
-      environment: endpoints,
+      environment: countDrops(endpoints, shared.meter.operations),
+      operators: this.#environment.operators ?? null,
       board: shared.board,
       meter: shared.meter,
     })

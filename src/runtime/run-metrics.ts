@@ -165,7 +165,12 @@ class NodePoints {
     if (meter.age !== undefined && meter.age.count > 0)
       this.#durations('millrace.message.duration', [], { data: meter.age, exemplars: [] })
     this.#number('millrace.stage.busy.time', seconds(meter.run.sumUs))
-    const standing = { sink: meter.sinkUs, pause: meter.pausedUs, commit: meter.blockedUs }
+    const standing = {
+      call: meter.callsUs,
+      sink: meter.sinkUs,
+      pause: meter.pausedUs,
+      commit: meter.blockedUs,
+    }
     for (const [part, us] of Object.entries(standing))
       this.#number('millrace.backpressure.time', seconds(us), [['millrace.wait.part', part]])
     const { queueUs, batchUs, backoffUs, commitUs } = meter
@@ -225,7 +230,7 @@ class NodePoints {
     const { meter, inflight } = this.#node
     this.#number('millrace.stage.inflight', inflight)
     if (meter.operations === undefined) return
-    const { durations, waitRatio, sent, retries } = meter.operations
+    const { durations, waitRatio, sent, retries, endpointDrops } = meter.operations
     for (const [operation, error, data] of durations) {
       const errorType: Attributes = error === null ? [] : [['error.type', error]]
       const attributes = [...this.#messaging(operation), ...errorType]
@@ -238,6 +243,8 @@ class NodePoints {
       ])
     for (const [code, count] of retries)
       this.#number('millrace.stage.retries', count, [['error.type', code]])
+    for (const [drop, count] of endpointDrops ?? [])
+      this.#number('millrace.endpoint.drops', count, [['reason', drop]])
     if (waitRatio.count > 0)
       this.#durations('millrace.stage.wait.error_ratio', [], { data: waitRatio, exemplars: [] })
   }

@@ -1,3 +1,4 @@
+import type { OperatorEnvironment } from '../core/async-operator.ts'
 import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment } from '../core/endpoints.ts'
 import type { Log } from '../core/log.ts'
@@ -24,6 +25,8 @@ export interface StageTaskOptions {
   readonly clock: Clock
   readonly random: Random
   readonly environment: EndpointEnvironment
+  /** null where no step needs it. */
+  readonly operators: OperatorEnvironment | null
   readonly board: ProgressBoard
   readonly tracker: WatermarkTracker
   readonly step: SliceStep

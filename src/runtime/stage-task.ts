@@ -1,16 +1,17 @@
-import type { PipelineError } from '../core/errors.ts'
 import type { StateChange, TaskLog } from '../core/log.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import { topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { SinkOutput, StageNode } from '../topology/topology.ts'
+import { AsyncSteps } from './async-steps.ts'
 import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
 import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
 import { sinkMemory, SinkWriter } from './sink-writer.ts'
 import type { KeptState } from './step-chain.ts'
 import type { SliceWork } from './step-executor.ts'
-import { type CommittedWork, TaskCommits } from './task-commits.ts'
 import type { StageTaskOptions } from './stage-task-options.ts'
+import { Standstill } from './standstill.ts'
+import { TaskCommits } from './task-commits.ts'
 import { TaskQueue } from './task-queue.ts'
 import { TaskTimers } from './task-timers.ts'
 import {
@@ -37,6 +38,9 @@ export class StageTask {
   #log: TaskLog | null = null
   #input: TaskInput | null = null
   #sink: SinkWriter | null = null
+  /** null: no step waits for anything outside. */
+  #async: AsyncSteps | null = null
+  readonly #standstill: Standstill
   #queue: TaskQueue | null = null
   #commits: TaskCommits | null = null
   #hasFinished = false
@@ -48,6 +52,8 @@ export class StageTask {
     this.#options = options
     this.id = options.id
     this.node = options.node
+    const phase = (now: 'blocked' | 'working') => void (this.phase = now)
+    this.#standstill = new Standstill({ ...options, stage: options.node.stage, phase })
   }
 
   /** Opens the task, works until its input ends or the signal aborts, and closes it again. */
@@ -115,6 +121,7 @@ export class StageTask {
     const stored = await this.#log.restore()
     step.restore(stored)
     await this.#askLimits(this.#log)
+    this.#async = await AsyncSteps.open({ ...this.#options, trouble: this.#standstill })
     if (node.input.kind === 'source') {
       const { definition, config } = node.input
       this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
@@ -167,7 +174,11 @@ export class StageTask {
     const { board } = this.#options
     board.setBusy(this.id)
     try {
-      const closed = await Promise.allSettled([this.#input?.close(), this.#sink?.close()])
+      const closed = await Promise.allSettled([
+        this.#input?.close(),
+        this.#sink?.close(),
+        this.#async?.close(),
+      ])
       for (const result of closed) if (result.status === 'rejected') throw result.reason
     } finally {
       await this.#log?.close()
@@ -257,12 +268,15 @@ export class StageTask {
     const { step, events } = this.#options
     const pulledUs = this.#nowUs()
     this.#queue!.pulled(slice.records)
+    const prepared = (await this.#async?.work(slice.parts, signal)) ?? null
+    if (this.#async !== null && prepared === null) return
     const trace = this.#options.tracing?.request(slice.parts, pulledUs) ?? null
     step.traceNext(trace)
     const elsewhere = this.#offer({ parts: slice.parts, pulledUs, trace })
-    const result = elsewhere === null ? step.run(slice.parts, pulledUs) : await elsewhere
+    const result = elsewhere === null ? step.run(slice.parts, pulledUs, prepared) : await elsewhere
+    result.stats.callsUs = this.#async?.workedUs ?? 0
     const caused = events.take()
-    await this.#commit(result, { slice, caused, signal })
+    await this.#commits!.commit(result, { slice, caused, signal })
   }
 
   #offer(work: Pick<SliceWork, 'parts' | 'pulledUs' | 'trace'>): Promise<StepResult> | null {
@@ -272,35 +286,21 @@ export class StageTask {
     return executor.offer({ pipeline, node: node.id, taskIndex, limits, ...work })
   }
 
-  async #commit(result: StepResult, work: CommittedWork): Promise<void> {
-    await this.#commits!.commit(result, work)
-  }
-
   async #retry<Result>(
     attempt: () => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result | null> {
-    const { clock, random, node, events, notice, board, meter } = this.#options
+    const { clock, random, node } = this.#options
+    const { backoff } = node.settings.retry
+    const standstill = this.#standstill
     return retryWhileUnavailable(attempt, {
-      backoff: node.settings.retry.backoff,
+      backoff,
       clock,
       random,
       signal,
-      onBlocked: (error: PipelineError) => {
-        this.phase = 'blocked'
-        // What waits for the peer is still to come, so that readers have to wait for it too.
-        board.setBusy(this.id)
-        notice(
-          `the stage "${node.stage}" is blocked: ${error.message}; it tries again by itself (${error.code})`,
-        )
-        events.publish('stage_blocked', { code: error.code, message: error.message })
-      },
-      onUnblocked: () => {
-        this.phase = 'working'
-        notice(`the stage "${node.stage}" works again`)
-        events.publish('stage_unblocked', {})
-      },
-      onRetry: ({ code }) => meter.operations.retried(code),
+      onBlocked: (error) => standstill.blocked(error),
+      onUnblocked: () => standstill.unblocked(),
+      onRetry: (error) => standstill.retried(error),
     })
   }
 
@@ -309,7 +309,11 @@ export class StageTask {
     this.#traceNext()
     const result = this.#timers!.run()
     if (result === null) return
-    await this.#commit(result, { slice: null, caused: this.#options.events.take(), signal })
+    await this.#commits!.commit(result, {
+      slice: null,
+      caused: this.#options.events.take(),
+      signal,
+    })
   }
 
   #silentWriters(): readonly WriterProgress[] {
@@ -322,7 +326,7 @@ export class StageTask {
     tracker.silence(silent)
     this.#traceNext()
     const result = step.advance({ isSilent: expectsOnlySilent(tracker) })
-    await this.#commit(result, { slice: null, caused: events.take(), signal })
+    await this.#commits!.commit(result, { slice: null, caused: events.take(), signal })
   }
 
   #idleRule() {
@@ -341,7 +345,11 @@ export class StageTask {
     if (this.#hasFinished) return
     this.#traceNext()
     const result = this.#options.step.finish()
-    await this.#commit(result, { slice: null, caused: this.#options.events.take(), signal })
+    await this.#commits!.commit(result, {
+      slice: null,
+      caused: this.#options.events.take(),
+      signal,
+    })
     await this.#untilCommitted()
     this.#hasFinished = !signal.aborted
   }

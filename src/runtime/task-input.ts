@@ -130,7 +130,7 @@ export class SourceInput implements TaskInput {
     const state = [...slice.positions].map(([split, position]) => ({
       step: sourceStep,
       key: split,
-      value: JSON.stringify(position),
+      value: position === null ? null : JSON.stringify(position),
       dueMs: null,
     }))
     const committed = () => this.#source.committed?.(slice.positions)

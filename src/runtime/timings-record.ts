@@ -69,6 +69,9 @@ const meter = z.object({
     (typeof meterSums)[number],
     typeof added
   >),
+  // Records of before there were such steps lack them.
+  callsUs: added.default(0),
+  calledUs: added.default(0),
   ...spans,
   skewUs: amount,
   run: histogram,

@@ -2,7 +2,8 @@ import { didYouMean } from '../core/nearest-name.ts'
 import { checkOutputs } from './check-outputs.ts'
 import { checkTests } from './check-tests.ts'
 import { childOf, nodeAt, type ConfigNode } from './config-node.ts'
-import { connectionsUsed } from './connections-used.ts'
+import { requiredSetting } from './connection-schema.ts'
+import { connectionsUsed, type ConnectionUse } from './connections-used.ts'
 import type { Findings } from './findings.ts'
 import type { PipelineSpec, StageSpec } from './pipeline-spec.ts'
 
@@ -45,17 +46,23 @@ function checkConnections(spec: PipelineSpec, root: ConfigNode, findings: Findin
   const { log } = spec
   const connections = nodeAt(root, ['connections'])
   const names = connections?.kind === 'map' ? [...connections.entries.keys()] : []
-  const ofLog =
+  const ofLog: ConnectionUse[] =
     log === null || typeof log === 'string'
       ? []
-      : [{ name: log.connection, path: ['log', 'kafka'] }]
-  for (const { name, path } of [...ofLog, ...connectionsUsed(spec)]) {
-    if (names.includes(name)) continue
-    findings.at(path, {
-      code: 'CONFIG_INVALID',
-      message: `no connection is called "${name}"${didYouMean(name, names)}`,
-      hint: `name it under "connections:", with "kafka:" and "brokers:" below`,
-    })
+      : [{ name: log.connection, type: 'kafka', path: ['log', 'kafka'] }]
+  for (const { name, type, path } of [...ofLog, ...connectionsUsed(spec)]) {
+    const found = spec.connections.get(name)
+    const code = 'CONFIG_INVALID'
+    if (!names.includes(name)) {
+      const message = `no connection is called "${name}"${didYouMean(name, names)}`
+      const hint = `name it under "connections:", with "${type}:" and "${requiredSetting[type]}:" below`
+      findings.at(path, { code, message, hint })
+    } else if (found !== undefined && found.type !== type) {
+      const message = `the connection "${name}" is of type ${found.type}, and here one of type ${type} is needed`
+      const fitting = names.filter((other) => spec.connections.get(other)?.type === type)
+      const hint = fitting.length === 0 ? undefined : `of this type are ${fitting.join(', ')}`
+      findings.at(path, { code, message, hint })
+    }
   }
 }
 

@@ -1,8 +1,9 @@
-import { ConnectionName } from '../core/connection-name.ts'
+import { ConnectionName, type ConnectionType } from '../core/connection-name.ts'
 import type { ConfigPath, PipelineSpec } from './pipeline-spec.ts'
 
 export interface ConnectionUse {
   readonly name: string
+  readonly type: ConnectionType
   readonly path: ConfigPath
 }
 
@@ -16,7 +17,7 @@ export function connectionsUsed({ stages }: Pick<PipelineSpec, 'stages'>): Conne
 }
 
 function* namesIn(config: unknown, path: ConfigPath): Generator<ConnectionUse> {
-  if (config instanceof ConnectionName) yield { name: config.name, path }
+  if (config instanceof ConnectionName) yield { name: config.name, type: config.type, path }
   else if (Array.isArray(config)) {
     for (const [index, item] of config.entries()) yield* namesIn(item, [...path, index])
   } else if (typeof config === 'object' && config !== null) {

@@ -1,10 +1,9 @@
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
-import type { Expression } from '../core/expression.ts'
+import type { Expression, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
-import type { Template } from '../core/template.ts'
-import type { KafkaSettings } from './connection-schema.ts'
+import type { ParsedConnection } from './connection-schema.ts'
 import type { TracingSettings } from './tracing-schema.ts'
 
 /**
@@ -17,7 +16,7 @@ export interface PipelineSpec {
   readonly namespace: string
   /** `embedded`, `kafka://...` or a connection; null where the file leaves it to the command line. */
   readonly log: string | { readonly connection: string } | null
-  /** Kafka clusters by name. */
+  /** Servers by name. */
   readonly connections: ReadonlyMap<string, ConnectionSpec>
   readonly topics: ReadonlyMap<string, TopicSettings>
   readonly tracing: TracingSettings
@@ -37,11 +36,7 @@ export interface TopicSettings {
   readonly replication: number | null
 }
 
-export interface ConnectionSpec {
-  /** Files in it are not yet read. */
-  readonly settings: KafkaSettings
-  readonly path: ConfigPath
-}
+export type ConnectionSpec = ParsedConnection & { readonly path: ConfigPath }
 
 export const deliveries = ['at_least_once', 'exactly_once'] as const
 /** How a stage commits on a log where that can be chosen. */
@@ -62,6 +57,8 @@ export interface StageSpec {
   readonly start: 'earliest' | 'latest'
   readonly onError: 'dlq' | 'skip' | 'stop'
   readonly delivery: Delivery
+  /** Work of asynchronous steps at once, in each task; null where the file leaves it to the step. */
+  readonly concurrency: number | null
   readonly retry: {
     readonly max: number
     readonly backoff: { readonly initialMs: number; readonly maxMs: number }

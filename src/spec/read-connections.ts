@@ -1,7 +1,11 @@
-import { isPem } from '../core/kafka-connection.ts'
 import type { CheckContext } from './check-setting.ts'
 import { childOf, nodeAt, type ConfigNode } from './config-node.ts'
-import { connectionDefinitions } from './connection-schema.ts'
+import {
+  connectionDefinitions,
+  secretSettings,
+  type ParsedConnection,
+  type SecretSetting,
+} from './connection-schema.ts'
 import type { ConfigPath, ConnectionSpec } from './pipeline-spec.ts'
 import { readComponent } from './read-component.ts'
 
@@ -23,33 +27,36 @@ export function readConnections(
       place: 'connection',
       extras: [],
     })
-    refuseWrittenSecrets(entry.value, path, context)
+    for (const [type, secrets] of Object.entries(secretSettings)) {
+      const settings = childOf(entry.value, type)
+      if (settings !== undefined)
+        refuseWritten(secrets, settings, { path: [...path, type], context })
+    }
     if (component === undefined) continue
-    const settings = component.config as ConnectionSpec['settings']
-    connections.set(name, { settings, path: component.path })
+    // Each definition parses the settings of its own type.
+    const parsed = {
+      type: component.definition.type,
+      settings: component.config,
+    } as ParsedConnection
+    connections.set(name, { ...parsed, path: component.path })
   }
   return connections
 }
 
-const passwordPath = ['kafka', 'sasl', 'password']
-const keyPath = ['kafka', 'tls', 'key']
-
 /** Pipeline files are shared and kept: what is in them is no secret. */
-function refuseWrittenSecrets(
-  node: ConfigNode,
-  path: ConfigPath,
-  { findings }: CheckContext,
+function refuseWritten(
+  secrets: readonly SecretSetting[],
+  settings: ConfigNode,
+  { path, context }: { path: ConfigPath; context: CheckContext },
 ): void {
-  const refuse = (below: readonly string[], what: string, isWritten: (text: string) => boolean) => {
-    const scalar = nodeAt(node, below)
-    if (scalar?.kind !== 'scalar' || scalar.isSecret || scalar.problem !== null) return
-    if (typeof scalar.value === 'string' && !isWritten(scalar.value)) return
-    findings.at([...path, ...below], {
+  for (const { path: below, what, isSecret } of secrets) {
+    const scalar = nodeAt(settings, below)
+    if (scalar?.kind !== 'scalar' || scalar.isSecret || scalar.problem !== null) continue
+    if (typeof scalar.value === 'string' && !isSecret(scalar.value)) continue
+    context.findings.at([...path, ...below], {
       code: 'CONFIG_INVALID',
       message: `${what} does not stand in the file, it is named: \${secret:NAME}`,
       hint: 'NAME is an environment variable, or a file of the secrets folder',
     })
   }
-  refuse(passwordPath, 'a password', () => true)
-  refuse(keyPath, 'a private key', isPem)
 }

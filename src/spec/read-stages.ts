@@ -162,6 +162,7 @@ export function buildStage(
     start: stage.start,
     onError: stage.on_error ?? defaults?.on_error ?? 'dlq',
     delivery: stage.delivery ?? defaults?.delivery ?? 'exactly_once',
+    concurrency: stage.concurrency ?? null,
     retry: {
       max: firstOf((retry) => retry?.max) ?? retryDefaults.max,
       backoff: {

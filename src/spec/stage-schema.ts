@@ -52,6 +52,19 @@ export function retry() {
   })
 }
 
+const maxConcurrency = 1_024
+
+function concurrency() {
+  return z
+    .int()
+    .min(1)
+    .max(maxConcurrency)
+    .optional()
+    .describe(
+      'So many records of different keys are worked on at once in asynchronous steps, in each task; those of one key one after the other, and results keep the order of the input. Default 8; of `exec`, where it is so many processes, 1.',
+    )
+}
+
 export function delivery() {
   return z.enum(deliveries)
 }
@@ -133,6 +146,7 @@ export function stage(components: ComponentSchemas) {
       .describe(
         'On Kafka: exactly_once (the default) commits in transactions; at_least_once is faster, and a crash repeats some records. A stage that keeps state commits exactly once, and so does everything on the embedded log.',
       ),
+    concurrency: concurrency(),
     retry: retry().optional().describe('How often a peer is tried again that rejects a record.'),
     idle: duration()
       .prefault('30s')

@@ -1,16 +1,16 @@
 import { resolve } from 'node:path'
-import { ConnectionName } from '../core/connection-name.ts'
-import type { KafkaConnection } from '../core/kafka-connection.ts'
+import { ConnectionName, type Connection } from '../core/connection-name.ts'
 import {
   Aggregation,
   Expression,
   FilePath,
   RegularExpression,
+  Template,
   TextFile,
 } from '../core/expression.ts'
 import { compileAggregation, compileExpression } from '../expressions/compile.ts'
+import { compileTemplate } from '../expressions/compile-template.ts'
 import { compilePattern } from '../expressions/pattern.ts'
-import { Template } from '../core/template.ts'
 import type { ConfigPath } from '../spec/pipeline-spec.ts'
 
 export interface BindEnvironment {
@@ -20,7 +20,7 @@ export interface BindEnvironment {
   /** Called for what cannot be bound, with the place in the setting; binding goes on. */
   readonly report: (path: ConfigPath, thrown: unknown) => void
   /** Absent, or null for a connection: it is left unbound, as nothing will be opened. */
-  readonly connection?: (name: string) => KafkaConnection | null
+  readonly connection?: (name: string) => Connection | null
 }
 
 /** Binds every expression, path and file inside a parsed setting, however deep it lies. */
@@ -28,15 +28,15 @@ export function bindConfig(config: unknown, path: ConfigPath, environment: BindE
   try {
     if (config instanceof Expression) config.bind(compileExpression(config.source))
     else if (config instanceof Aggregation) config.bind(compileAggregation(config.source))
-    else if (config instanceof Template) {
-      for (const part of config.expressions) bindConfig(part, path, environment)
-    } else if (config instanceof RegularExpression) config.bind(compilePattern(config.source, ''))
+    else if (config instanceof Template) config.bind(compileTemplate(config.source))
+    else if (config instanceof RegularExpression) config.bind(compilePattern(config.source, ''))
     else if (config instanceof FilePath) config.bind(resolve(environment.folder, config.source))
     else if (config instanceof TextFile) {
       config.bind(environment.readText(resolve(environment.folder, config.path)))
     } else if (config instanceof ConnectionName) {
       const connection = environment.connection?.(config.name) ?? null
-      if (connection !== null) config.bind(connection)
+      // Another type has been reported, by the check of the file.
+      if (connection !== null && connection.type === config.type) config.bind(connection.settings)
     } else if (Array.isArray(config)) {
       for (const [index, item] of config.entries()) bindConfig(item, [...path, index], environment)
     } else if (config instanceof Map) {

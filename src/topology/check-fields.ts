@@ -1,7 +1,6 @@
 import { PipelineError } from '../core/errors.ts'
-import { Aggregation, Expression } from '../core/expression.ts'
+import { Aggregation, Expression, Template } from '../core/expression.ts'
 import type { FieldNames } from '../core/operator.ts'
-import { Template } from '../core/template.ts'
 import { staticFields } from '../expressions/fields-read.ts'
 import type { ConfigPath, PipelineSpec, StageSpec } from '../spec/pipeline-spec.ts'
 import { outputTopics } from '../spec/stage-outputs.ts'

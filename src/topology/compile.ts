@@ -13,11 +13,11 @@ import { outputTopics } from '../spec/stage-outputs.ts'
 import { bindConfig, type BindEnvironment } from './bind-config.ts'
 import { checkFields } from './check-fields.ts'
 import { checkTopics } from './check-topics.ts'
-import { cutStage, readsRawRecord, type Regroup } from './cut-stage.ts'
+import { cutStage, readsRawRecord } from './cut-stage.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { orderNodes } from './order-nodes.ts'
 import { TopicTable } from './topic-table.ts'
-import type { LogKind, StageHook, Topology } from './topology.ts'
+import type { LogKind, Regroup, StageHook, Topology } from './topology.ts'
 
 export interface CompileEnvironment {
   /** Folder of the pipeline file. */

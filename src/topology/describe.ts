@@ -13,6 +13,7 @@ function describeNode(node: StageNode, { hooks }: Topology): string {
   const lines: readonly (readonly [string, string])[] = [
     ['reads', inputText(node)],
     ['steps', node.steps.map(stepText).join(', ')],
+    ['waits', waitsText(node)],
     ['writes', outputText(node)],
     ['failed', failedText(node)],
     ['late', node.lateTopic],
@@ -54,6 +55,16 @@ function stepText({ id, definition, if: condition, part }: NodeStep): string {
   const notes = [part === 'project' ? 'key and projection' : '', condition === null ? '' : 'if ...']
   const shown = notes.filter((note) => note !== '')
   return shown.length === 0 ? name : `${name} [${shown.join('; ')}]`
+}
+
+/** How much of the work that waits for something outside goes on at once. */
+function waitsText({ steps, settings, tasks }: StageNode): string {
+  const waiting = steps.filter(({ definition }) => definition.kind === 'async')
+  if (waiting.length === 0) return ''
+  const each = tasks === 1 ? '' : ' in each task'
+  const atOnce =
+    (settings.concurrency ?? 1) === 1 ? '' : `up to ${settings.concurrency} at once${each}, `
+  return `${waiting.map(({ id }) => id).join(', ')}: ${atOnce}those of one key in order`
 }
 
 function outputText({ output }: StageNode): string {

@@ -62,6 +62,19 @@ function kafkaCommit(node: StageNode): EndpointGuarantee {
 
 /** What a commit of a node without source and sink holds. */
 function changedBy({ steps, output }: StageNode): string {
+  const waiting = steps.filter(({ definition }) => definition.kind === 'async')
+  const calls = waiting.map(({ id }) => `"${id}"`).join(', ')
+  const before =
+    waiting.length === 0
+      ? ''
+      : `Calls of ${calls} may be repeated, and what they came to counts once: `
+  const committed = committedBy({ steps, output })
+  return before === ''
+    ? `${committed.charAt(0).toUpperCase()}${committed.slice(1)}`
+    : `${before}${committed}`
+}
+
+function committedBy({ steps, output }: Pick<StageNode, 'steps' | 'output'>): string {
   const isStateful = steps.some(
     ({ definition, part }) => definition.kind === 'stateful' && part === 'whole',
   )
@@ -69,8 +82,7 @@ function changedBy({ steps, output }: StageNode): string {
     ...(output === null ? ['dead letters'] : ['results']),
     ...(isStateful ? ['state'] : []),
   ]
-  const text = `${parts.join(', ')} and positions`
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  return `${parts.join(', ')} and positions`
 }
 
 function exactlyOnce(why: string): EndpointGuarantee {

@@ -1,4 +1,4 @@
-import type { Template } from '../core/template.ts'
+import type { Template } from '../core/expression.ts'
 import type { StageSpec } from '../spec/pipeline-spec.ts'
 import { outputTopics } from '../spec/stage-outputs.ts'
 import type { TopicTable } from './topic-table.ts'

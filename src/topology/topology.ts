@@ -1,14 +1,19 @@
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
-import type { Evaluate } from '../core/expression.ts'
+import type { Evaluate, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
-import type { Template } from '../core/template.ts'
 import type { Delivery, StageSpec } from '../spec/pipeline-spec.ts'
 import type { TracingSettings } from '../spec/tracing-schema.ts'
 
 /** What topics and state are kept in; a topology is compiled for one of them. */
 export type LogKind = 'embedded' | 'kafka'
+
+/**
+ * How records of one group come together where the group is not their key: in one task that reads all
+ * partitions, where one process has all of the log, or through a topic that several can share.
+ */
+export type Regroup = 'one_task' | 'repartition'
 
 /** A pipeline ready to run, as a value: it can be printed, drawn, compared and tested without running. */
 export interface Topology {
@@ -146,7 +151,7 @@ export interface NodeStep {
 /** Settings of the stage that its parts have in common. */
 export type NodeSettings = Pick<
   StageSpec,
-  'start' | 'onError' | 'retry' | 'idleMs' | 'maxFutureMs' | 'limits' | 'maxKeys'
+  'start' | 'onError' | 'concurrency' | 'retry' | 'idleMs' | 'maxFutureMs' | 'limits' | 'maxKeys'
 >
 
 export interface StageHook {

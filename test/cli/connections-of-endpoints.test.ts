@@ -49,7 +49,7 @@ function load(text: string, options: LoadOptions = {}, env: Record<string, strin
   const errors = diagnostics.filter(({ severity }) => severity === 'error')
   const connections = files.flatMap(({ spec }) =>
     spec.stages.flatMap(({ source, sink }) => {
-      const config = (source ?? sink)?.config as { readonly connection: ConnectionName }
+      const config = (source ?? sink)?.config as { readonly connection: ConnectionName<'kafka'> }
       return config.connection
     }),
   )
@@ -64,12 +64,12 @@ describe('the connections that sources and sinks name', () => {
     const { errors, connections } = load(pipeline({ far: withUser }), {}, { PASSWORD: 'hunter2' })
     expect(errors).toEqual([])
     expect(connections.map(({ name }) => name)).toEqual(['near', 'far', 'far'])
-    expect(connections[0]!.kafka).toMatchObject({ brokers: ['a:9092'], tls: null, sasl: null })
-    expect(connections[1]!.kafka).toMatchObject({
+    expect(connections[0]!.settings).toMatchObject({ brokers: ['a:9092'], tls: null, sasl: null })
+    expect(connections[1]!.settings).toMatchObject({
       tls: { ca: pem },
       sasl: { password: 'hunter2' },
     })
-    expect(connections[1]!.kafka).toBe(connections[2]!.kafka)
+    expect(connections[1]!.settings).toBe(connections[2]!.settings)
   })
 
   it('are looked at whatever the log is', () => {

@@ -21,6 +21,10 @@ export function logAdministersTopics(fixture: LogFixture): void {
           { start: 0n, end: 0n },
         ],
       })
+      expect(await fixture.log.reader.ranges('in')).toEqual(found.ranges)
+      await expect(fixture.log.reader.ranges('none')).rejects.toMatchObject({
+        code: 'CONFIG_USAGE',
+      })
     })
 
     it('that exist already keep their records, and take the new retention unless the log leaves that to others', async () => {

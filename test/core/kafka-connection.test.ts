@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import {
   brokerAddress,
   brokersOfUrl,
-  isPem,
   kafkaUrl,
   revealsPassword,
 } from '../../src/core/kafka-connection.ts'
@@ -77,15 +76,5 @@ describe('a password', () => {
     expect(revealsPassword({ ...plain, allowPlaintextPassword: true })).toBe(false)
     expect(revealsPassword({ ...plain, sasl: { mechanism: 'scram-sha-256' } })).toBe(false)
     expect(revealsPassword({ ...plain, sasl: null })).toBe(false)
-  })
-})
-
-describe('PEM', () => {
-  it('is known by how it begins', () => {
-    expect([isPem('\n-----BEGIN CERTIFICATE-----\n'), isPem('./ca.pem'), isPem('')]).toEqual([
-      true,
-      false,
-      false,
-    ])
   })
 })

@@ -64,7 +64,6 @@ describe('the JSON Schema of pipeline files', () => {
     'a route that is not the last step',
     'two routes',
     'outputs of a route that do not fit those of the stage',
-    'a template without an end',
     'from and source',
     'neither from nor source',
     'nothing to do',
@@ -97,6 +96,14 @@ describe('the JSON Schema of pipeline files', () => {
     'a password that stands in the file',
     'a private key that stands in the file',
     'a certificate without its key',
+    'a log that is no Kafka cluster',
+    'a password of PostgreSQL that stands in the file',
+    'a private key for PostgreSQL that stands in the file',
+    'a certificate for PostgreSQL without its key',
+    'a password of RabbitMQ that stands in the file',
+    'an address with a password as the host of PostgreSQL',
+    'a password of RabbitMQ that would be sent in the open',
+    'the socket of another server as the host of RabbitMQ',
   ])
 
   const broken = [...brokenComponents, ...brokenConnections, ...brokenPipelines]

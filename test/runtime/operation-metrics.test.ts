@@ -90,6 +90,31 @@ describe('the metrics of what tasks wait for', () => {
     expect(valuesOf(metrics, 'millrace.stage.inflight', 'show')).toEqual({ '': 0 })
   })
 
+  it('count what sources and sinks refuse under the stage, in all processes, however it ends', async () => {
+    const bench = new RunBench()
+    const sink = plannedSink('kept', () => [])
+    const planned = plannedSource('numbers', { values: upTo(3), sliceSize: 10 }, bench.clock)
+    const source: typeof planned = {
+      ...planned,
+      create: (config, environment, positions) => {
+        environment.dropped?.('too_large')
+        environment.dropped?.('skipped_push', 4)
+        return planned.create(config, environment, positions)
+      },
+    }
+    const topology = bench.topology(copy, {
+      sources: [source],
+      sinks: [sink.definition],
+      partitions: 1,
+    })
+    const run = await bench.start([topology])
+    await run.done
+    const part = await run.part()
+    const options = { system: 'millrace', nowUs: 0, exemplars: () => [] } as const
+    const drops = valuesOf(runMetrics([part, part], options), 'millrace.endpoint.drops', 'ingest')
+    expect(drops).toEqual({ too_large: 2, skipped_push: 8 })
+  })
+
   it('count no markers as sent records, and markers not as records in flight', async () => {
     const bench = new RunBench()
     const values = upTo(30).map(({ n, c }) => ({ c, ts: at(n) }))

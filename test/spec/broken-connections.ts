@@ -2,10 +2,17 @@ import type { BrokenFile } from './broken-file.ts'
 
 const stages = ['stages:', '  - name: s', '    from: a', '    to: b']
 
-/** A file whose connection `prod` has these settings, from line 4 on, indented by six. */
+/** A file whose connection `prod` to Kafka has these settings, from line 5 on, indented by six. */
 export function connectionWith(...lines: readonly string[]): string {
+  return connectionOf('kafka', ...lines)
+}
+
+/** The same for a server of another type. */
+export function connectionOf(type: string, ...lines: readonly string[]): string {
   const settings = lines.map((line) => `      ${line}`)
-  return ['pipeline: p', 'connections:', '  prod:', '    kafka:', ...settings, ...stages].join('\n')
+  return ['pipeline: p', 'connections:', '  prod:', `    ${type}:`, ...settings, ...stages].join(
+    '\n',
+  )
 }
 
 const withLog = (log: string, ...more: readonly string[]): string =>
@@ -47,9 +54,70 @@ export const brokenConnections: readonly BrokenFile[] = [
     ],
   },
   {
-    rule: 'a connection of a kind that comes later',
-    text: ['pipeline: p', 'connections:', '  db: { postgres: {} }', ...stages].join('\n'),
-    found: [['3:9', 'CONFIG_INVALID', '"postgres" (of a connection) is not supported yet']],
+    rule: 'a log that is no Kafka cluster',
+    text: `log: { kafka: prod }\n${connectionOf('postgres', 'database: d', 'user: u')}`,
+    found: [['1:15', 'CONFIG_INVALID', '"prod" is of type postgres', 'type kafka is needed']],
+  },
+  {
+    rule: 'a connection to PostgreSQL without a database and a user',
+    text: connectionOf('postgres', 'host: a'),
+    found: [
+      ['5:7', 'CONFIG_INVALID', '"database" is missing'],
+      ['5:7', 'CONFIG_INVALID', '"user" is missing'],
+    ],
+  },
+  {
+    rule: 'a password of PostgreSQL that stands in the file',
+    text: connectionOf('postgres', 'database: d', 'user: u', 'password: hunter2'),
+    found: [['7:17', 'CONFIG_INVALID', '${secret:NAME}', 'secrets folder']],
+  },
+  {
+    rule: 'a private key for PostgreSQL that stands in the file',
+    text: connectionOf(
+      'postgres',
+      'database: d',
+      'user: u',
+      'tls: { cert: ./c.pem, key: "-----BEGIN PRIVATE KEY-----" }',
+    ),
+    found: [['7:34', 'CONFIG_INVALID', 'a private key', '${secret:NAME}']],
+  },
+  {
+    rule: 'a certificate for PostgreSQL without its key',
+    text: connectionOf('postgres', 'database: d', 'user: u', 'tls: { cert: ./client.pem }'),
+    found: [['7:12', 'CONFIG_INVALID', '"key" is missing']],
+  },
+  {
+    rule: 'an address with a password as the host of PostgreSQL',
+    text: connectionOf('postgres', 'host: postgres://u:hunter2@a:5432/d', 'database: d', 'user: u'),
+    found: [['5:13', 'CONFIG_INVALID', 'a host is a name or an address']],
+  },
+  {
+    rule: 'a port of PostgreSQL that is none',
+    text: connectionOf('postgres', 'port: 65536', 'database: d', 'user: u'),
+    found: [['5:13', 'CONFIG_INVALID', '65535']],
+  },
+  {
+    rule: 'a connection to RabbitMQ without a user',
+    text: connectionOf('rabbitmq', 'host: a'),
+    found: [
+      ['5:7', 'CONFIG_INVALID', '"user" is missing'],
+      ['5:7', 'CONFIG_INVALID', '"password" is missing'],
+    ],
+  },
+  {
+    rule: 'a password of RabbitMQ that stands in the file',
+    text: connectionOf('rabbitmq', 'user: guest', 'password: guest'),
+    found: [['6:17', 'CONFIG_INVALID', '${secret:NAME}', 'secrets folder']],
+  },
+  {
+    rule: 'a password of RabbitMQ that would be sent in the open',
+    text: connectionOf('rabbitmq', 'host: a', 'user: u', 'password: "${secret:PASSWORD}"'),
+    found: [['5:13', 'CONFIG_INVALID', '"tls: true"', 'allow_plaintext_password']],
+  },
+  {
+    rule: 'the socket of another server as the host of RabbitMQ',
+    text: connectionOf('rabbitmq', 'host: /run', 'user: u', 'password: "${secret:PASSWORD}"'),
+    found: [['5:13', 'CONFIG_INVALID', 'a host is a name or an address']],
   },
   {
     rule: 'a connection of an unknown kind',

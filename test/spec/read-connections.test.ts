@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { TextFile } from '../../src/core/expression.ts'
-import { connectionWith } from './broken-connections.ts'
+import { connectionOf, connectionWith } from './broken-connections.ts'
 import { load, problemsOf, type Surroundings } from './load-file.ts'
 
 const secrets = { PASSWORD: 'hunter2', KEY: '-----BEGIN PRIVATE KEY-----\nAAAA' }
@@ -16,7 +16,7 @@ describe('a connection of a pipeline file', () => {
       tls: false,
       allow_plaintext_password: false,
     })
-    expect(connection(['brokers: a'])?.settings.brokers).toEqual(['a:9092'])
+    expect(connection(['brokers: a'])?.settings).toMatchObject({ brokers: ['a:9092'] })
   })
 
   it('has certificates as files, or as text where that is what stands there', () => {
@@ -39,10 +39,8 @@ describe('a connection of a pipeline file', () => {
       server_name: 'kafka.example.com',
       insecure_skip_verify: false,
     })
-    expect(settings.sasl).toEqual({
-      mechanism: 'scram-sha-256',
-      username: 'u',
-      password: 'hunter2',
+    expect(settings).toMatchObject({
+      sasl: { mechanism: 'scram-sha-256', username: 'u', password: 'hunter2' },
     })
   })
 
@@ -88,6 +86,70 @@ describe('a connection of a pipeline file', () => {
   it('is left out where its name says that it is ignored', () => {
     const text = connectionWith('brokers: a').replace('  prod:', '  x-prod:')
     expect(load(text).spec.connections.size).toBe(0)
+  })
+})
+
+describe('a connection to PostgreSQL', () => {
+  const postgres = (...lines: string[]) =>
+    load(connectionOf('postgres', ...lines), { secrets }).spec.connections.get('prod')
+
+  it('needs a database and a user only', () => {
+    expect(postgres('database: d', 'user: u')).toEqual({
+      type: 'postgres',
+      settings: {
+        host: 'localhost',
+        port: 5432,
+        database: 'd',
+        user: 'u',
+        tls: false,
+        allow_plaintext_password: false,
+        application_name: 'millrace',
+        connect_timeout: 10_000,
+      },
+      path: ['connections', 'prod', 'postgres'],
+    })
+  })
+
+  it.each(['db.example.com', '10.0.0.1', '::1', '/run/postgresql'])('has the host %s', (host) => {
+    const settings = [`host: "${host}"`, 'database: d', 'user: u', 'password: "${secret:PASSWORD}"']
+    expect(postgres(...settings)?.settings).toMatchObject({ host, password: 'hunter2' })
+  })
+
+  it('has an address in brackets without them', () => {
+    expect(postgres('host: "[::1]"', 'database: d', 'user: u')?.settings).toMatchObject({
+      host: '::1',
+    })
+  })
+})
+
+describe('the host of a server', () => {
+  it('shows no password that was put into it', () => {
+    const text = connectionOf('postgres', 'host: u:hunter2@a', 'database: d', 'user: u')
+    const [problem, ...others] = problemsOf(text)
+    expect(problem).toMatchObject({ line: 5, code: 'CONFIG_INVALID' })
+    expect(JSON.stringify(problem)).not.toContain('hunter2')
+    expect(others).toEqual([])
+  })
+})
+
+describe('a connection to RabbitMQ', () => {
+  const rabbitmq = (...lines: string[]) =>
+    load(connectionOf('rabbitmq', 'user: u', 'password: "${secret:PASSWORD}"', ...lines), {
+      secrets,
+    }).spec.connections.get('prod')
+
+  it('has the usual port and virtual host', () => {
+    expect(rabbitmq()?.settings).toMatchObject({ host: 'localhost', port: 5672, vhost: '/' })
+  })
+
+  it('has another port with TLS', () => {
+    expect(rabbitmq('host: a', 'tls: true')?.settings).toMatchObject({ port: 5671 })
+    expect(rabbitmq('host: a', 'tls: true', 'port: 1')?.settings).toMatchObject({ port: 1 })
+  })
+
+  it('may send its password in the open where that is allowed', () => {
+    const settings = rabbitmq('host: a', 'allow_plaintext_password: true')?.settings
+    expect(settings).toMatchObject({ host: 'a', password: 'hunter2' })
   })
 })
 

@@ -7,11 +7,10 @@ import {
 } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { gunzipSync } from 'node:zlib'
-import { createSystemClock } from '../../src/clock/system-clock.ts'
 import { spansOf, type ReceivedSpan } from './otlp-spans.ts'
 
-/** `hang`: it takes requests and never answers; `slow`: it answers after a second; `refuse`: never again. */
-export type ReceiverMood = 'ok' | 'hang' | 'slow' | 'refuse'
+/** `hang`: it takes requests and never answers; `refuse`: never again. */
+export type ReceiverMood = 'ok' | 'hang' | 'refuse'
 
 export interface ReceivedRequest {
   /** `/v1/traces`, or the method over grpc. */
@@ -46,7 +45,6 @@ class Receiver implements OtlpReceiver {
   mood: ReceiverMood = 'ok'
   url = ''
   readonly #sockets = new Set<Socket>()
-  readonly #clock = createSystemClock()
   #server: Server | Http2Server | null = null
 
   opened(server: Server | Http2Server): this {
@@ -119,7 +117,6 @@ class Receiver implements OtlpReceiver {
   async #answers(request: ReceivedRequest): Promise<boolean | null> {
     if (this.mood === 'hang') return null
     if (this.mood === 'refuse') return false
-    if (this.mood === 'slow') await this.#clock.sleep(1_000)
     this.requests.push(request)
     return true
   }

@@ -1,6 +1,5 @@
-import { named, ofStage, rate, type Dashboard } from './panel.ts'
+import { byStage, named, ofStage, rate, type Dashboard } from './panel.ts'
 
-const byStage = 'millrace_name, millrace_stage_name'
 const legend = '{{millrace_name}}/{{millrace_stage_name}}'
 
 /** What failed, where, and why. */

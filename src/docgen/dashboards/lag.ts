@@ -1,6 +1,5 @@
-import { named, ofStage, rate, type Dashboard } from './panel.ts'
+import { byStage, named, ofStage, rate, type Dashboard } from './panel.ts'
 
-const byStage = 'millrace_name, millrace_stage_name'
 const byPartition =
   'millrace_name, millrace_stage_name, messaging_destination_name, messaging_destination_partition_id'
 const legend = '{{millrace_name}}/{{millrace_stage_name}}'

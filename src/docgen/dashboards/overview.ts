@@ -1,4 +1,5 @@
 import {
+  byStage,
   named,
   ofPipeline,
   perRecord,
@@ -9,7 +10,6 @@ import {
   type Panel,
 } from './panel.ts'
 
-const byStage = 'millrace_name, millrace_stage_name'
 const stageLegend = '{{millrace_name}}/{{millrace_stage_name}}'
 const stageLabels = ['millrace_name', 'millrace_stage_name'] as const
 
@@ -84,11 +84,11 @@ const budget: readonly Panel[] = [
     isStacked: true,
     queries: [
       {
-        expr: perRecord('millrace.stage.wait.time', ofPipeline, byStage),
+        expr: perRecord('millrace.stage.wait.time', ofPipeline),
         legend: `${stageLegend} waits`,
       },
       {
-        expr: perRecord('millrace.stage.busy.time', ofPipeline, byStage),
+        expr: perRecord('millrace.stage.busy.time', ofPipeline),
         legend: `${stageLegend} runs`,
       },
     ],

@@ -44,12 +44,19 @@ export const ofPipeline = 'millrace_name=~"$pipeline"'
 export const ofStage = `${ofPipeline},millrace_stage_name=~"$stage"`
 export const window = '$__rate_interval'
 
-/** The name of a metric in Prometheus; of a histogram with what is wanted of it. */
-export function named(name: MetricName, part: 'bucket' | 'count' | 'sum' | null = null): string {
+/** What sums and rates of a stage are grouped by. */
+export const byStage = 'millrace_name, millrace_stage_name'
+
+/** The name of a metric in Prometheus. */
+export function named(name: MetricName): string {
   const definition: MetricDefinition = metricTable[name]
   const { base } = prometheusName(name, definition)
-  if (part !== null) return `${base}_${part}`
   return definition.instrument === 'counter' ? `${base}_total` : base
+}
+
+/** Of a histogram. */
+export function buckets(name: MetricName): string {
+  return `${named(name)}_bucket`
 }
 
 /** Growth per second. */
@@ -63,15 +70,19 @@ export function quantile(
   { by, selector }: { readonly by: readonly string[]; readonly selector: string },
 ): string {
   const labels = ['le', ...by].join(', ')
-  return `histogram_quantile(${fraction}, sum by (${labels}) (rate(${named(name, 'bucket')}{${selector}}[${window}])))`
+  return `histogram_quantile(${fraction}, sum by (${labels}) (rate(${buckets(name)}{${selector}}[${window}])))`
 }
 
-/**
- * A sum of times over the records that it is of, per part of a stage, added up over the parts: what a
- * record of the stage takes.
- */
-export function perRecord(name: MetricName, selector: string, by: string): string {
+/** The parts of a stage that was cut at internal topics. */
+const byPart = `${byStage}, millrace_stage_part`
+
+/** A sum over the records that it is of, per part of a stage. */
+export function perPart(name: MetricName, selector: string): string {
   const records = rate('messaging.client.consumed.messages', selector)
-  const parts = 'millrace_name, millrace_stage_name, millrace_stage_part'
-  return `sum by (${by}) (sum by (${parts}) (${rate(name, selector)}) / sum by (${parts}) (${records} > 0))`
+  return `sum by (${byPart}) (${rate(name, selector)}) / sum by (${byPart}) (${records} > 0)`
+}
+
+/** The same, added up over the parts: what a record of the stage takes. */
+export function perRecord(name: MetricName, selector: string): string {
+  return `sum by (${byStage}) (${perPart(name, selector)})`
 }

@@ -1,6 +1,9 @@
 import {
+  buckets,
+  byStage,
   named,
   ofStage,
+  perPart,
   perRecord,
   quantile,
   rate,
@@ -12,8 +15,6 @@ import {
 import { operationPanels, windowPanels } from './stage-operations.ts'
 import type { MetricName } from '../../core/metric.ts'
 
-const byStage = 'millrace_name, millrace_stage_name'
-const parts = 'millrace_name, millrace_stage_name, millrace_stage_part'
 const hookLegend = '{{millrace_stage_name}} {{hook_event}} {{hook_name}}'
 const hookLabels = ['millrace_stage_name', 'hook_event', 'hook_name'] as const
 
@@ -24,7 +25,7 @@ function distribution(name: MetricName, sum: MetricName): Query[] {
     ['p99', 0.99],
   ] as const
   return [
-    { expr: perRecord(sum, ofStage, byStage), legend: '{{millrace_stage_name}} mean' },
+    { expr: perRecord(sum, ofStage), legend: '{{millrace_stage_name}} mean' },
     ...fractions.map(([title, fraction]) => ({
       expr: quantile(fraction, name, {
         by: ['millrace_name', 'millrace_stage_name'],
@@ -36,8 +37,8 @@ function distribution(name: MetricName, sum: MetricName): Query[] {
   ]
 }
 
-const serviceTime = `sum by (${parts}) (${rate('millrace.stage.service.time', ofStage)}) / sum by (${parts}) (${rate('messaging.client.consumed.messages', ofStage)} > 0)`
-const ahead = `sum by (${parts}) (${rate('millrace.stage.ahead', ofStage)}) / sum by (${parts}) (${rate('messaging.client.consumed.messages', ofStage)} > 0)`
+const serviceTime = perPart('millrace.stage.service.time', ofStage)
+const ahead = perPart('millrace.stage.ahead', ofStage)
 
 const formulas: readonly Panel[] = [
   {
@@ -95,7 +96,7 @@ const formulas: readonly Panel[] = [
     width: 8,
     queries: [
       {
-        expr: perRecord('millrace.stage.wait.time', ofStage, byStage),
+        expr: perRecord('millrace.stage.wait.time', ofStage),
         legend: '{{millrace_stage_name}} measured',
       },
       {
@@ -129,7 +130,7 @@ const shapes: readonly Panel[] = [
     width: 12,
     queries: [
       {
-        expr: `sum by (le) (increase(${named('millrace.stage.wait.duration', 'bucket')}{${ofStage}}[${window}]))`,
+        expr: `sum by (le) (increase(${buckets('millrace.stage.wait.duration')}{${ofStage}}[${window}]))`,
         legend: '{{le}}',
         exemplars: true,
       },
@@ -143,7 +144,7 @@ const shapes: readonly Panel[] = [
     width: 12,
     queries: [
       {
-        expr: `sum by (le) (increase(${named('messaging.process.duration', 'bucket')}{${ofStage}}[${window}]))`,
+        expr: `sum by (le) (increase(${buckets('messaging.process.duration')}{${ofStage}}[${window}]))`,
         legend: '{{le}}',
         exemplars: true,
       },

@@ -1,6 +1,5 @@
-import { named, ofStage, quantile, rate, type Panel, type Query } from './panel.ts'
+import { byStage, named, ofStage, quantile, rate, type Panel, type Query } from './panel.ts'
 
-const byStage = 'millrace_name, millrace_stage_name'
 const operation = 'messaging_operation_name'
 
 function operations(fraction: number, title: string): Query {

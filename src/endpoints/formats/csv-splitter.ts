@@ -78,9 +78,10 @@ export class CsvSplitter implements Splitter {
     this.#seen = 0
   }
 
-  forget(): void {
+  forget(): number {
     this.#seen = 0
     this.#hasForgotten = true
+    return 0
   }
 
   /** Whether the first line of the window, as far as it is there, has a quote. */

@@ -2,6 +2,7 @@ import { extname } from 'node:path'
 import { CsvSplitter } from './csv-splitter.ts'
 import { arrayPlaces, JsonArraySplitter, type ArrayPlace } from './json-array-splitter.ts'
 import { LineSplitter } from './line-splitter.ts'
+import { MultilineSplitter } from './multiline-splitter.ts'
 import type { Splitter } from './splitter.ts'
 import { WholeSplitter } from './whole-splitter.ts'
 
@@ -40,6 +41,8 @@ export interface SplitterSettings {
   /** Of csv with a header: its names where they have been read already. */
   readonly header: readonly string[] | null
   readonly maxRecord: number
+  /** Of text: whether a line begins a record; null: each does. */
+  readonly begins: ((line: string) => boolean) | null
   readonly path: string
   /** The state of the place where reading begins. */
   readonly state: string
@@ -50,6 +53,7 @@ export function makeSplitter(settings: SplitterSettings): Splitter {
     case 'ndjson':
       return new LineSplitter({ skipsBlankLines: true, maxRecord: settings.maxRecord })
     case 'text':
+      if (settings.begins !== null) return new MultilineSplitter(settings.begins)
       return new LineSplitter({ skipsBlankLines: false, maxRecord: settings.maxRecord })
     case 'bytes':
       return new WholeSplitter()
@@ -60,7 +64,9 @@ export function makeSplitter(settings: SplitterSettings): Splitter {
   }
 }
 
-export function makeCsvSplitter(settings: SplitterSettings): CsvSplitter {
+export function makeCsvSplitter(
+  settings: Pick<SplitterSettings, 'csv' | 'path' | 'maxRecord' | 'header'>,
+): CsvSplitter {
   const { csv, path, maxRecord, header } = settings
   const columns = csv.header ? header : (csv.columns ?? [])
   const delimiter = csv.delimiter ?? (extensionOf(path) === '.tsv' ? '\t' : ',')

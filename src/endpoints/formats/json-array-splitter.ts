@@ -60,8 +60,9 @@ export class JsonArraySplitter implements Splitter {
     else this.#place = 'element'
   }
 
-  forget(): void {
+  forget(): number {
     this.#seen = 0
+    return 0
   }
 
   /** Whitespace, and the marks that are due at this place. */

@@ -44,9 +44,10 @@ export class LineSplitter implements Splitter {
     this.#seen = 0
   }
 
-  forget(): void {
+  forget(): number {
     this.#seen = 0
     this.#hasForgotten = true
+    return 0
   }
 }
 

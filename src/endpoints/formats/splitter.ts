@@ -37,8 +37,13 @@ export interface Splitter {
   find(window: ByteWindow): boolean
   /** The record is longer than allowed: only where it ends is still of interest. */
   skim(): void
-  /** While skimming: the bytes looked at were removed from the window. */
-  forget(): void
+  /**
+   * While skimming: the bytes looked at are removed from the window.
+   * @returns how many at its end have to stay: they may belong to the next record.
+   */
+  forget(): number
+  /** Bytes at the end of the window that were looked at and are no part of a record yet; absent: none. */
+  readonly ahead?: number
   /**
    * Whether a record that was open at the end of the input, and is now followed by its mark, was
    * whole when it was taken.

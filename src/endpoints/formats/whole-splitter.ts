@@ -21,7 +21,8 @@ export class WholeSplitter implements Splitter {
 
   skim(): void {}
 
-  forget(): void {
+  forget(): number {
     this.#skimmed = true
+    return 0
   }
 }

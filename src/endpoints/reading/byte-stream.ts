@@ -2,7 +2,8 @@
 export interface ByteStream {
   /**
    * Puts bytes into `into`, from index `at` on.
-   * @returns how many; `endOfStream`, or `readAborted` when the signal has aborted.
+   * @returns how many; `endOfStream`, or `readAborted` when the signal has aborted or there is nothing
+   * yet and somebody else looks when there is.
    * @throws PipelineError FILE_FAILED
    */
   read(into: Buffer, at: number, signal: AbortSignal): Promise<number>

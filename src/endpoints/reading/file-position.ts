@@ -21,6 +21,8 @@ const positionSchema = z.strictObject({
   state: z.string(),
   taken: z.number(),
   done: z.boolean(),
+  /** Of a file that is followed, the hash of its path: the position itself is named by its inode. */
+  path: z.string().optional(),
 })
 export type FilePosition = z.output<typeof positionSchema>
 
@@ -71,7 +73,11 @@ export function placeToBegin(
 ): CutterPlace | null {
   if (stored === null || isOther(stored, file)) return startPlace
   if (stored.done && stored.size === file.size) return null
-  const { offset, line, state, taken } = stored
+  return placeOf(stored)
+}
+
+/** The place of a position, as if there were more. */
+export function placeOf({ offset, line, state, taken }: FilePosition): CutterPlace {
   return { offset, line, state, taken, done: false }
 }
 

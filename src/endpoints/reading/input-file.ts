@@ -8,6 +8,7 @@ import {
   type CsvOptions,
   type InputFormat,
 } from '../formats/input-format.ts'
+import type { Splitter } from '../formats/splitter.ts'
 import type { ByteStream } from './byte-stream.ts'
 import {
   decodePosition,
@@ -31,6 +32,8 @@ export interface InputFileSettings {
   readonly maxRecord: number
   readonly chunkBytes: number
   readonly csv: CsvOptions
+  /** Of text: whether a line begins a record; null: each does. */
+  readonly begins: ((line: string) => boolean) | null
 }
 
 /** A file that is being read. */
@@ -72,7 +75,7 @@ export async function openInputFile(
     const isCompressed = isGzip(head, settings.compression)
     const identity: FileIdentity = { size, isCompressed, head: hashHead(head) }
     const header = await readHeader(path, settings, { isCompressed, place, signal })
-    const cutter = makeCutter(path, settings, { place, header })
+    const { cutter } = makeCutter(path, settings, { place, header })
     isKept = true
     return {
       path,
@@ -87,7 +90,7 @@ export async function openInputFile(
   }
 }
 
-async function openRegular(path: string): Promise<FileHandle> {
+export async function openRegular(path: string): Promise<FileHandle> {
   try {
     // Before opening: to open a named pipe would wait for its writer.
     requireRegularFile(await stat(path), path)
@@ -97,21 +100,22 @@ async function openRegular(path: string): Promise<FileHandle> {
   }
 }
 
-function isGzip(head: Uint8Array, compression: InputFileSettings['compression']): boolean {
+export function isGzip(head: Uint8Array, compression: InputFileSettings['compression']): boolean {
   if (compression !== 'auto') return compression === 'gzip'
   return head[0] === 0x1f && head[1] === 0x8b && head[2] === 8
 }
 
-function makeCutter(
+export function makeCutter(
   path: string,
   settings: InputFileSettings,
   from: { place: CutterPlace; header: readonly string[] | null },
-): RecordCutter {
+): { cutter: RecordCutter; splitter: Splitter } {
   const format = settings.format ?? formatOf(path)
-  const { csv, maxRecord } = settings
+  const { csv, maxRecord, begins } = settings
   const { place, header } = from
-  const splitter = makeSplitter({ format, csv, header, maxRecord, path, state: place.state })
-  return new RecordCutter(splitter, cutterSettings(path, settings), place)
+  const { state } = place
+  const splitter = makeSplitter({ format, csv, header, maxRecord, begins, path, state })
+  return { cutter: new RecordCutter(splitter, cutterSettings(path, settings), place), splitter }
 }
 
 function cutterSettings(path: string, settings: InputFileSettings): CutterSettings {
@@ -131,7 +135,7 @@ function streamOf(
 }
 
 /** The header of a csv file that is not read from its beginning. */
-async function readHeader(
+export async function readHeader(
   path: string,
   settings: InputFileSettings,
   from: { isCompressed: boolean; place: CutterPlace; signal: AbortSignal },
@@ -139,7 +143,7 @@ async function readHeader(
   const { csv, maxRecord } = settings
   const isCsv = (settings.format ?? formatOf(path)) === 'csv'
   if (!isCsv || !csv.header || from.place.offset === 0) return null
-  const splitter = makeCsvSplitter({ format: 'csv', csv, header: null, maxRecord, path, state: '' })
+  const splitter = makeCsvSplitter({ csv, header: null, maxRecord, path })
   const cutter = new RecordCutter(splitter, cutterSettings(path, settings), startPlace)
   const { isCompressed, signal } = from
   const stream = streamOf(await openRegular(path), path, { settings, isCompressed, offset: 0 })

@@ -11,21 +11,33 @@ const globCharacters = /[*?[\]{}]/
  * @throws PipelineError CONFIG_FILE when a pattern matches no file.
  */
 export function listInputFiles(paths: readonly FilePath[]): string[] {
-  const files = new Set<string>()
-  for (const path of paths) for (const file of expand(path)) files.add(file)
-  return [...files].toSorted()
+  return inOrder(
+    paths.map((path) => {
+      const files = expand(path)
+      if (files.length > 0) return files
+      const message = `no file matches ${path.source} (looked in ${splitPattern(path).folder}); check the path, which is relative to the pipeline file`
+      throw new PipelineError('CONFIG_FILE', message)
+    }),
+  )
 }
 
-function expand(path: FilePath): string[] {
+/** The same of files that may not be there yet. */
+export function findInputFiles(paths: readonly FilePath[]): string[] {
+  return inOrder(paths.map(expand))
+}
+
+function inOrder(files: readonly (readonly string[])[]): string[] {
+  return [...new Set(files.flat())].toSorted()
+}
+
+/** Empty where a pattern matches nothing. */
+function expand(path: FilePath): readonly string[] {
   const { absolute } = path
   if (!globCharacters.test(path.source) || statOf(absolute) !== null) return [absolute]
   const { folder, pattern } = splitPattern(path)
-  const matches = globSync(pattern, { cwd: folder })
+  return globSync(pattern, { cwd: folder })
     .map((match) => (match.startsWith('/') ? match : folder + match))
     .filter((match) => statSync(match, { throwIfNoEntry: false })?.isDirectory() !== true)
-  if (matches.length > 0) return matches
-  const message = `no file matches ${path.source} (looked in ${folder}); check the path, which is relative to the pipeline file`
-  throw new PipelineError('CONFIG_FILE', message)
 }
 
 /** The folder of the pipeline file is no part of the pattern, whatever characters its name has. */

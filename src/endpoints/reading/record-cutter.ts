@@ -103,7 +103,8 @@ export class RecordCutter {
           this.#done = true
           return 'end'
         }
-        if (this.window.length <= this.#settings.maxRecord + 1) return 'more'
+        const length = this.window.length - (this.#splitter.ahead ?? 0)
+        if (length <= this.#settings.maxRecord + 1) return 'more'
         if (this.#skimmed !== null) return this.#letGo(this.#skimmed)
         this.#startSkimming()
       } else if (this.#splitter.found.kind === 'gap') this.consume()
@@ -170,9 +171,9 @@ export class RecordCutter {
   }
 
   #letGo(skimmed: Skimmed): 'more' {
-    skimmed.bytes += this.window.length
-    this.window.start = this.window.bytes.length
-    this.#splitter.forget()
+    const kept = this.#splitter.forget()
+    skimmed.bytes += this.window.length - kept
+    this.window.start = this.window.bytes.length - kept
     return 'more'
   }
 

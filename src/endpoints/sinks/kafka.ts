@@ -13,7 +13,7 @@ import { openKafka } from '../kafka/open-kafka.ts'
 import { topicName } from '../kafka/topic-name.ts'
 
 const config = z.strictObject({
-  connection: connectionName().describe('The Kafka cluster, by its name in `connections`.'),
+  connection: connectionName('kafka').describe('The Kafka cluster, by its name in `connections`.'),
   topic: topicName().describe('The topic; it has to be there.'),
   compression: z
     .enum(['none', 'gzip', 'snappy', 'lz4', 'zstd'])

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
-import { filePath, size } from '../../core/config-types.ts'
+import { duration, filePath, pattern, size } from '../../core/config-types.ts'
 import {
   defineSource,
   type EndpointEnvironment,
@@ -13,12 +13,24 @@ import type { JsonValue } from '../../core/json.ts'
 import { openError } from '../file-error.ts'
 import { checkCsvFields, csvFields, csvOptionsOf } from '../formats/csv-config.ts'
 import { inputFormats } from '../formats/input-format.ts'
+import { FollowedFileSource } from '../reading/followed-file-source.ts'
 import { openInputFile, type InputFile, type InputFileSettings } from '../reading/input-file.ts'
 import { listInputFiles } from '../reading/input-files.ts'
 import { collectRecords, SliceCollector } from '../reading/slice-collector.ts'
 
 const readChunkBytes = 512 * 1024
 const largestRecord = 1024 ** 3
+
+const multiline = z
+  .strictObject({
+    start: pattern().optional().describe('Lines that match begin a record.'),
+    continue: pattern().optional().describe('Lines that match belong to the record before.'),
+    timeout: duration().prefault('1s').describe('follow: how long a record waits for more lines.'),
+  })
+  .refine(
+    ({ start, continue: goesOn }) => (start === undefined) !== (goesOn === undefined),
+    'name one of start and continue',
+  )
 
 const settings = z
   .strictObject({
@@ -48,16 +60,37 @@ const settings = z
       )
       .prefault('16MiB')
       .describe('Longest record; of a longer one the first KiB is dead-lettered.'),
+    multiline: multiline
+      .optional()
+      .describe('text: records of several lines, such as messages with a stack trace.'),
     follow: z
       .boolean()
       .default(false)
-      .refine(
-        (follow) => !follow,
-        'follow: true is not supported yet; run again to read what was added',
-      )
-      .describe('Whether to wait for more at the end of the files; not supported yet.'),
+      .describe(
+        'Whether to read on as the files grow, through rotation (by rename, or by copy and truncation), and to take new files of a pattern. The source then never ends. Lines are read once they are whole.',
+      ),
+    start: z
+      .enum(['beginning', 'end'])
+      .default('beginning')
+      .describe('follow: where files begin that are there at the first run.'),
+    rotate_wait: duration()
+      .prefault('5s')
+      .describe(
+        'follow: how long a file that was renamed or removed is read on; its last line is then taken as it is.',
+      ),
   })
   .superRefine(checkCsvFields)
+  .superRefine(({ follow, format, multiline: lines, compression, start }, context) => {
+    const refuse = (name: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [name], message })
+    if (lines !== undefined && format !== 'text')
+      refuse('multiline', 'records of several lines have format: text')
+    if (!follow && start === 'end') refuse('start', 'start: end is a setting of follow: true')
+    if (!follow) return
+    if (format === 'json_array' || format === 'bytes')
+      refuse('follow', `a file of format ${format} is read when it is complete, not followed`)
+    if (compression === 'gzip') refuse('follow', 'a compressed file cannot be followed')
+  })
 
 const config = z
   .union([filePath(), settings])
@@ -70,7 +103,8 @@ const config = z
 
 export const fileSource = defineSource({
   type: 'file',
-  summary: 'Reads files once, from where the last run stopped; new and grown files are read on.',
+  summary:
+    'Reads files from where the last run stopped, once or as they grow; new and grown files are read on.',
   config,
   examples: [
     { title: 'All files of a folder, in the order of their names', config: './in/*.ndjson' },
@@ -78,9 +112,17 @@ export const fileSource = defineSource({
       title: 'A csv file without a header',
       config: { path: './speeds.csv', header: false, columns: ['road', 'speed'], delimiter: ';' },
     },
+    {
+      title: 'A log that a web server writes and rotates',
+      config: { path: '/var/log/nginx/access.log', follow: true, start: 'end' },
+    },
+    {
+      title: 'Messages with their stack traces',
+      config: { path: './app.log', format: 'text', multiline: { continue: '^\\s' } },
+    },
   ],
   files: ({ path }) => (Array.isArray(path) ? path : [path]).map(({ absolute }) => absolute),
-  bounded: () => true,
+  bounded: ({ follow }) => !follow,
   replayable: true,
   guarantee: () => ({
     guarantee: 'exactly_once',
@@ -97,10 +139,29 @@ export const fileSource = defineSource({
       maxRecord: setting.max_record,
       chunkBytes: readChunkBytes,
       csv: csvOptionsOf(setting),
+      begins: lineRule(setting.multiline),
+    }
+    if (setting.follow) {
+      return new FollowedFileSource({
+        paths,
+        files,
+        start: setting.start,
+        rotateWaitUs: 1_000 * setting.rotate_wait,
+        flushAfterUs: 1_000 * (setting.multiline?.timeout ?? 0),
+        environment,
+        positions,
+      })
     }
     return new FileSource({ paths, files, environment, positions })
   },
 })
+
+function lineRule(setting: z.output<typeof multiline> | undefined): InputFileSettings['begins'] {
+  if (setting === undefined) return null
+  const { start, continue: goesOn } = setting
+  if (start !== undefined) return (line) => start.pattern.test(line)
+  return (line) => goesOn?.pattern.test(line) !== true
+}
 
 export interface FileSourceOptions {
   readonly paths: readonly FilePath[]

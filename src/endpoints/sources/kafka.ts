@@ -14,7 +14,7 @@ import { topicName } from '../kafka/topic-name.ts'
 const maxGroupLength = 255
 
 const config = z.strictObject({
-  connection: connectionName().describe('The Kafka cluster, by its name in `connections`.'),
+  connection: connectionName('kafka').describe('The Kafka cluster, by its name in `connections`.'),
   topics: z
     .union([topicName(), z.array(topicName()).min(1)])
     .describe('A topic or a list of topics; also partitions that are added later are read.'),

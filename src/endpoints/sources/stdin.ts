@@ -49,6 +49,7 @@ export const stdinSource = defineSource({
       format: setting.format,
       csv: csvOptionsOf(setting),
       header: null,
+      begins: null,
       maxRecord: setting.max_record,
       path: name,
       state: '',

@@ -2,17 +2,19 @@ import type { DatabaseSync } from 'node:sqlite'
 import { PipelineError } from '../../core/errors.ts'
 import type {
   LogReader,
+  OffsetRange,
   SliceBatch,
   TopicDescription,
   TopicPartition,
   TopicSpec,
 } from '../../core/log.ts'
+import { noSuchTopic } from '../log-rules.ts'
 import { readOnward } from '../stored-partition.ts'
 import type { BatchReader } from './batch-reader.ts'
 import { EmbeddedPartition } from './embedded-partition.ts'
 import { inReadTransaction } from './read-transaction.ts'
 import { rowChecksum } from './schema.ts'
-import { loadTopics } from './small-tables.ts'
+import { loadTopic, loadTopics, type PartitionRow } from './small-tables.ts'
 
 /**
  * Looks into a log that this or another process writes. Each call is a transaction of its own, so that
@@ -33,9 +35,17 @@ export class EmbeddedReader implements LogReader {
         name,
         partitions: partitions.length,
         retentionMs,
-        ranges: partitions.map(({ start, next }) => ({ start: BigInt(start), end: BigInt(next) })),
+        ranges: partitions.map(rangeOf),
       })),
     )
+  }
+
+  async ranges(topic: string): Promise<readonly OffsetRange[]> {
+    return inReadTransaction(this.#db, `reading topic ${topic}`, () => {
+      const row = loadTopic(this.#db, topic)
+      if (row === undefined) throw noSuchTopic(topic)
+      return row.partitions.map(rangeOf)
+    })
   }
 
   async describeTopics(names: readonly string[]): Promise<readonly TopicSpec[]> {
@@ -53,7 +63,7 @@ export class EmbeddedReader implements LogReader {
     maxBytes: number,
   ): Promise<readonly SliceBatch[]> {
     return inReadTransaction(this.#db, `reading topic ${topic}`, () => {
-      const row = loadTopics(this.#db).get(topic)?.partitions[partition]
+      const row = loadTopic(this.#db, topic)?.partitions[partition]
       if (row === undefined) throw noSuchPartition(topic, partition)
       return readOnward(new EmbeddedPartition(row, this.#batches), offset, maxBytes)
     })
@@ -83,6 +93,10 @@ export class EmbeddedReader implements LogReader {
 
   /** Nothing to do: the connection is the log's. */
   async close(): Promise<void> {}
+}
+
+function rangeOf({ start, next }: PartitionRow): OffsetRange {
+  return { start: BigInt(start), end: BigInt(next) }
 }
 
 export function noSuchPartition(topic: string, partition: number): PipelineError {

@@ -30,7 +30,8 @@ export interface TaskRow {
 const selectTopics = `
   SELECT t.id, t.name, t.partition_count, t.retention_ms, t.crc AS topic_crc, p.id AS partition_id,
     p.number, p.start_offset, p.next_offset, p.crc
-  FROM topics t LEFT JOIN partitions p ON p.topic_id = t.id ORDER BY t.id, p.number`
+  FROM topics t LEFT JOIN partitions p ON p.topic_id = t.id`
+const inOrder = 'ORDER BY t.id, p.number'
 
 interface TopicJoinRow {
   readonly id: number
@@ -62,9 +63,19 @@ interface PositionColumns {
 
 /** All topics by name, in one statement, so that they are of one moment. */
 export function loadTopics(db: DatabaseSync): Map<string, TopicRow> {
+  return topicsOf(queryRows<TopicJoinRow>(db.prepare(`${selectTopics} ${inOrder}`)))
+}
+
+/** One of them. */
+export function loadTopic(db: DatabaseSync, name: string): TopicRow | undefined {
+  const select = db.prepare(`${selectTopics} WHERE t.name = ? ${inOrder}`)
+  return topicsOf(queryRows<TopicJoinRow>(select, name)).get(name)
+}
+
+function topicsOf(rows: readonly TopicJoinRow[]): Map<string, TopicRow> {
   const topics = new Map<string, TopicRow & { partitions: PartitionRow[] }>()
   const counts = new Map<string, number>()
-  for (const row of queryRows<TopicJoinRow>(db.prepare(selectTopics))) {
+  for (const row of rows) {
     const { id, name, partition_count: count, retention_ms: retentionMs } = row
     const topic = topics.get(name) ?? { id, name, retentionMs, partitions: [] }
     if (!topics.has(name)) assertChecksum('topics', row.topic_crc, [id, name, count, retentionMs])

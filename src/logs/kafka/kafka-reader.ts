@@ -1,5 +1,12 @@
 import { PipelineError } from '../../core/errors.ts'
-import type { LogReader, SliceBatch, TopicDescription, TopicPartition } from '../../core/log.ts'
+import type {
+  LogReader,
+  OffsetRange,
+  SliceBatch,
+  TopicDescription,
+  TopicPartition,
+} from '../../core/log.ts'
+import { noSuchTopic } from '../log-rules.ts'
 import type { TopicMetadata } from './client/kafka-client.ts'
 import type { PartitionReader } from './fetching/partition-reader.ts'
 import type { KafkaContext } from './kafka-context.ts'
@@ -34,6 +41,14 @@ export class KafkaReader implements LogReader {
           ranges: await this.#ranges(topic),
         })),
       )
+    })
+  }
+
+  ranges(topic: string): Promise<readonly OffsetRange[]> {
+    return translated(`reading topic ${topic}`, async () => {
+      const [described] = await this.#context.client.describeTopics([topic])
+      if (described === undefined) throw noSuchTopic(topic)
+      return this.#ranges(described)
     })
   }
 
@@ -78,7 +93,7 @@ export class KafkaReader implements LogReader {
   /** Nothing to do: the connections are the log's. */
   async close(): Promise<void> {}
 
-  async #ranges({ name, leaders }: TopicMetadata): Promise<TopicDescription['ranges']> {
+  async #ranges({ name, leaders }: TopicMetadata): Promise<readonly OffsetRange[]> {
     const { client } = this.#context
     const places = leaders.map((_, partition) => ({ topic: name, partition }))
     const starts = await client.listOffsets(places, 'earliest', 'read_committed')

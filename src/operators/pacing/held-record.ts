@@ -1,6 +1,6 @@
 import { Decimal } from '../../core/decimal.ts'
 import { decodeJson, encodeJson, isJsonObject, type JsonValue } from '../../core/json.ts'
-import type { MadeRecord } from '../../core/operator.ts'
+import type { MadeRecord } from '../../core/made-record.ts'
 import { emptyBytes } from '../../core/record-batch.ts'
 import type { StepRecord } from '../../core/step-record.ts'
 

@@ -17,7 +17,7 @@ function aSplitter(
   options: { maxRecord?: number; state?: string; header?: string[] } = {},
 ): Splitter {
   const { maxRecord = 1_000_000, state = '', header = null } = options
-  return makeSplitter({ format, csv, header, maxRecord, path: 'test', state })
+  return makeSplitter({ format, csv, header, maxRecord, begins: null, path: 'test', state })
 }
 
 /** Pieces that hit every branch of the splitters when put together at random. */

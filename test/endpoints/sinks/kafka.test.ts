@@ -14,7 +14,7 @@ describe('the sink kafka', () => {
     expect(calls[1]).toEqual([
       'sink',
       {
-        connection: new ConnectionName('main'),
+        connection: new ConnectionName('kafka', 'main'),
         topic: 'out',
         compression: 'none',
         timestamp: 'event_time',

@@ -186,6 +186,7 @@ describe('the file source, positions', () => {
                   maxRecord: 1e6,
                   chunkBytes,
                   csv: csvOptionsOf({}),
+                  begins: null,
                 },
                 environment: anEnvironment(),
                 positions,
@@ -376,7 +377,11 @@ describe('the file source, errors', () => {
   })
 
   it.each([
-    [{ path: 'x', follow: true }, 'not supported yet'],
+    [{ path: 'x.json', format: 'json_array', follow: true }, 'when it is complete'],
+    [{ path: 'x', start: 'end' }, 'a setting of follow: true'],
+    [{ path: 'x', follow: true, compression: 'gzip' }, 'cannot be followed'],
+    [{ path: 'x', multiline: { start: '^a' } }, 'have format: text'],
+    [{ path: 'x', format: 'text', multiline: {} }, 'name one of start and continue'],
     [{ path: 'x', format: 'ndjson', header: false }, 'header is a setting of format: csv'],
     [{ path: 'x', columns: ['a'] }, 'set header: false'],
     [{ path: 'x', header: false }, 'list the names in columns'],

@@ -15,7 +15,7 @@ describe('the source kafka', () => {
     expect(calls[1]).toEqual([
       'source',
       {
-        connection: new ConnectionName('main'),
+        connection: new ConnectionName('kafka', 'main'),
         topics: ['orders', 'returns'],
         group: null,
         start: 'earliest',

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { KafkaSasl, KafkaTls } from '../../../src/core/kafka-connection.ts'
+import type { ConnectionTls } from '../../../src/core/connection-tls.ts'
+import type { KafkaSasl } from '../../../src/core/kafka-connection.ts'
 import type { KafkaClientOptions } from '../../../src/logs/kafka/client/connect-options.ts'
 import type { KafkaClient } from '../../../src/logs/kafka/client/kafka-client.ts'
 import type { KafkaError } from '../../../src/logs/kafka/client/kafka-error.ts'
@@ -27,7 +28,7 @@ function login(
 
 describeWithKafka('a client of a broker with TLS and SASL', () => {
   let broker: TestBroker
-  let tls: KafkaTls
+  let tls: ConnectionTls
 
   beforeAll(async () => {
     broker = await startBroker({

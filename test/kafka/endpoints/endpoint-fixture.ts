@@ -29,8 +29,8 @@ export function aConnection(
   address: string,
   more: Partial<KafkaConnection> = {},
   name = 'main',
-): ConnectionName {
-  const connection = new ConnectionName(name)
+): ConnectionName<'kafka'> {
+  const connection = new ConnectionName('kafka', name)
   const plain = { brokers: [address], tls: null, sasl: null, allowPlaintextPassword: false }
   connection.bind({ ...plain, ...more })
   return connection

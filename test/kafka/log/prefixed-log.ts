@@ -41,6 +41,7 @@ export class PrefixedLog implements Log {
         .filter(({ name }) => !name.endsWith('.changelog'))
         .map((topic) => ({ ...topic, name: this.#without(topic.name) }))
     },
+    ranges: (topic) => this.#log.reader.ranges(this.#with(topic)),
     read: async (from, maxBytes) => {
       await this.#options.settle()
       return this.#slices(await this.#log.reader.read(this.#place(from), maxBytes))

@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../../../core/clock.ts'
+import type { ConnectionTls } from '../../../core/connection-tls.ts'
 import { messageOf } from '../../../core/errors.ts'
 import {
   brokerAddress,
   type KafkaConnection,
   type KafkaSasl,
-  type KafkaTls,
   revealsPassword,
 } from '../../../core/kafka-connection.ts'
 import type { ConnectionOptions } from './broker-connection.ts'
@@ -82,7 +82,7 @@ function assertLogin({ username, password }: KafkaSasl, name: NameSetting): void
 }
 
 function socketTls(
-  { ca, cert, key, serverName, insecureSkipVerify }: KafkaTls,
+  { ca, cert, key, serverName, insecureSkipVerify }: ConnectionTls,
   name: NameSetting,
 ): SocketTls {
   if ((cert === null) !== (key === null)) {

@@ -23,24 +23,24 @@ const codes: Readonly<Record<KafkaErrorKind, ErrorCode>> = {
   fatal: 'LOG_REFUSED',
 }
 
-export function shownConnection({ name, kafka }: ConnectionName): string {
-  return `the Kafka connection "${name}" (${kafka.brokers.join(', ')})`
+export function shownConnection({ name, settings }: ConnectionName<'kafka'>): string {
+  return `the Kafka connection "${name}" (${settings.brokers.join(', ')})`
 }
 
 /** @param rights what the user has to be allowed, where that is why it failed. */
 export function endpointError(
   thrown: unknown,
-  connection: ConnectionName,
+  connection: ConnectionName<'kafka'>,
   rights: string,
 ): PipelineError {
   if (!(thrown instanceof KafkaError)) return asPipelineError(thrown)
-  const user = connection.kafka.sasl?.username ?? null
+  const user = connection.settings.sasl?.username ?? null
   const who = user === null ? 'the user of this connection' : `the user "${user}"`
   const hint = thrown.code.endsWith('_AUTHORIZATION_FAILED') ? `; ${who} needs ${rights}` : ''
   const message = `${shownConnection(connection)}: ${thrown.message}${hint}`
   return new PipelineError(codes[thrown.kind], message, { cause: thrown })
 }
 
-export function unavailable(connection: ConnectionName, reason: string): PipelineError {
+export function unavailable(connection: ConnectionName<'kafka'>, reason: string): PipelineError {
   return new PipelineError('PEER_UNAVAILABLE', `${shownConnection(connection)}: ${reason}`)
 }

@@ -10,7 +10,7 @@ const missingTopicMs = 2_000
 const askAgainMs = 250
 
 export interface TopicsWanted {
-  readonly connection: ConnectionName
+  readonly connection: ConnectionName<'kafka'>
   readonly topics: readonly string[]
   /** The setting that names them. */
   readonly setting: string

@@ -31,26 +31,27 @@ export class SharedClients {
   }
 
   /** @throws KafkaError as `connectKafka`; the next call tries anew. */
-  async lease(connection: ConnectionName): Promise<ClientLease> {
-    const shared = this.#clients.get(connection.kafka) ?? this.#connect(connection)
+  async lease(connection: ConnectionName<'kafka'>): Promise<ClientLease> {
+    const shared = this.#clients.get(connection.settings) ?? this.#connect(connection)
     shared.users += 1
     try {
       const client = await shared.client
-      return { client, release: () => this.#release(connection.kafka, shared) }
+      return { client, release: () => this.#release(connection.settings, shared) }
     } catch (error) {
-      if (this.#clients.get(connection.kafka) === shared) this.#clients.delete(connection.kafka)
+      if (this.#clients.get(connection.settings) === shared)
+        this.#clients.delete(connection.settings)
       throw error
     }
   }
 
-  #connect({ name, kafka }: ConnectionName): Shared {
+  #connect({ name, settings }: ConnectionName<'kafka'>): Shared {
     const { clock, mask } = this.#context
     const nameSetting = (setting: string) => `"connections.${name}.kafka.${setting}"`
     const notice = (message: string) => this.#tell(message)
     const names = { clientId, nameSetting }
-    const client = connectKafka({ ...kafka, ...names, clock, notice, mask, connectTimeoutMs })
+    const client = connectKafka({ ...settings, ...names, clock, notice, mask, connectTimeoutMs })
     const shared = { client, users: 0 }
-    this.#clients.set(kafka, shared)
+    this.#clients.set(settings, shared)
     return shared
   }
 
