@@ -22,6 +22,7 @@ import { processSpawner } from './endpoints/processes/spawn-process.ts'
 import { openListening } from './endpoints/listening/open-listening.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
+import { ChildProcesses } from './endpoints/process/child-processes.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
 
 /** The composition root: the only file that knows the process. */
@@ -59,6 +60,7 @@ const environment: CliEnvironment = {
   openLog: logOpener({ clock, cwd, env }, openKafka),
   openKafkaEndpoints,
   openHttpClient,
+  processes: new ChildProcesses({ clock, env }),
   openListening: () => openListening({ clock }),
   openMetricsExporter,
   openTracing,

@@ -1,5 +1,5 @@
 import type { EndpointEnvironment, KafkaEndpoints } from '../core/endpoints.ts'
-import type { ListenerEnvironment } from '../core/hook.ts'
+import type { ListenerServices } from '../core/hook.ts'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../core/http-client.ts'
 import type { Listening } from '../core/listening.ts'
 import type { Log } from '../core/log.ts'
@@ -10,7 +10,7 @@ import type { WriteLog } from './create-logger.ts'
 /** What the sources, sinks and listeners of a run reach, all of them together. */
 export class RunOutside {
   readonly endpoints: EndpointEnvironment
-  readonly listeners: ListenerEnvironment
+  readonly listeners: ListenerServices
   readonly #http: LazyHttpClient | null
   readonly #listening: Listening | null
 
@@ -35,7 +35,12 @@ export class RunOutside {
         return environment.stdin
       },
     }
-    this.listeners = { log: writeLog, ...http }
+    const { processes } = environment
+    this.listeners = {
+      log: writeLog,
+      ...http,
+      ...(processes === undefined ? {} : { processes }),
+    }
   }
 
   async close(): Promise<void> {

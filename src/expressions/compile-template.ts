@@ -1,7 +1,7 @@
 import { Decimal } from '../core/decimal.ts'
 import { Expression, type BoundTemplate, type Evaluate } from '../core/expression.ts'
 import { encodeJson, type JsonValue } from '../core/json.ts'
-import { compileExpression } from './compile.ts'
+import { compileExpression, type CompileOptions } from './compile.ts'
 import { ExpressionError } from './expression-error.ts'
 
 const opening = '${'
@@ -10,7 +10,7 @@ const opening = '${'
  * Compiles text with `${expression}` in it; `$${` stands for `${` itself.
  * @throws ExpressionError with the place in the text.
  */
-export function compileTemplate(source: string): BoundTemplate {
+export function compileTemplate(source: string, options: CompileOptions = {}): BoundTemplate {
   const texts: string[] = []
   const values: Evaluate[] = []
   const expressions: Expression[] = []
@@ -28,7 +28,7 @@ export function compileTemplate(source: string): BoundTemplate {
     const end = endOfExpression(source, from)
     texts.push(text + source.slice(at, start))
     text = ''
-    values.push(compilePart(source, from, end))
+    values.push(compilePart(source, { from, end }, options))
     expressions.push(new Expression(source.slice(from, end)))
     at = end + 1
   }
@@ -46,11 +46,15 @@ export function compileTemplate(source: string): BoundTemplate {
   }
 }
 
-function compilePart(source: string, from: number, end: number): Evaluate {
+function compilePart(
+  source: string,
+  { from, end }: { from: number; end: number },
+  options: CompileOptions,
+): Evaluate {
   const expression = source.slice(from, end)
   if (expression.trim() === '') throw new ExpressionError('${} holds no expression', from)
   try {
-    return compileExpression(expression)
+    return compileExpression(expression, options)
   } catch (thrown) {
     if (!(thrown instanceof ExpressionError)) throw thrown
     throw new ExpressionError(thrown.message, from + thrown.offset)

@@ -160,7 +160,7 @@ export class StageOutput implements ChainEnd {
 
   /** @returns false, and nothing is written, when the dead-letter topic has room for none. */
   deadLetter(record: StepRecord, failure: RecordFailure): boolean {
-    const { batch, origin } = this.#part!
+    const { batch, origin, replays } = this.#part!
     this.#growing.timeAsRead(this.#part!, this.#index, batch.eventTimeMs[this.#index]!)
     const original = {
       key: record.keyBytes,
@@ -169,7 +169,8 @@ export class StageOutput implements ChainEnd {
     }
     const { topic, partition } = origin
     const context = this.#tracer.contextFor('dead_letter')
-    const place = { topic, partition, offset: record.offset, context }
+    const again = replays === undefined ? {} : { replays }
+    const place = { topic, partition, offset: record.offset, context, ...again }
     if (!this.#deadLetter(original, failure, place)) return false
     if (context !== null) this.#tracer.sent(context, this.#node.deadLetterTopic, 'dead_letter')
     return true
@@ -300,8 +301,7 @@ export class StageOutput implements ChainEnd {
   #deadLetter(
     original: RecordContent,
     failure: RecordFailure,
-    place: Pick<DeadLetterOrigin, 'topic' | 'partition' | 'offset'> &
-      Pick<DeadLetterFrame, 'context'>,
+    place: Omit<DeadLetterOrigin, 'stage' | 'mask'> & Pick<DeadLetterFrame, 'context'>,
   ): boolean {
     const { deadLetterTopic, stage } = this.#node
     const maxBytes = this.#limits.of(deadLetterTopic)
@@ -316,7 +316,7 @@ export class StageOutput implements ChainEnd {
   #madeDeadLetter(original: RecordContent, failure: RecordFailure): boolean {
     const emit = this.#emitOf(original, { topic: this.#node.deadLetterTopic, failure })
     const context = emit === null ? null : this.#tracer.emitContext(emit)
-    const nowhere = { topic: null, partition: 0, offset: null, context }
+    const nowhere = { topic: null, partition: 0, offset: null, context, isMade: true }
     const isKept = this.#deadLetter(original, failure, nowhere)
     if (isKept && emit !== null) this.#tracer.emitted(emit)
     return isKept

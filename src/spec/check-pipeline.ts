@@ -1,4 +1,5 @@
 import { didYouMean } from '../core/nearest-name.ts'
+import { checkHooks } from './check-hooks.ts'
 import { checkOutputs } from './check-outputs.ts'
 import { checkTests } from './check-tests.ts'
 import { childOf, nodeAt, type ConfigNode } from './config-node.ts'
@@ -14,6 +15,7 @@ export function checkPipeline(spec: PipelineSpec, root: ConfigNode, findings: Fi
   for (const [index, stage] of spec.stages.entries()) {
     const node = stages === undefined ? undefined : childOf(stages, index)
     if (node !== undefined) checkStage(stage, node, findings)
+    checkHooks(stage, root, findings)
     const first = firstByName.get(stage.name)
     if (first === undefined) {
       firstByName.set(stage.name, index)

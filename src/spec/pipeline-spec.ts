@@ -1,3 +1,4 @@
+import type { PlannedAnswer, PlannedStub } from './test-schema.ts'
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
 import type { Expression, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
@@ -108,7 +109,21 @@ export interface HookSpec {
   readonly on: readonly HookEventName[]
   readonly when: Expression | null
   readonly listeners: readonly Component<ListenerDefinition>[]
+  readonly reliable: boolean
+  /** Unique in the stage. */
+  readonly id: string
+  readonly delivery: HookDelivery
   readonly path: ConfigPath
+}
+
+/** How events are given to the listeners of a hook. */
+export interface HookDelivery {
+  /** Time for one event. */
+  readonly deadlineMs: number
+  /** Events that may wait, unless the hook is reliable. */
+  readonly queue: number
+  /** null: any. */
+  readonly rate: { readonly count: number; readonly perMs: number } | null
 }
 
 export interface TestSpec {
@@ -130,6 +145,18 @@ export type TestStep =
     }
   | { readonly kind: 'advance'; readonly byMs: number; readonly path: ConfigPath }
   | { readonly kind: 'restart'; readonly path: ConfigPath }
+  | {
+      readonly kind: 'fail'
+      /** By stage with a sink. */
+      readonly of: ReadonlyMap<string, readonly PlannedAnswer[]>
+      readonly path: ConfigPath
+    }
+  | {
+      readonly kind: 'stub'
+      /** By table, stage or beginning of a URL. */
+      readonly of: ReadonlyMap<string, readonly PlannedStub[]>
+      readonly path: ConfigPath
+    }
   | {
       readonly kind: 'expect'
       readonly of: ReadonlyMap<string, unknown>

@@ -103,8 +103,7 @@ const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   step: ['lookup', 'join', 'detect'],
   source: ['http', 'tcp', 'websocket', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   sink: ['http', 'tcp', 'websocket', 'sse', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
-  listener: ['webhook', 'publish', 'command', 'websocket', 'sse'],
-  hook: ['reliable'],
+  listener: ['websocket', 'sse'],
   test: ['stub'],
   'test step': ['fail', 'stub'],
 }

@@ -99,7 +99,25 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
   }
   // Steps may prepare the event time, so that it is not judged before them.
   const timed = parts.find(({ steps }) => steps.length > 0) ?? parts[0]
-  return parts.map((part) => nodeOf(part, stage, { ...environment, isTimed: part === timed }))
+  const nodes = parts.map((part) =>
+    nodeOf(part, stage, { ...environment, isTimed: part === timed }),
+  )
+  return stage.onError === 'dlq' ? withReplay(nodes, environment.topics) : nodes
+}
+
+/** Dead letters come back to the first part that reads topics: from there on the stage is as they met it. */
+function withReplay(nodes: readonly StageNode[], topics: TopicTable): StageNode[] {
+  const first = nodes.find(({ input }) => input.kind === 'topics')
+  return nodes.map((node) => {
+    const { input, stage, deadLetterTopic: deadLetters } = node
+    if (node !== first || input.kind !== 'topics') return node
+    const partitions = partitionsOf(input)!
+    const replay = topics.replay(stage, { deadLetters, partitions })
+    return {
+      ...node,
+      input: { ...input, replay: { name: replay.name, partitions: replay.partitions } },
+    }
+  })
 }
 
 /** It takes room in each record: only where an expression may read it. */
@@ -236,23 +254,24 @@ function nodeOf(
     lateTopic: isStateful
       ? environment.topics.aside(stage.name, 'late', { name: stage.late, partitions })
       : '',
+    eventsTopic: stage.hooks.some(({ reliable }) => reliable)
+      ? environment.topics.events().name
+      : '',
+    publishes: [],
+    hookOf: '',
     delivery: deliveryOf(stage, { hasState, log: environment.log }),
     hasState,
     changelogTopic: hasChangelog
       ? environment.topics.changelog({ id, stage: stage.name, tasks })
       : null,
-    settings: {
-      start: stage.start,
-      onError: stage.onError,
-      concurrency: stage.concurrency,
-      retry: stage.retry,
-      idleMs: stage.idleMs,
-      maxFutureMs: stage.maxFutureMs,
-      limits: stage.limits,
-      maxKeys: stage.maxKeys,
-    },
+    settings: settingsOf(stage),
     tasks,
   }
+}
+
+export function settingsOf(stage: StageSpec): StageNode['settings'] {
+  const { start, onError, concurrency, retry, idleMs, maxFutureMs, limits, maxKeys } = stage
+  return { start, onError, concurrency, retry, idleMs, maxFutureMs, limits, maxKeys }
 }
 
 /** Positions of a source, entries of steps, the memory of a sink, the watermark that markers tell. */
