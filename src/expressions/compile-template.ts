@@ -1,3 +1,4 @@
+import { Decimal } from '../core/decimal.ts'
 import { Expression, type BoundTemplate, type Evaluate } from '../core/expression.ts'
 import { encodeJson, type JsonValue } from '../core/json.ts'
 import { compileExpression, type CompileOptions } from './compile.ts'
@@ -84,5 +85,6 @@ function endOfExpression(source: string, from: number): number {
 function textOf(value: JsonValue): string {
   if (value === null) return ''
   if (typeof value === 'string') return value
+  if (value instanceof Decimal) return value.toString()
   return value instanceof Date ? value.toISOString() : encodeJson(value)
 }

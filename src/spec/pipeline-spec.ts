@@ -5,6 +5,7 @@ import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
 import type { ParsedConnection } from './connection-schema.ts'
+import type { EncodeSpec } from './encode-schema.ts'
 import type { TracingSettings } from './tracing-schema.ts'
 
 /**
@@ -53,6 +54,8 @@ export interface StageSpec {
   /** null: the stage writes no topic, or one of several. */
   readonly to: string | null
   readonly outputs: StageOutputs | null
+  /** null: as JSON. */
+  readonly encode: EncodeSpec | null
   readonly sink: Component<SinkDefinition> | null
   readonly eventTime: Expression | null
   readonly start: 'earliest' | 'latest'

@@ -218,6 +218,9 @@ function nodeOf(
   const { input, steps, output } = part
   const isStateful = steps.some(keepsStepState)
   const eventTime = environment.isTimed ? (stage.eventTime?.evaluate ?? null) : null
+  // Between the parts of a stage, values are JSON.
+  const encode = part.suffix === '' ? stage.encode : null
+  const decode = decodeOf(part, { eventTime, encode })
   const tasks = taskCount(part, environment.regroup)
   const partitions = partitionsOf(input) ?? 1
   const id = `${stage.name}${part.suffix}`
@@ -229,9 +232,9 @@ function nodeOf(
     role: part.role,
     group: `${environment.prefix}${environment.pipeline}.${stage.name}${part.suffix}`,
     input,
-    decode: decodeOf(part, eventTime),
+    decode,
     fields:
-      decodeOf(part, eventTime) === 'json'
+      decode === 'json' && encode === null
         ? fieldsNeeded(steps, stage, {
             eventTime: eventTime !== null,
             key: hasKey(part),
@@ -243,6 +246,7 @@ function nodeOf(
     needsEventTime:
       eventTime !== null || isStateful || (output?.kind === 'topic' && output.markers),
     output,
+    encode,
     deadLetterTopic: environment.topics.aside(stage.name, 'dead_letter', {
       name: stage.dlq,
       partitions,
@@ -293,11 +297,14 @@ export function readsRawRecord(step: Pick<NodeStep, 'definition' | 'config'>): b
   return step.definition.type === 'parse' && (step.config as { field: unknown }).field === null
 }
 
-function decodeOf(part: Part, eventTime: StageNode['eventTime']): StageNode['decode'] {
+function decodeOf(
+  part: Part,
+  { eventTime, encode }: Pick<StageNode, 'eventTime' | 'encode'>,
+): StageNode['decode'] {
   const first = part.steps[0]
   if (first !== undefined && readsRawRecord(first)) return 'raw'
-  const readsValue =
-    part.steps.length > 0 || eventTime !== null || hasKey(part) || templateOf(part) !== null
+  const isWritten = encode !== null || templateOf(part) !== null
+  const readsValue = part.steps.length > 0 || eventTime !== null || hasKey(part) || isWritten
   return readsValue ? 'json' : 'none'
 }
 

@@ -3,6 +3,7 @@ import type { Evaluate, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
+import type { EncodeSpec } from '../spec/encode-schema.ts'
 import type { Delivery, HookDelivery, StageSpec } from '../spec/pipeline-spec.ts'
 import type { TracingSettings } from '../spec/tracing-schema.ts'
 
@@ -64,6 +65,8 @@ export interface StageNode {
   readonly needsEventTime: boolean
   /** null: the steps are all there is, for their events. */
   readonly output: TopicOutput | RoutedOutput | SinkOutput | null
+  /** How results are written; null: as JSON. */
+  readonly encode: EncodeSpec | null
   readonly deadLetterTopic: string
   readonly lateTopic: string
   /** Where events for reliable hooks of the stage go; empty where it has none. */
