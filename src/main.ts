@@ -18,6 +18,7 @@ import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
 import type { HttpClient } from './core/http-client.ts'
+import { processSpawner } from './endpoints/processes/spawn-process.ts'
 import { openListening } from './endpoints/listening/open-listening.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
@@ -65,6 +66,7 @@ const environment: CliEnvironment = {
   openTracing,
   supervisor,
   startWorker: workerStarter(env, cwd),
+  spawn: processSpawner(clock, env),
 }
 
 process.on('uncaughtException', (error) => exit(printError(environment, error)))

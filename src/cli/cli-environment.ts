@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { SpawnProcess } from '../core/async-operator.ts'
 import type { Clock, Random } from '../core/clock.ts'
 import type { KafkaEndpoints } from '../core/endpoints.ts'
 import type { HttpClient } from '../core/http-client.ts'
@@ -45,6 +46,8 @@ export interface CliEnvironment {
   /** Who started this process as one of several workers; null: it is on its own. */
   readonly supervisor: Supervisor | null
   readonly startWorker: StartWorker
+  /** For steps that run processes; absent where tests run none. */
+  readonly spawn?: SpawnProcess
 }
 
 /** What it takes to load pipeline files. */

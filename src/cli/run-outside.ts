@@ -29,6 +29,7 @@ export class RunOutside {
       ...http,
       ...(this.#listening === null ? {} : { listening: this.#listening }),
       topics: new LogFollower(log.reader, clock),
+      share: sharedByName(),
       // Opened by the source that reads it only.
       get stdin() {
         return environment.stdin
@@ -45,6 +46,15 @@ export class RunOutside {
   async close(): Promise<void> {
     await this.#listening?.close()
     await this.#http?.close()
+  }
+}
+
+function sharedByName(): NonNullable<EndpointEnvironment['share']> {
+  const shared = new Map<string, object>()
+  return <Shared extends object>(name: string, make: () => Shared) => {
+    const found = shared.get(name) ?? make()
+    shared.set(name, found)
+    return found as Shared
   }
 }
 

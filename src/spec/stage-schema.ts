@@ -3,6 +3,7 @@ import { duration, eventRate, expression } from '../core/config-types.ts'
 import { hookEvents, type HookEventName } from '../core/hook.ts'
 import { topicName } from '../core/topic-name.ts'
 import { deliveries } from './pipeline-spec.ts'
+import { outputs } from './stage-outputs.ts'
 
 /** Schemas of what a stage can name; plain `z.unknown()` while the frame of a file is checked. */
 export interface ComponentSchemas {
@@ -49,6 +50,19 @@ export function retry() {
       .optional()
       .describe('Pauses between attempts: each is twice the one before.'),
   })
+}
+
+const maxConcurrency = 1_024
+
+function concurrency() {
+  return z
+    .int()
+    .min(1)
+    .max(maxConcurrency)
+    .optional()
+    .describe(
+      'So many records of different keys are worked on at once in asynchronous steps, in each task; those of one key one after the other, and results keep the order of the input. Default 8; of `exec`, where it is so many processes, 1.',
+    )
 }
 
 export function delivery() {
@@ -140,7 +154,11 @@ export function stage(components: ComponentSchemas) {
     key: expression()
       .optional()
       .describe('The key of the output, evaluated after the steps; left out, the input key stays.'),
-    to: topicName().optional().describe('The topic that the stage writes.'),
+    to: outputs()
+      .optional()
+      .describe(
+        'The topic that the stage writes; or several by name, among which the step `route` chooses, with `otherwise` for the rest; or a template of the topic with those that it may give.',
+      ),
     sink: components.sink.optional().describe('Where records go, outside of the topics.'),
     event_time: eventTime().optional(),
     start: z
@@ -157,6 +175,7 @@ export function stage(components: ComponentSchemas) {
       .describe(
         'On Kafka: exactly_once (the default) commits in transactions; at_least_once is faster, and a crash repeats some records. A stage that keeps state commits exactly once, and so does everything on the embedded log.',
       ),
+    concurrency: concurrency(),
     retry: retry().optional().describe('How often a peer is tried again that rejects a record.'),
     idle: duration()
       .prefault('30s')

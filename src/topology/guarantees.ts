@@ -1,6 +1,6 @@
 import { guarantees, type EndpointGuarantee, type Guarantee } from '../core/endpoints.ts'
 import { guaranteeOf } from './guarantee-of-hop.ts'
-import { topicsWrittenBy } from './order-nodes.ts'
+import { outputTopicsOf, topicsWrittenBy } from './order-nodes.ts'
 import type { LogKind, StageNode, Topology } from './topology.ts'
 
 /** One step of a record on its way, from where it lies to where it is written. */
@@ -59,7 +59,7 @@ export const maxPaths = 20
 export function pipelineGuarantees(topology: Topology, log: LogKind): PipelineGuarantees {
   const { prefix, pipeline, nodes, hooks } = topology
   const read = new Set(nodes.flatMap(({ input }) => topicNames(input)))
-  const ends = nodes.filter((node) => !read.has(endOf(node)) || isOutside(node))
+  const ends = nodes.flatMap((node) => endsOf(node).filter(({ to }) => !read.has(to)))
   return {
     pipeline: `${prefix}${pipeline}`,
     log,
@@ -70,12 +70,27 @@ export function pipelineGuarantees(topology: Topology, log: LogKind): PipelineGu
   }
 }
 
+/** A node with one of the places that it writes to. */
+interface End {
+  readonly node: StageNode
+  readonly to: string
+}
+
+function endsOf(node: StageNode): End[] {
+  const { output, publishes } = node
+  if (publishes.length > 0) return publishes.map((topic) => ({ node, to: topic }))
+  // In words where it is no name of a topic.
+  if (output === null) return [{ node, to: '(no output)' }]
+  if (output.kind === 'sink') return [{ node, to: output.definition.type }]
+  return outputTopicsOf(node).map(({ topic }) => ({ node, to: topic }))
+}
+
 interface Graph {
   readonly nodes: readonly StageNode[]
   readonly log: LogKind
 }
 
-function outputOf(end: StageNode, graph: Graph): GuaranteedOutput {
+function outputOf(end: End, graph: Graph): GuaranteedOutput {
   const found = pathsTo(end, graph)
   const paths = found.slice(0, maxPaths)
   // Not of the listed paths: a weak link counts wherever it is.
@@ -85,8 +100,8 @@ function outputOf(end: StageNode, graph: Graph): GuaranteedOutput {
     .filter((hop) => isToBlame(hop.guarantee, guarantee))
     .map(({ stage, from, to }) => ({ stage, from, to }))
   return {
-    output: endOf(end),
-    stage: end.stage,
+    output: end.to,
+    stage: end.node.stage,
     guarantee,
     weakest,
     paths,
@@ -95,7 +110,7 @@ function outputOf(end: StageNode, graph: Graph): GuaranteedOutput {
 }
 
 /** Every hop on any path, once each, upstream before downstream. */
-function hopsTo(end: StageNode, graph: Graph): Hop[] {
+function hopsTo(end: End, graph: Graph): Hop[] {
   const hops = new Map<string, Hop>()
   const walk = (node: StageNode, to: string): void => {
     for (const from of sourcesOf(node)) {
@@ -105,7 +120,7 @@ function hopsTo(end: StageNode, graph: Graph): Hop[] {
       hops.set(key, hopOf(node, { from, to }, graph))
     }
   }
-  walk(end, endOf(end))
+  walk(end.node, end.to)
   return [...hops.values()]
 }
 
@@ -126,7 +141,7 @@ function writersOf({ input, hookOf }: StageNode, topic: string, { nodes }: Graph
 }
 
 /** At most one more than are listed. Nothing runs in circles: such a file has been refused. */
-function pathsTo(end: StageNode, graph: Graph): GuaranteedPath[] {
+function pathsTo(end: End, graph: Graph): GuaranteedPath[] {
   const paths: GuaranteedPath[] = []
   const walk = (node: StageNode, to: string, behind: readonly Hop[]): void => {
     for (const from of sourcesOf(node)) {
@@ -139,20 +154,8 @@ function pathsTo(end: StageNode, graph: Graph): GuaranteedPath[] {
       paths.push({ guarantee, beginsOutside: node.input.kind === 'topics', hops })
     }
   }
-  walk(end, endOf(end), [])
+  walk(end.node, end.to, [])
   return paths
-}
-
-/** In words where it is no name of a topic. */
-function endOf({ output, publishes: [published] }: StageNode): string {
-  if (published !== undefined) return published
-  if (output === null) return '(no output)'
-  return output.kind === 'topic' ? output.topic : output.definition.type
-}
-
-/** A sink may be called like a topic. */
-function isOutside({ output, publishes }: StageNode): boolean {
-  return output?.kind !== 'topic' && publishes.length === 0
 }
 
 function sourcesOf({ input }: StageNode): readonly string[] {

@@ -205,7 +205,8 @@ function isLocalName(host: string | undefined): boolean {
   return name === '' || name === 'localhost' || name.endsWith('.localhost') || isIP(name) !== 0
 }
 
-function whyNot({ host, port, owner }: Omit<ListenPlace, 'path'>, thrown: unknown): string {
+/** In the words of a CONFIG_ADDRESS error. */
+export function whyNot({ host, port, owner }: Omit<ListenPlace, 'path'>, thrown: unknown): string {
   const where = `${owner} cannot listen on ${host}:${port}`
   switch (errnoOf(thrown)) {
     case 'EADDRINUSE':
@@ -238,7 +239,8 @@ function refuseClient(error: Error & { code?: string }, socket: Duplex): void {
   socket.end(rawProblem(clientProblems[error.code ?? ''] ?? noHttp), () => socket.destroy())
 }
 
-function rawProblem(problem: Problem): string {
+/** The whole answer, for a socket that an upgrade was asked for on. */
+export function rawProblem(problem: Problem): string {
   const text = problemText(problem)
   return [
     `HTTP/1.1 ${problem.status} ${titleOf(problem.status)}`,
