@@ -6,6 +6,7 @@ import { AsyncSteps } from './async-steps.ts'
 import { beginEvents } from './event-commits.ts'
 import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
 import { ListenerSink } from './listener-sink.ts'
+import { openInput } from './open-input.ts'
 import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
 import { sinkMemory, SinkWriter } from './sink-writer.ts'
@@ -15,9 +16,8 @@ import type { StageTaskOptions } from './stage-task-options.ts'
 import { Standstill } from './standstill.ts'
 import { TaskCommits } from './task-commits.ts'
 import { TaskQueue } from './task-queue.ts'
-import { openInput } from './open-input.ts'
-import type { InputBacklog, InputSlice, TaskInput } from './task-input.ts'
 import { TaskTimers } from './task-timers.ts'
+import type { InputBacklog, InputSlice, TaskInput } from './task-input.ts'
 import type { WriterProgress } from './watermark.ts'
 
 /** How long a task that is to stop waits for what it has begun to commit. */
@@ -122,10 +122,10 @@ export class StageTask {
     const stored = await this.#log.restore()
     step.restore(stored)
     await this.#askLimits(this.#log)
-    this.#async = await AsyncSteps.open({ ...this.#options, trouble: this.#standstill })
     const nowUs = () => this.#nowUs()
     this.#input = openInput({ ...this.#options, log: this.#log, stored, nowUs })
     beginEvents(this.#log, this.#options)
+    this.#async = await AsyncSteps.open({ ...this.#options, trouble: this.#standstill })
     if (node.output?.kind === 'sink') {
       await this.#openSink(node.output, stored, signal)
     }

@@ -79,9 +79,9 @@ interface End {
 }
 
 function endsOf(node: StageNode): End[] {
-  const { output } = node
+  const { output, publishes } = node
+  if (publishes.length > 0) return publishes.map((topic) => ({ node, to: topic }))
   // In words where it is no name of a topic.
-  if (node.publishes.length > 0) return node.publishes.map((to) => ({ node, to }))
   if (output === null) return [{ node, to: '(no output)' }]
   if (output.kind === 'sink') return [{ node, to: output.definition.type }]
   return outputTopicsOf(node).map(({ topic }) => ({ node, to: topic }))
