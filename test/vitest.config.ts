@@ -62,7 +62,7 @@ export default defineConfig({
           name: 'endpoints',
           experimental,
           include: [serverTests],
-          globalSetup: ['test/endpoints/shared-postgres.ts'],
+          globalSetup: ['test/endpoints/shared-postgres.ts', 'test/endpoints/shared-rabbitmq.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,

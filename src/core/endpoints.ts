@@ -6,6 +6,7 @@ import type { EndpointDrop } from './endpoint-drops.ts'
 import type { RecordErrorCode } from './errors.ts'
 import type { HttpClient } from './http-client.ts'
 import type { JsonValue } from './json.ts'
+import type { Listening } from './listening.ts'
 import type { RecordBatch } from './record-batch.ts'
 import type { SourceInfo } from './step-record.ts'
 import type { TopicFollower } from './topic-follower.ts'
@@ -18,6 +19,11 @@ export interface EndpointEnvironment {
   readonly stdout: Writable
   /** A notice for the user about something that is no error, such as input that cannot be replayed. */
   readonly notice: (message: string) => void
+  /**
+   * What several sources and sinks of a run have in common, such as the clients of one path: made by the
+   * first who asks for the name. Absent: each has its own.
+   */
+  readonly share?: <Shared extends object>(name: string, make: () => Shared) => Shared
   /** Counts what was refused or left out, for the metrics of the stage; absent: nobody asks. */
   readonly dropped?: (drop: EndpointDrop, count?: number) => void
   /** The topics of Kafka clusters, loaded by those who use them; absent where nothing outside is reached. */
@@ -26,6 +32,8 @@ export interface EndpointEnvironment {
   readonly http?: HttpClient
   /** Topics of the log, read beside the tasks; absent where there is no log. */
   readonly topics?: TopicFollower
+  /** Servers for those who wait to be called; absent where nothing outside is reached. */
+  readonly listening?: Listening
 }
 
 /** Topics of Kafka clusters as sources and sinks. Each connects at its first call, not before. */

@@ -102,7 +102,7 @@ export class TaskCommits {
     const written = await sink!.write(batch, origins, signal)
     if (written === null) return null
     const { backoffUs, attempts, failures, state } = written
-    result.stats.backoffUs = backoffUs * result.stats.records
+    result.stats.backoffUs += backoffUs * result.stats.records
     result.stats.sinkUs = this.#nowUs() - writingUs - backoffUs
     result.stats.pausedUs = backoffUs
     if (tracing !== null && attempts.length > 1) step.retried(result, parts)

@@ -113,6 +113,7 @@ export class SpanMaker {
         startUs: isRoot ? queuedUs : sentUs(send, record, traces),
       }
     }
+    yield* this.#calls(record, traces)
     yield* this.#attempts(record, traces)
   }
 
@@ -136,6 +137,30 @@ export class SpanMaker {
       endUs: Math.max(record.endUs, traces.committedUs),
       attributes,
       failure: isDead ? record.failure : null,
+    }
+  }
+
+  /** Of steps that wait for something outside, the first attempt included: it may be all of the record's time. */
+  *#calls(record: TracedRecord, traces: CommittedTraces): Generator<Described> {
+    const { traceId, processId, attempts = [] } = record
+    const counts = new Map<string, number>()
+    for (const [index, { step, startUs, endUs, error }] of attempts.entries()) {
+      const count = (counts.get(step) ?? 0) + 1
+      counts.set(step, count)
+      yield {
+        id: { traceId, spanId: attemptId(processId, firstCallAttempt + index) },
+        parentId: processId,
+        name: `attempt ${count}`,
+        kind: SpanKind.CLIENT,
+        startUs,
+        endUs,
+        attributes: {
+          ...this.#common(traces),
+          [attribute.attempt]: count,
+          [attribute.step]: step,
+        },
+        failure: error === null ? null : { code: error, message: '' },
+      }
     }
   }
 
@@ -290,6 +315,9 @@ function linksOf({ traceId, parentId, link }: TracedRecord): Link[] {
 }
 
 /** Attempts are told apart by their last digits; two records never share the rest. */
+/** Behind those of attempts to write to the sink. */
+const firstCallAttempt = 1_024
+
 function attemptId(processId: string, index: number): string {
   const last = (Number.parseInt(processId.slice(-4), 16) ^ (index + 1)).toString(16)
   return `${processId.slice(0, -4)}${last.padStart(4, '0')}`
