@@ -31,6 +31,13 @@ export class QueueConsumer {
   #prefetch: number
   #seen = 0
   #seenBytes = 0
+  /** While another consumer takes the place of this one, nothing is acknowledged. */
+  #isFitting = false
+  #heldBack: Pick<ConsumeMessage, 'fields'> | null = null
+  /** Tags of messages: the last one that came, the last one acknowledged, the last one of the consumer before. */
+  #lastTag = 0
+  #ackedTag = 0
+  #begunTag = 0
   #depth = 0
   #askDepthUs = 0
 
@@ -86,25 +93,17 @@ export class QueueConsumer {
   /** Tells the server that this message and all before it are done with. */
   acknowledge(message: Pick<ConsumeMessage, 'fields'>): void {
     if (this.lost !== null) return
+    if (this.#isFitting) {
+      this.#heldBack = message
+      return
+    }
+    this.#ackedTag = message.fields.deliveryTag
     try {
       this.#session.channel.ack(message as ConsumeMessage, true)
     } catch (thrown) {
       // The connection has ended, and says so by itself.
       this.#session.lose(reasonOf(thrown))
     }
-  }
-
-  /** Asks for as many messages as their size allows, once that is known. */
-  fit(): void {
-    const { prefetch } = this.#options
-    const largest = Math.floor(waitingBytes / Math.max(1, this.#seenBytes / this.#seen))
-    const fitting = Math.max(1, Math.min(prefetch, largest))
-    const isFar =
-      fitting > this.#prefetch ? fitting >= 2 * this.#prefetch : 2 * fitting < this.#prefetch
-    const isEnough = this.#seen >= Math.min(this.#prefetch, firstPrefetch)
-    if (!isEnough || (!isFar && fitting !== prefetch) || fitting === this.#prefetch) return
-    this.#prefetch = fitting
-    this.#consumeAgain().catch((thrown: unknown) => this.#session.lose(reasonOf(thrown)))
   }
 
   async close(): Promise<void> {
@@ -137,10 +136,32 @@ export class QueueConsumer {
     this.#tag = consumerTag
   }
 
-  /** What the server has sent meanwhile stays, and is answered for as everything else. */
+  /**
+   * Asks for as many messages as their size allows. Only while as many are unanswered as may be: none is on
+   * its way then, and a message on its way to a consumer that has gone would come again after later ones.
+   */
+  #fit(): void {
+    const isExhausted = this.#lastTag - this.#ackedTag === this.#prefetch
+    if (!isExhausted || this.#isFitting || this.#ackedTag < this.#begunTag) return
+    const { prefetch } = this.#options
+    const largest = Math.floor(waitingBytes / Math.max(1, this.#seenBytes / this.#seen))
+    const fitting = Math.max(1, Math.min(prefetch, largest))
+    const isNear = fitting < 2 * this.#prefetch && 2 * fitting > this.#prefetch
+    if (fitting === this.#prefetch || (isNear && fitting !== prefetch)) return
+    this.#prefetch = fitting
+    this.#isFitting = true
+    this.#consumeAgain().catch((thrown: unknown) => this.#session.lose(reasonOf(thrown)))
+  }
+
+  /** What is here stays; it is answered for once the next consumer is there. */
   async #consumeAgain(): Promise<void> {
     await this.#session.channel.cancel(this.#tag)
+    this.#begunTag = this.#lastTag
     await this.#consume()
+    this.#isFitting = false
+    const message = this.#heldBack
+    this.#heldBack = null
+    if (message !== null) this.acknowledge(message)
   }
 
   #put(message: ConsumeMessage): void {
@@ -151,6 +172,8 @@ export class QueueConsumer {
       this.#seen /= 2
       this.#seenBytes /= 2
     }
+    this.#lastTag = message.fields.deliveryTag
+    this.#fit()
     if (this.waiting === 1) this.#options.onChange()
   }
 

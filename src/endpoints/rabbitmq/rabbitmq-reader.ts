@@ -158,7 +158,6 @@ export class RabbitmqReader implements Source {
       else duplicates += 1
     }
     if (duplicates > 0) this.#environment.dropped?.('duplicate', duplicates)
-    consumer.fit()
     if (last === null && !this.#isBack) return null
     this.#isBack = false
     const positions = this.#ids?.changes() ?? new Map<string, JsonValue>()
