@@ -30,6 +30,7 @@ const owners = {
   commander: ['cli'],
   pino: ['cli', 'main[.]ts$'],
   kafkajs: ['logs/kafka'],
+  amqplib: ['endpoints/rabbitmq'],
   fastify: ['api'],
   undici: ['endpoints/http'],
   'ipaddr.js': ['endpoints/http'],
@@ -44,7 +45,7 @@ const components = ['operators', 'hooks', 'endpoints']
   .map((file) => `^${file.replaceAll('.', '[.]')}$`)
 
 function definesComponent(file) {
-  return /^export const \w+ = define(?:Stateless|Stateful|Source|Sink|Listener)\(/m.test(
+  return /^export const \w+ = define(?:Stateless|Stateful|Async|Source|Sink|Listener)\(/m.test(
     readFileSync(file, 'utf8'),
   )
 }

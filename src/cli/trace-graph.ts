@@ -1,7 +1,8 @@
 import type { LogReader } from '../core/log.ts'
 import { parseManifest } from '../topology/manifest.ts'
 import type { Log } from '../core/log.ts'
-import type { Topology } from '../topology/topology.ts'
+import { outputTopicsOf } from '../topology/order-nodes.ts'
+import type { TopicInput, Topology } from '../topology/topology.ts'
 import { readTimings } from './read-timings.ts'
 
 /** A stage, or a part of one, as far as it takes to follow records through it. */
@@ -13,8 +14,8 @@ export interface TraceNode {
   readonly taskPrefix: string
   readonly tasks: number
   readonly reads: readonly string[]
-  /** null: it writes to a sink, or nothing. */
-  readonly writes: string | null
+  /** Empty: it writes to a sink, or nothing. */
+  readonly writes: readonly string[]
 }
 
 export interface TraceGraph {
@@ -32,8 +33,8 @@ export function graphOfTopologies(topologies: readonly Topology[]): TraceGraph {
       stage,
       taskPrefix: `${prefix}${pipeline}.${id}/`,
       tasks,
-      reads: input.kind === 'topics' ? input.topics.map(({ name }) => name) : [],
-      writes: output?.kind === 'topic' ? output.topic : null,
+      reads: input.kind === 'topics' ? topicsOf(input) : [],
+      writes: outputTopicsOf({ output }).map(({ topic }) => topic),
     })),
   )
   const aside = topologies.flatMap((topology) =>
@@ -66,7 +67,7 @@ async function nodesOfHistory(reader: LogReader): Promise<TraceNode[]> {
   const { timings } = await readTimings(reader, { fromMs: null, toMs: Infinity }, null)
   const latest = new Map<string, TraceNode & { readonly order: number }>()
   for (const { pipeline, order, node } of timings) {
-    const { id, stage, tasks, tasksRun, reads = [], writes = null } = node
+    const { id, stage, tasks, tasksRun, reads = [], writes = [] } = node
     const [task] = tasksRun
     const known = latest.get(`${pipeline}.${id}`)?.taskPrefix
     const taskPrefix = task?.slice(0, task.lastIndexOf('/') + 1) ?? known ?? `${pipeline}.${id}/`
@@ -77,10 +78,7 @@ async function nodesOfHistory(reader: LogReader): Promise<TraceNode[]> {
 }
 
 function graphOf(nodes: readonly TraceNode[], more: readonly string[]): TraceGraph {
-  const topics = nodes.flatMap(({ reads, writes }) => [
-    ...reads,
-    ...(writes === null ? [] : [writes]),
-  ])
+  const topics = nodes.flatMap(({ reads, writes }) => [...reads, ...writes])
   return { nodes, topics: [...new Set([...topics, ...more])].filter((name) => name !== '') }
 }
 
@@ -97,4 +95,9 @@ export function taskOf({ taskPrefix, tasks }: TraceNode, partition: number): str
 /** Whether a task reads a partition of the inputs of its node. */
 export function readsPartition({ tasks }: TraceNode, task: string, partition: number): boolean {
   return tasks <= 1 || partition % tasks === Number(task.slice(task.lastIndexOf('/') + 1))
+}
+
+/** With that by which dead letters come back. */
+function topicsOf({ topics, replay }: TopicInput): string[] {
+  return [...topics, ...(replay === undefined ? [] : [replay])].map(({ name }) => name)
 }

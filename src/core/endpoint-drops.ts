@@ -2,6 +2,10 @@
 export const endpointDrops = {
   too_many_clients: 'A client was refused because as many are there as may be.',
   refused_client: 'A client was refused: its origin, its secret or its protocol.',
+  refused_request: 'A request was refused: its method, type, headers or body.',
+  too_many_requests: 'A request was refused because as many waited to be stored as may.',
+  unstored_request:
+    'A request was answered before it was stored: the time was up, or the run stopped.',
   idle_client: 'A client was closed because nothing came from it, or it no longer answered.',
   slow_client: 'A client was closed because it took its answers or messages too slowly.',
   lost_client: 'A client went away before its answer could be sent.',
@@ -9,7 +13,11 @@ export const endpointDrops = {
   unfinished: 'A client ended in the middle of a message.',
   out_of_room: 'A client was closed because unfinished messages filled all the memory for them.',
   bad_frame: 'A client broke the rules of its protocol.',
-  late_reply: 'A result did not come in time, so that its message was answered without it.',
+  late_reply:
+    'A result did not come in time, so that its message was answered without it, or not at all.',
+  duplicate: 'A message came a second time: its id was among those that are remembered.',
+  unroutable_reply: 'There was no queue by the name that a message wanted its answer in.',
+  lost_reply: 'An answer was given up: too many waited, or the server was away.',
   skipped_push: 'A message was not pushed to a client that took the ones before it too slowly.',
 } as const satisfies Readonly<Record<string, string>>
 

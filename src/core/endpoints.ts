@@ -106,6 +106,19 @@ export interface Source {
 /** What a sink remembers between runs, such as the length of its file; committed with the positions. */
 export type SinkMemory = JsonValue
 
+/**
+ * What the records of a batch came of, for sinks that keep their positions with what they write. A record
+ * has the same origin each time it comes.
+ */
+export interface SinkOrigins {
+  /** `TOPIC/PARTITION`; null for a record of which nothing but its content is known. */
+  input(index: number): string | null
+  /** Offsets of an input grow, in every batch. */
+  offset(index: number): bigint
+  /** Of several results of one record: the how-manieth, from 0. */
+  ordinal(index: number): number
+}
+
 export interface SinkReceipt {
   readonly memory: SinkMemory
   /** Records that the sink cannot take at all; the stage's `on_error` decides. */
@@ -114,6 +127,11 @@ export interface SinkReceipt {
     readonly code: RecordErrorCode
     readonly message: string
   }[]
+  /**
+   * Records that the peer refused, and may take later. They alone are written again, as often as
+   * `retry.max` of the stage says, and then fail.
+   */
+  readonly refused?: readonly { readonly index: number; readonly message: string }[]
 }
 
 export interface Sink {
@@ -125,10 +143,11 @@ export interface Sink {
   begin(): Promise<SinkMemory>
   /**
    * Writes all records, durably where the sink can: the stage commits its position only afterwards.
-   * After a throw the same batch is written again, or the sink is closed.
+   * After a throw the same batch is written again, or the sink is closed. Of what the signal cuts off nothing
+   * needs to be told.
    * @throws PipelineError DISK_FULL, PEER_UNAVAILABLE (the stage waits and writes again), FILE_FAILED
    */
-  write(batch: RecordBatch, signal: AbortSignal): Promise<SinkReceipt>
+  write(batch: RecordBatch, signal: AbortSignal, origins?: SinkOrigins): Promise<SinkReceipt>
   close(): Promise<void>
 }
 

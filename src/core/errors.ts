@@ -55,7 +55,10 @@ export const errorTable = {
     kind: 'record',
     help: 'The bytes of a record are not in the format that the stage expects.',
   },
-  RECORD_ENCODE: { kind: 'record', help: 'The result cannot be written as JSON.' },
+  RECORD_ENCODE: {
+    kind: 'record',
+    help: 'The result cannot be written as JSON, or as `encode` of the stage says.',
+  },
   RECORD_PARSE: {
     kind: 'record',
     help: 'A `parse` step found no match, or text that is not in its format.',
@@ -84,18 +87,34 @@ export const errorTable = {
   },
   RECORD_ROUTE: {
     kind: 'record',
-    help: 'No output of a `route` matches and there is no `otherwise`.',
+    help: 'No output of a `route` matches and there is no `otherwise`, or `to` gives a topic that is not in `allow`.',
+  },
+  RECORD_THROTTLED: {
+    kind: 'record',
+    help: 'More records came than a `throttle` step with `over: dlq` lets pass.',
   },
   RECORD_TOO_LARGE: {
     kind: 'record',
     help: 'The record is larger than its topic or source takes.',
   },
   RECORD_REJECTED: { kind: 'record', help: 'A sink cannot take this record.' },
+  RECORD_MODULE: {
+    kind: 'record',
+    help: 'The function of a `module` step threw, or returned what is no JSON.',
+  },
+  RECORD_EXEC: {
+    kind: 'record',
+    help: 'The process of an `exec` step says that it cannot use the record, or answered with what is no answer.',
+  },
   PEER_UNAVAILABLE: {
     kind: 'unavailable',
     help: 'The peer did not answer; the stage waits and tries again.',
   },
   PEER_REJECTED: { kind: 'rejected', help: 'The peer refused this record.' },
+  PEER_REFUSED: {
+    kind: 'config',
+    help: 'A server that a source or sink uses cannot be used as it is set up: its credentials, rights, certificates or names.',
+  },
   DISK_FULL: { kind: 'full', help: 'No room is left on the disk; work goes on when there is.' },
   FILE_FAILED: { kind: 'fatal', help: 'Reading or writing a file failed.' },
   STATE_FULL: { kind: 'fatal', help: 'A stage holds as many keys as `state.max_keys` allows.' },

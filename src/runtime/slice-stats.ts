@@ -22,6 +22,8 @@ export class SliceStats {
   madeDeadLettered = 0
   /** Of those emitted: windows. */
   windows = 0
+  /** Dead letters that came back. */
+  replayed = 0
   /** What was written to the output topic and is no record. */
   markers = 0
   /** Records that came from a clock which is ahead of this one, and by how much at most, µs. */
@@ -33,6 +35,9 @@ export class SliceStats {
   sinkUs = 0
   pausedUs = 0
   blockedUs = 0
+  /** Of the slice, µs: until all its calls of steps that wait were over; and the part of all runs up to there. */
+  callsUs = 0
+  calledUs = 0
 
   constructor(capacity: number) {
     this.waitUs = new Float64Array(capacity)

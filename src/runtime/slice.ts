@@ -20,6 +20,8 @@ export interface InputPart {
   readonly visibleUs: number
   /** Records that the source could not read, by index. */
   readonly failures: ReadonlyMap<number, RecordFailure>
+  /** Of a dead letter that came back: how often it was written back. */
+  readonly replays?: number
 }
 
 export interface StepResult {
@@ -51,4 +53,17 @@ export interface StepEnvironment {
   readonly ownWriters: string
   /** Replaces secrets in a text. */
   readonly mask: (text: string) => string
+}
+
+/** Of the slice, without markers: the index of a record in its stats. */
+export function recordsBefore(
+  parts: readonly InputPart[],
+  place: { part: number; index: number },
+): number {
+  let records = 0
+  for (const [at, { batch, from }] of parts.slice(0, place.part + 1).entries()) {
+    const end = at === place.part ? place.index : batch.count
+    for (let index = from; index < end; index++) if (!batch.isMarker(index)) records += 1
+  }
+  return records
 }

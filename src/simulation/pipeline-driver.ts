@@ -1,4 +1,5 @@
 import { Readable, Writable } from 'node:stream'
+import type { AsyncOperator } from '../core/async-operator.ts'
 import {
   hookEvents,
   type HookEvent,
@@ -8,26 +9,47 @@ import {
 import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../core/record-batch.ts'
 import { invariant, PipelineError } from '../core/errors.ts'
+import type { AsyncDefinition } from '../core/operator.ts'
+import { replayTask } from '../core/replay-header.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import { z } from 'zod'
 import { MemoryLog } from '../logs/memory-log.ts'
 import { partitionOf } from '../core/partitioner.ts'
+import { defaultHookLimits } from '../runtime/hook-limits.ts'
 import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
-import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { outputTopicsOf } from '../topology/order-nodes.ts'
+import {
+  taskId,
+  type NodeStep,
+  type StageHook,
+  type StageNode,
+  type Topology,
+} from '../topology/topology.ts'
 import { captureSink } from './capture-sink.ts'
+import { noOperators, type DriverOptions } from './driver-options.ts'
+import { FailingPeer, type PeerAnswer } from './failing-peer.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
 import { SeededRandom } from './seeded-random.ts'
+import { StubbedHttp, type StubAnswer } from './stubbed-http.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** Turns of the event loop without any change after which a pipeline counts as quiet. */
 const quietTurns = 3
 /** A pipeline that is still at work after so many turns is stuck, or never comes to an end. */
 const maxTurns = 200_000
+/** Turns that a sink gets to come to its pause, and the step in which time passes then. */
+const pauseTurns = 8
+const pauseStepMs = 100
+
+/** While a call is under way that no virtual clock hurries, each further turn takes a real millisecond. */
+const promptTurns = 1_000
+/** Real time that calls get; those that take longer are left under way. */
+const maxCallMs = 10_000
 
 /**
  * Runs a pipeline for real, over the memory log and a virtual clock: sources are what the test pushes,
- * sinks and listeners are kept, nothing touches the outside.
+ * sinks and listeners are kept. Nothing touches the outside but steps that wait for it and have no stub.
  */
 export class PipelineDriver {
   readonly clock: VirtualClock
@@ -37,28 +59,36 @@ export class PipelineDriver {
   readonly #telemetry: Telemetry
   readonly #sources = new Map<string, PushQueue>()
   readonly #sinks = new Map<string, RecordBatch[]>()
+  readonly #peers = new Map<string, FailingPeer>()
+  readonly #http = new StubbedHttp()
   /** By topic: the partition of the next record without a key that is sent to it. */
   readonly #roundRobin = new Map<string, number>()
   #run: Run | null = null
   #stop = new AbortController()
+  readonly #options: DriverOptions
+  /** Calls under way of steps without a stub. */
+  #calls = 0
   /** Resolved when topics from outside end. */
   readonly #outside = Promise.withResolvers<void>()
 
-  /** @param options.hears the events that are kept: by default all. */
-  constructor(
-    topology: Topology,
-    options: { startMs: number; telemetry?: Telemetry; hears?: readonly HookEventName[] },
-  ) {
+  constructor(topology: Topology, options: DriverOptions) {
+    this.#options = options
     const { hears = Object.keys(hookEvents) as HookEventName[] } = options
     this.#telemetry = options.telemetry ?? { sliceCommitted: () => {} }
     this.clock = new VirtualClock(options.startMs)
     this.#log = new MemoryLog({ clock: this.clock })
+    const listening = new Set(topology.hooks.map(({ node }) => node))
+    const internal = new Set(topology.hooks.map((hook) => withoutOutside(hook).node))
+    const nodes = topology.nodes.filter(({ id }) => !listening.has(id))
+    const stages = [...new Set(nodes.map(({ stage }) => stage))]
     this.topology = {
       ...topology,
-      nodes: topology.nodes.map((node) => this.#isolate(node)),
-      hooks: [...new Set(topology.nodes.map(({ stage }) => stage))].map((stage) =>
-        this.#listen(stage, hears),
-      ),
+      nodes: topology.nodes.map((node) => (internal.has(node.id) ? node : this.#isolate(node))),
+      hooks: [
+        ...stages.map((stage) => this.#listen(stage, hears)),
+        // Their events are written, and those that stay in the log are delivered.
+        ...topology.hooks.filter(({ reliable }) => reliable).map(withoutOutside),
+      ],
     }
   }
 
@@ -78,9 +108,21 @@ export class PipelineDriver {
       mask: (text: string) => text,
       telemetry: this.#telemetry,
       listeners: { log: () => {} },
-      endpoints: { clock, random, stdin: Readable.from([]), stdout: nothing, notice: () => {} },
+      endpoints: {
+        clock,
+        random,
+        stdin: Readable.from([]),
+        stdout: nothing,
+        notice: () => {},
+        http: this.#http.clientOf(),
+      },
     }
-    this.#run = await startRun([this.topology], environment, this.#stop.signal)
+    const { operators } = this.#options
+    const withOperators = {
+      ...environment,
+      operators: { ...(operators ?? noOperators), clock, random },
+    }
+    this.#run = await startRun([this.topology], withOperators, this.#stop.signal)
     await this.settle()
   }
 
@@ -95,6 +137,23 @@ export class PipelineDriver {
   async advance(byMs: number): Promise<void> {
     await this.clock.advance(byMs)
     await this.settle()
+  }
+
+  /** The peer of the sink of a stage answers so from now on, to one attempt after the other. */
+  fail(stage: string, answers: readonly PeerAnswer[]): void {
+    const peer = this.#peers.get(stage)
+    invariant(peer !== undefined, `"${stage}" is a stage with a sink`)
+    peer.plan(answers)
+  }
+
+  /** Calls over HTTP get these answers from now on. */
+  stub(name: string, answers: readonly StubAnswer[]): void {
+    this.#http.stub(name, answers)
+  }
+
+  /** Calls that had no stub, since the last look. */
+  takeUnexpectedCalls(): readonly string[] {
+    return this.#http.takeUnexpected()
   }
 
   /** Stops all tasks and starts them again from what was committed. */
@@ -154,15 +213,26 @@ export class PipelineDriver {
   /** Runs until every task waits for input and nothing lies ahead of any. */
   async settle(): Promise<void> {
     let quiet = 0
-    for (let turn = 0; quiet < quietTurns; turn++) {
+    let calledMs = 0
+    for (let turn = 0; quiet < quietTurns && calledMs < maxCallMs; turn++) {
+      const isCalling = this.#calls > 0 && turn > promptTurns
+      if (isCalling) calledMs += 1
       await new Promise((resolve) => {
-        setImmediate(resolve)
+        if (isCalling) setTimeout(resolve, 1)
+        else setImmediate(resolve)
       })
       this.#throwIfFailed()
-      quiet = (await this.#isQuiet()) ? quiet + 1 : 0
+      quiet = !this.#isPausing && (await this.#isQuiet()) ? quiet + 1 : 0
+      // Nobody can say how long a pause is that is drawn by chance: it passes by itself.
+      if (this.#isPausing && turn % pauseTurns === 0) await this.clock.advance(pauseStepMs)
       if (turn > maxTurns)
         throw new PipelineError('INVARIANT', 'the pipeline does not come to rest')
     }
+  }
+
+  /** Whether a sink waits to try again, until its peer is well. */
+  get #isPausing(): boolean {
+    return this.#peers.values().some(({ hasFailed }) => hasFailed)
   }
 
   async #isQuiet(): Promise<boolean> {
@@ -242,16 +312,20 @@ export class PipelineDriver {
 
   /** What is sent to a topic counts as written by its stage, so that it moves the watermark of readers. */
   #writerOf(topic: string, partition: number): string {
+    const isReplay = this.topology.topics.some(
+      ({ name, kind }) => name === topic && kind === 'replay',
+    )
+    if (isReplay) return replayTask(topic)
     for (const node of this.topology.nodes) {
-      const { output } = node
-      if (output?.kind !== 'topic' || output.topic !== topic) continue
+      const output = outputTopicsOf(node).find((each) => each.topic === topic)
+      if (output === undefined) continue
       return taskId(this.topology, node, output.samePartition && node.tasks > 1 ? partition : 0)
     }
     return ''
   }
 
   #isolate(node: StageNode): StageNode {
-    const isolated = { ...node }
+    const isolated = { ...node, steps: node.steps.map((step) => this.#watch(node.stage, step)) }
     if (node.input.kind === 'source') {
       const queue = new PushQueue(this.clock)
       this.#sources.set(node.stage, queue)
@@ -259,11 +333,43 @@ export class PipelineDriver {
     }
     if (node.output?.kind === 'sink') {
       const written: RecordBatch[] = []
+      const peer = new FailingPeer(node.settings.retry.max)
       this.#sinks.set(node.stage, written)
+      this.#peers.set(node.stage, peer)
       const { key } = node.output
-      isolated.output = { kind: 'sink', definition: captureSink(written), config: null, key }
+      isolated.output = { kind: 'sink', definition: captureSink(written, peer), config: null, key }
     }
     return isolated
+  }
+
+  #watch(stage: string, step: NodeStep): NodeStep {
+    const { definition } = step
+    if (definition.kind !== 'async') return step
+    const watched: AsyncDefinition = {
+      ...definition,
+      create: async (config, environment, place) => {
+        const stub = this.#options.stub?.(stage, step) ?? null
+        if (stub !== null) return stub
+        return this.#counting(await definition.create(config, environment, place))
+      },
+    }
+    return { ...step, definition: watched }
+  }
+
+  /** The operator itself, with its calls counted while they are under way. */
+  #counting(operator: AsyncOperator): AsyncOperator {
+    const process: AsyncOperator['process'] = (record, call) => {
+      const result = operator.process(record, call)
+      if (!(result instanceof Promise)) return result
+      this.#calls += 1
+      return result.finally(() => {
+        this.#calls -= 1
+      })
+    }
+    const close = () => operator.close()
+    return operator.inFlight === undefined
+      ? { process, close }
+      : { process, close, inFlight: operator.inFlight }
   }
 
   #listen(stage: string, on: readonly HookEventName[]): Topology['hooks'][number] {
@@ -280,6 +386,15 @@ export class PipelineDriver {
       when: null,
       listener,
       config: null,
+      name: listener.type,
+      reliable: false,
+      node: null,
+      delivery: defaultHookLimits,
     }
   }
+}
+
+/** Nobody calls a listener that reaches beyond the log. */
+function withoutOutside(hook: StageHook): StageHook {
+  return hook.listener.topics === undefined ? { ...hook, node: null } : hook
 }

@@ -1,3 +1,4 @@
+import type { OperatorEnvironment } from '../core/async-operator.ts'
 import { messageOf } from '../core/errors.ts'
 import { decodeJson, encodeJson, type JsonValue } from '../core/json.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
@@ -20,10 +21,16 @@ const defaultStartMs = Date.UTC(2026, 0, 1)
 /**
  * Runs one test of a pipeline file.
  * @param topology compiled with as many partitions as the test says.
+ * @param operators for steps that wait for something outside; their clock is the one of the test.
  */
-export async function runPipelineTest(test: TestSpec, topology: Topology): Promise<TestResult> {
+export async function runPipelineTest(
+  test: TestSpec,
+  topology: Topology,
+  operators?: OperatorEnvironment,
+): Promise<TestResult> {
   const driver = new PipelineDriver(withoutClock(test, topology), {
     startMs: test.clockMs ?? defaultStartMs,
+    ...(operators === undefined ? {} : { operators }),
   })
   const seen = new SeenSoFar(driver)
   const problems: { step: TestStep; message: string }[] = []
@@ -33,6 +40,7 @@ export async function runPipelineTest(test: TestSpec, topology: Topology): Promi
     try {
       if (step === lastExpect && test.end === 'close') await driver.end()
       problems.push(...(await runStep(step, driver, seen)).map((message) => ({ step, message })))
+      for (const call of driver.takeUnexpectedCalls()) problems.push({ step, message: call })
     } catch (thrown) {
       problems.push({ step, message: messageOf(thrown) })
       break
@@ -55,6 +63,8 @@ function withoutClock(test: TestSpec, topology: Topology): Topology {
 async function runStep(step: TestStep, driver: PipelineDriver, seen: SeenSoFar): Promise<string[]> {
   if (step.kind === 'advance') await driver.advance(step.byMs)
   else if (step.kind === 'restart') await driver.restart()
+  else if (step.kind === 'fail') for (const [stage, answers] of step.of) driver.fail(stage, answers)
+  else if (step.kind === 'stub') for (const [name, answers] of step.of) driver.stub(name, answers)
   else if (step.kind === 'send') {
     for (const [to, items] of step.to) await driver.send(to, items.map(toRecord))
   } else {

@@ -5,6 +5,7 @@ import { checkSetting } from './check-setting.ts'
 import { nodeAt, type ConfigNode } from './config-node.ts'
 import type { Findings } from './findings.ts'
 import type { ConfigPath, PipelineSpec } from './pipeline-spec.ts'
+import { topicsNamedBy } from './stage-outputs.ts'
 
 /** What a test sends to and expects of has to be in the pipeline. */
 export function checkTests(spec: PipelineSpec, root: ConfigNode, findings: Findings): void {
@@ -19,6 +20,16 @@ export function checkTests(spec: PipelineSpec, root: ConfigNode, findings: Findi
         checkName(name, { known: sendNames, spec, path: [...step.path, name], findings })
         checkRecords([...step.path, name], root, findings)
       }
+    } else if (step.kind === 'fail') {
+      for (const name of step.of.keys()) {
+        if (outcomes.includes(name)) continue
+        const known = outcomes.length === 0 ? 'there is none' : `there are ${outcomes.join(', ')}`
+        findings.atKey([...step.path, name], {
+          code: 'CONFIG_INVALID',
+          message: `"${name}" is no stage with a sink${didYouMean(name, outcomes)}`,
+          hint: `only the peer of a sink can fail here; ${known}`,
+        })
+      }
     } else if (step.kind === 'expect') {
       for (const name of step.of.keys()) {
         checkName(name, { known: expectNames, spec, path: [...step.path, name], findings })
@@ -31,8 +42,7 @@ export function checkTests(spec: PipelineSpec, root: ConfigNode, findings: Findi
 const outcomeNames = ['dlq', 'late', 'filtered']
 
 function topicNames(spec: PipelineSpec): string[] {
-  const used = spec.stages.flatMap(({ from, to, dlq, late }) => [...from, to, dlq, late])
-  return [...spec.topics.keys(), ...used.filter((name) => name !== null)]
+  return [...spec.topics.keys(), ...spec.stages.flatMap(topicsNamedBy)]
 }
 
 interface NameOptions {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { topicName } from '../core/topic-name.ts'
 import { duration } from '../core/config-types.ts'
 import { brokersOfUrl, isKafkaUrl } from '../core/kafka-connection.ts'
 import {
@@ -8,7 +9,6 @@ import {
   onError,
   retry,
   stage,
-  topicName,
   type ComponentSchemas,
 } from './stage-schema.ts'
 import { pipelineTest } from './test-schema.ts'

@@ -1,7 +1,10 @@
 import { z } from 'zod'
-import { duration, expression } from '../core/config-types.ts'
+import { duration, eventRate, expression } from '../core/config-types.ts'
 import { hookEvents, type HookEventName } from '../core/hook.ts'
+import { topicName } from '../core/topic-name.ts'
+import { encode } from './encode-schema.ts'
 import { deliveries } from './pipeline-spec.ts'
+import { outputs } from './stage-outputs.ts'
 
 /** Schemas of what a stage can name; plain `z.unknown()` while the frame of a file is checked. */
 export interface ComponentSchemas {
@@ -22,16 +25,6 @@ export function name() {
     .string()
     .regex(namePattern, 'a name has small letters, digits and "-", and begins with a letter')
     .max(maxNameLength)
-}
-
-const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
-const maxTopicLength = 249
-
-export function topicName() {
-  return z
-    .string()
-    .regex(topicPattern, 'the name of a topic has letters, digits, ".", "_" and "-"')
-    .max(maxTopicLength)
 }
 
 /** Keys that the state of a step may hold. */
@@ -60,6 +53,19 @@ export function retry() {
   })
 }
 
+const maxConcurrency = 1_024
+
+function concurrency() {
+  return z
+    .int()
+    .min(1)
+    .max(maxConcurrency)
+    .optional()
+    .describe(
+      'So many records of different keys are worked on at once in asynchronous steps, in each task; those of one key one after the other, and results keep the order of the input. Default 8; of `exec`, where it is so many processes, 1.',
+    )
+}
+
 export function delivery() {
   return z.enum(deliveries)
 }
@@ -73,6 +79,8 @@ export function eventTime() {
     'The time at which the record happened: ISO 8601 (without a zone: UTC) or epoch milliseconds.',
   )
 }
+
+export const hookDefaults = { deadline: '5s', queue: 1_000 } as const
 
 const eventNames = Object.keys(hookEvents) as [HookEventName, ...HookEventName[]]
 
@@ -89,6 +97,33 @@ function hook(listeners: z.ZodType) {
       .optional()
       .describe('Only events for which this holds; over `event` and `value`.'),
     do: listeners.describe('What is done: listeners by name, each with its setting.'),
+    reliable: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Writes the event to `<pipeline>.events` in the commit of its cause; from there it is given to the listener until that has taken it, at least once, also after a restart.',
+      ),
+    id: name()
+      .optional()
+      .describe(
+        'The name by which a reliable hook remembers how far it is, as long as the stage has it; by default `hook-1`, `hook-2` and so on by their order.',
+      ),
+    deadline: duration()
+      .prefault(hookDefaults.deadline)
+      .describe('How long a listener may take for one event.'),
+    queue: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .describe(
+        `Events that may wait for a listener; what comes beyond them is dropped and counted. Default ${hookDefaults.queue}; not for a reliable hook, whose events wait in the topic.`,
+      ),
+    rate: eventRate()
+      .optional()
+      .describe(
+        'How many events a listener is given at most. What is more is dropped and counted, and the next event tells how many as `event.left_out`; with `reliable` it waits instead.',
+      ),
   })
 }
 
@@ -100,6 +135,13 @@ function stateLimit() {
       .default(defaultMaxKeys)
       .describe('Keys that the state of a step may hold.'),
     at_limit: z.enum(['stop']).default('stop').describe('What happens when it is full.'),
+  })
+}
+
+function thresholds() {
+  return z.strictObject({
+    lag: z.int().min(1).optional().describe('Waiting records above which `lag_exceeded` is told.'),
+    delay: duration().optional().describe('Waiting time above which `delay_exceeded` is told.'),
   })
 }
 
@@ -120,7 +162,16 @@ export function stage(components: ComponentSchemas) {
     key: expression()
       .optional()
       .describe('The key of the output, evaluated after the steps; left out, the input key stays.'),
-    to: topicName().optional().describe('The topic that the stage writes.'),
+    to: outputs()
+      .optional()
+      .describe(
+        'The topic that the stage writes; or several by name, among which the step `route` chooses, with `otherwise` for the rest; or a template of the topic with those that it may give.',
+      ),
+    encode: encode()
+      .optional()
+      .describe(
+        'How values are written to the topic: json (the default), text, bytes of a text in base64, or a csv row. Stages that read it begin with a `parse` step.',
+      ),
     sink: components.sink.optional().describe('Where records go, outside of the topics.'),
     event_time: eventTime().optional(),
     start: z
@@ -137,6 +188,7 @@ export function stage(components: ComponentSchemas) {
       .describe(
         'On Kafka: exactly_once (the default) commits in transactions; at_least_once is faster, and a crash repeats some records. A stage that keeps state commits exactly once, and so does everything on the embedded log.',
       ),
+    concurrency: concurrency(),
     retry: retry().optional().describe('How often a peer is tried again that rejects a record.'),
     idle: duration()
       .prefault('30s')
@@ -144,15 +196,7 @@ export function stage(components: ComponentSchemas) {
     max_future: duration()
       .prefault('1h')
       .describe('A record whose event time is further ahead of its arrival than this fails.'),
-    limits: z
-      .strictObject({
-        lag: z
-          .int()
-          .min(1)
-          .optional()
-          .describe('Waiting records above which `lag_exceeded` is told.'),
-        delay: duration().optional().describe('Waiting time above which `delay_exceeded` is told.'),
-      })
+    limits: thresholds()
       .optional()
       .describe('Thresholds of the events `lag_exceeded` and `delay_exceeded`.'),
     state: stateLimit().optional().describe('The limit of what steps remember.'),

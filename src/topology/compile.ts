@@ -9,14 +9,16 @@ import type {
   StageSpec,
   StepSpec,
 } from '../spec/pipeline-spec.ts'
+import { outputTopics } from '../spec/stage-outputs.ts'
 import { bindConfig, type BindEnvironment } from './bind-config.ts'
 import { checkFields } from './check-fields.ts'
 import { checkTopics } from './check-topics.ts'
-import { cutStage, readsRawRecord, type Regroup } from './cut-stage.ts'
+import { cutStage, readsRawRecord } from './cut-stage.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { hookNodes } from './hook-nodes.ts'
 import { orderNodes } from './order-nodes.ts'
 import { TopicTable } from './topic-table.ts'
-import type { LogKind, StageHook, Topology } from './topology.ts'
+import type { LogKind, Regroup, StageHook, Topology } from './topology.ts'
 
 export interface CompileEnvironment {
   /** Folder of the pipeline file. */
@@ -59,15 +61,14 @@ export function compileTopology(
     return { topology: { ...named, topics: [], nodes: [], hooks }, problems }
   }
   const topics = new TopicTable(spec, { prefix, partitions: environment.partitions ?? null })
-  const nodes = spec.stages.flatMap((stage) =>
-    cutStage(stage, {
-      pipeline: spec.pipeline,
-      prefix,
-      topics,
-      regroup: environment.regroup ?? 'repartition',
-      log: environment.log ?? 'embedded',
-    }),
-  )
+  const { regroup = 'repartition' } = environment
+  const common = { pipeline: spec.pipeline, prefix, topics, log: environment.log ?? 'embedded' }
+  for (const { listener, config } of hooks)
+    for (const topic of listener.topics?.(config) ?? []) topics.user(topic)
+  const nodes = [
+    ...spec.stages.flatMap((stage) => cutStage(stage, { ...common, regroup })),
+    ...spec.stages.flatMap((stage) => hookNodes(stage, hooks, common)),
+  ]
   checkTopics(spec, { internal: topics.internal, log: environment.log ?? null, report })
   // Stages that write to internal topics would be told to run in circles besides.
   const ordered =
@@ -77,7 +78,7 @@ export function compileTopology(
           report(pathOfStage(spec, stage), topologyError(message)),
         )
   checkFields(spec, report)
-  problems.push(...warnings(spec, topics))
+  problems.push(...warnings(spec, topics, hooks))
   return {
     topology: {
       pipeline: spec.pipeline,
@@ -103,6 +104,8 @@ function pathOfStage(spec: PipelineSpec, stage: string): ConfigPath {
 function bindStage(stage: StageSpec, bind: BindEnvironment): void {
   bindConfig(stage.key, [...stage.path, 'key'], bind)
   bindConfig(stage.eventTime, [...stage.path, 'event_time'], bind)
+  if (stage.outputs?.kind === 'template')
+    bindConfig(stage.outputs.template, [...stage.path, 'to', 'template'], bind)
   for (const component of [stage.source, stage.sink, ...stage.steps]) {
     if (component !== null) bindConfig(component.config, component.path, bind)
   }
@@ -137,22 +140,30 @@ function compileHooks(stage: StageSpec, bind: BindEnvironment): StageHook[] {
   return stage.hooks.flatMap((hook) => {
     bindWhen(hook, bind)
     return hook.listeners.map((listener) => {
-      bindConfig(listener.config, listener.path, bind)
+      bindConfig(listener.config, listener.path, { ...bind, scope: hookScope })
+      const nodeName = `${hook.id}.${listener.definition.type}`
       return {
         stage: stage.name,
         on: hook.on,
         when: hook.when === null ? null : boundOrNull(hook.when),
         listener: listener.definition,
         config: listener.config,
+        delivery: hook.delivery,
+        name: hook.reliable ? nodeName : listener.definition.type,
+        reliable: hook.reliable,
+        node: hook.reliable ? `${stage.name}.${nodeName}` : null,
       }
     })
   })
 }
 
+/** What expressions of hooks and their listeners start with. */
+const hookScope = ['event', 'value'] as const
+
 function bindWhen(hook: HookSpec, bind: BindEnvironment): void {
   if (hook.when === null) return
   try {
-    hook.when.bind(compileExpression(hook.when.source, { scope: ['event', 'value'] }))
+    hook.when.bind(compileExpression(hook.when.source, { scope: hookScope }))
   } catch (thrown) {
     bind.report([...hook.path, 'when'], thrown)
   }
@@ -167,11 +178,17 @@ function boundOrNull(expression: Expression): StageHook['when'] {
   }
 }
 
-function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
+function warnings(
+  spec: PipelineSpec,
+  topics: TopicTable,
+  hooks: readonly StageHook[],
+): CompileProblem[] {
   // A topic that the file declares may well come from elsewhere.
   const known = new Set([
     ...spec.topics.keys(),
     ...spec.stages.flatMap((stage) => writtenTopics(spec, stage)),
+    ...topics.ofEvents,
+    ...hooks.flatMap(({ listener, config }) => listener.topics?.(config) ?? []),
   ])
   const unwritten = spec.stages.flatMap((stage) =>
     stage.from
@@ -186,14 +203,14 @@ function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
   const scoped = spec.stages.flatMap((stage) =>
     stage.steps
       .filter((step) => isPartitionScoped(step, stage, { spec, topics }))
-      .map((step) => warning(step.path, dedupeScopeMessage)),
+      .map((step) => warning(step.path, scopeWarning(step) ?? '')),
   )
   return [...unwritten, ...scoped]
 }
 
-const dedupeScopeMessage =
-  'DEDUPE_SCOPE: duplicates are found within one partition only; `by: key`, or the same expression as ' +
-  '`key:` in the stage that the records come from, brings equal records into one partition'
+function scopeWarning({ definition, config }: StepSpec): string | null {
+  return definition.kind === 'stateful' ? (definition.scopeWarning?.(config) ?? null) : null
+}
 
 function warning(path: ConfigPath, message: string): CompileProblem {
   return { severity: 'warning', path, thrown: topologyError(message) }
@@ -202,7 +219,7 @@ function warning(path: ConfigPath, message: string): CompileProblem {
 function writtenTopics(spec: PipelineSpec, stage: StageSpec): string[] {
   const own = `${spec.pipeline}.${stage.name}`
   const topics = [stage.dlq ?? `${own}.dlq`, stage.late ?? `${own}.late`]
-  return stage.to === null ? topics : [...topics, stage.to]
+  return [...topics, ...outputTopics(stage).map(({ topic }) => topic)]
 }
 
 /** Whether equal records may lie in several partitions, as far as anyone can tell from the file. */
@@ -211,9 +228,9 @@ function isPartitionScoped(
   stage: StageSpec,
   within: { spec: PipelineSpec; topics: TopicTable },
 ): boolean {
-  if (step.definition.kind !== 'stateful') return false
+  if (step.definition.kind !== 'stateful' || scopeWarning(step) === null) return false
   const definition: StatefulDefinition = step.definition
-  if (definition.project !== undefined || definition.keepsKey?.(step.config) === true) return false
+  if (definition.keepsKey?.(step.config) === true) return false
   const { by } = step.config as { by?: unknown }
   const source = by instanceof Expression ? by.source.trim() : null
   if (source === 'key') return false
@@ -225,7 +242,9 @@ function isPartitionScoped(
 
 /** Whether all stages that write the topic, or those that they have the key from, set this key. */
 function isKeyedBy(source: string | null, topic: string, stages: readonly StageSpec[]): boolean {
-  const writers = stages.filter(({ to }) => to === topic)
+  const writers = stages.filter((stage) =>
+    outputTopics(stage).some((output) => output.topic === topic),
+  )
   // A stage is left out further up, so that a circle comes to an end.
   const others = stages.filter((stage) => !writers.includes(stage))
   return (

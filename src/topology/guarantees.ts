@@ -1,6 +1,6 @@
 import { guarantees, type EndpointGuarantee, type Guarantee } from '../core/endpoints.ts'
 import { guaranteeOf } from './guarantee-of-hop.ts'
-import { topicsWrittenBy } from './order-nodes.ts'
+import { outputTopicsOf, topicsWrittenBy } from './order-nodes.ts'
 import type { LogKind, StageNode, Topology } from './topology.ts'
 
 /** One step of a record on its way, from where it lies to where it is written. */
@@ -41,13 +41,14 @@ export interface HookGuarantee {
   readonly stage: string
   readonly listener: string
   readonly on: readonly string[]
+  /** Else best effort. */
+  readonly reliable: boolean
 }
 
 export interface PipelineGuarantees {
   readonly pipeline: string
   readonly log: LogKind
   readonly outputs: readonly GuaranteedOutput[]
-  /** Best effort, all of them. */
   readonly hooks: readonly HookGuarantee[]
 }
 
@@ -58,13 +59,37 @@ export const maxPaths = 20
 export function pipelineGuarantees(topology: Topology, log: LogKind): PipelineGuarantees {
   const { prefix, pipeline, nodes, hooks } = topology
   const read = new Set(nodes.flatMap(({ input }) => topicNames(input)))
-  const ends = nodes.filter(({ output }) => output?.kind !== 'topic' || !read.has(output.topic))
+  const ends = nodes.flatMap((node) =>
+    endsOf(node).filter(({ to }) => !read.has(to) || isOutside(node)),
+  )
   return {
     pipeline: `${prefix}${pipeline}`,
     log,
     outputs: ends.map((end) => outputOf(end, { nodes, log })),
-    hooks: hooks.map(({ stage, listener, on }) => ({ stage, listener: listener.type, on })),
+    hooks: hooks.map(({ stage, listener, on, reliable }) => {
+      return { stage, listener: listener.type, on, reliable }
+    }),
   }
+}
+
+/** A node with one of the places that it writes to. */
+interface End {
+  readonly node: StageNode
+  readonly to: string
+}
+
+function endsOf(node: StageNode): End[] {
+  const { output } = node
+  // In words where it is no name of a topic.
+  if (node.publishes.length > 0) return node.publishes.map((to) => ({ node, to }))
+  if (output === null) return [{ node, to: '(no output)' }]
+  if (output.kind === 'sink') return [{ node, to: output.definition.type }]
+  return outputTopicsOf(node).map(({ topic }) => ({ node, to: topic }))
+}
+
+/** A sink may be called like a topic. */
+function isOutside({ output, publishes }: StageNode): boolean {
+  return (output === null || output.kind === 'sink') && publishes.length === 0
 }
 
 interface Graph {
@@ -72,7 +97,7 @@ interface Graph {
   readonly log: LogKind
 }
 
-function outputOf(end: StageNode, graph: Graph): GuaranteedOutput {
+function outputOf(end: End, graph: Graph): GuaranteedOutput {
   const found = pathsTo(end, graph)
   const paths = found.slice(0, maxPaths)
   // Not of the listed paths: a weak link counts wherever it is.
@@ -82,8 +107,8 @@ function outputOf(end: StageNode, graph: Graph): GuaranteedOutput {
     .filter((hop) => isToBlame(hop.guarantee, guarantee))
     .map(({ stage, from, to }) => ({ stage, from, to }))
   return {
-    output: endOf(end),
-    stage: end.stage,
+    output: end.to,
+    stage: end.node.stage,
     guarantee,
     weakest,
     paths,
@@ -92,7 +117,7 @@ function outputOf(end: StageNode, graph: Graph): GuaranteedOutput {
 }
 
 /** Every hop on any path, once each, upstream before downstream. */
-function hopsTo(end: StageNode, graph: Graph): Hop[] {
+function hopsTo(end: End, graph: Graph): Hop[] {
   const hops = new Map<string, Hop>()
   const walk = (node: StageNode, to: string): void => {
     for (const from of sourcesOf(node)) {
@@ -102,23 +127,28 @@ function hopsTo(end: StageNode, graph: Graph): Hop[] {
       hops.set(key, hopOf(node, { from, to }, graph))
     }
   }
-  walk(end, endOf(end))
+  walk(end.node, end.to)
   return [...hops.values()]
 }
 
 function hopOf(node: StageNode, way: { from: string; to: string }, { log }: Graph): Hop {
-  return { stage: node.stage, node: node.id, ...way, ...guaranteeOf(node, log) }
+  const { deadLetterTopic, lateTopic, eventsTopic } = node
+  // What a stage with a sink sets aside is committed as if there were none.
+  const isAside = [deadLetterTopic, lateTopic, eventsTopic].includes(way.to)
+  const hop = isAside && node.output?.kind === 'sink' ? { ...node, output: null } : node
+  return { stage: node.stage, node: node.id, ...way, ...guaranteeOf(hop, log) }
 }
 
 /** Who writes what the node reads, as results or as records set aside. */
-function writersOf({ input }: StageNode, topic: string, { nodes }: Graph): StageNode[] {
-  return input.kind === 'source'
-    ? []
-    : nodes.filter((node) => topicsWrittenBy(node).includes(topic))
+function writersOf({ input, hookOf }: StageNode, topic: string, { nodes }: Graph): StageNode[] {
+  if (input.kind === 'source') return []
+  // The events of other stages lie in the same topic, and are passed over.
+  const asked = hookOf === '' ? nodes : nodes.filter(({ stage }) => stage === hookOf)
+  return asked.filter((node) => topicsWrittenBy(node).includes(topic))
 }
 
 /** At most one more than are listed. Nothing runs in circles: such a file has been refused. */
-function pathsTo(end: StageNode, graph: Graph): GuaranteedPath[] {
+function pathsTo(end: End, graph: Graph): GuaranteedPath[] {
   const paths: GuaranteedPath[] = []
   const walk = (node: StageNode, to: string, behind: readonly Hop[]): void => {
     for (const from of sourcesOf(node)) {
@@ -131,14 +161,8 @@ function pathsTo(end: StageNode, graph: Graph): GuaranteedPath[] {
       paths.push({ guarantee, beginsOutside: node.input.kind === 'topics', hops })
     }
   }
-  walk(end, endOf(end), [])
+  walk(end.node, end.to, [])
   return paths
-}
-
-/** In words where it is no name of a topic. */
-function endOf({ output }: StageNode): string {
-  if (output === null) return '(no output)'
-  return output.kind === 'topic' ? output.topic : output.definition.type
 }
 
 function sourcesOf({ input }: StageNode): readonly string[] {

@@ -59,6 +59,12 @@ describe('the JSON Schema of pipeline files', () => {
 
   /** Rules that reach beyond one setting, and words that a text alone cannot show to be wrong. */
   const beyondSchemas = new Set([
+    'several outputs and no step that chooses',
+    'a route without outputs',
+    'a route that is not the last step',
+    'two routes',
+    'an encode without a topic',
+    'outputs of a route that do not fit those of the stage',
     'from and source',
     'neither from nor source',
     'nothing to do',
@@ -66,6 +72,9 @@ describe('the JSON Schema of pipeline files', () => {
     'two stages of one name',
     'two steps of one id',
     'two aggregates in one stage',
+    'a reliable hook of an event that no commit can hold',
+    'a queue of a reliable hook',
+    'two hooks of one name',
     'a first pause longer than the longest',
     'an unset variable',
     'an unset secret',

@@ -2,7 +2,10 @@
 import type { SinkDefinition } from '../../core/endpoints.ts'
 import { dropSink } from './drop.ts'
 import { fileSink } from './file.ts'
+import { httpSink } from './http.ts'
 import { kafkaSink } from './kafka.ts'
+import { postgresSink } from './postgres.ts'
+import { rabbitmqSink } from './rabbitmq.ts'
 import { sseSink } from './sse.ts'
 import { stdoutSink } from './stdout.ts'
 import { websocketSink } from './websocket.ts'
@@ -10,7 +13,10 @@ import { websocketSink } from './websocket.ts'
 export const sinks: readonly SinkDefinition[] = [
   dropSink,
   fileSink,
+  httpSink,
   kafkaSink,
+  postgresSink,
+  rabbitmqSink,
   sseSink,
   stdoutSink,
   websocketSink,
