@@ -227,7 +227,7 @@ describe('the tcp source under load', () => {
     expect(peer.socket.bytesWritten - peer.socket.writableLength).toBeLessThan(20_000_000)
     expect(sent).toBeLessThan(total)
     source.release()
-    await peer.until(({ received }) => received.length === 3 * total)
+    await peer.until(({ bytes }) => bytes === 3 * total)
     expect(source.taken.values.map((value) => JSON.parse(value).n)).toEqual(
       Array.from({ length: total }, (_, index) => index + 1),
     )
@@ -269,11 +269,11 @@ describe('the tcp source under load', () => {
     const { connect } = await aSource({ reply: 'x'.repeat(1_000), reply_buffer: '64KiB' })
     const peer = await connect()
     peer.socket.pause()
-    for (let index = 0; index < 20_000; index++) peer.send(`${index}\n`)
+    for (let index = 0; index < 12_000; index++) peer.send(`${index}\n`)
     for (let index = 0; index < 300; index++) await turn()
     peer.socket.resume()
-    await peer.until(({ received }) => received.length >= 20_000 * 1_001)
-    expect(peer.lines).toHaveLength(20_000)
+    await peer.until(({ bytes }) => bytes >= 12_000 * 1_001)
+    expect(peer.lines).toHaveLength(12_000)
   })
 
   it('answers at a stop what was stored, and nothing that was not', async () => {
