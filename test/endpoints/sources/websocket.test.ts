@@ -224,13 +224,13 @@ describe('the websocket source', () => {
       await SocketPeer.open(`${url}?room=tea`),
       await SocketPeer.open(`${url}?room=coffee`),
     ]
-    ann!.send('{"room":"tea","text":"hello"}')
+    ann.send('{"room":"tea","text":"hello"}')
     await source.untilTaken(1)
     await sink.write(aBatch(source.taken.values), signal)
-    for (const peer of [ann!, bob!]) await peer.until(({ received }) => received.length === 1)
-    expect(bob!.received).toEqual(['{"room":"tea","text":"hello"}'])
+    for (const peer of [ann, bob]) await peer.until(({ received }) => received.length === 1)
+    expect(bob.received).toEqual(['{"room":"tea","text":"hello"}'])
     for (let index = 0; index < 20; index++) await turn()
-    expect(eve!.received).toEqual([])
+    expect(eve.received).toEqual([])
   })
 
   it('refuses a sink of its path that wants other clients', async () => {

@@ -3,17 +3,20 @@ import { connect, type Socket } from 'node:net'
 /** A client of a TCP server, as a test drives one. */
 export class TcpPeer {
   readonly socket: Socket
-  received = Buffer.alloc(0)
+  /** Bytes received. */
+  bytes = 0
   /** The server has ended its side. */
   hasEnded = false
   isClosed = false
+  #chunks: Buffer[] = []
   #changed: (() => void) | null = null
 
   constructor(socket: Socket) {
     this.socket = socket
     const change = () => this.#changed?.()
     socket.on('data', (chunk) => {
-      this.received = Buffer.concat([this.received, chunk])
+      this.#chunks.push(chunk)
+      this.bytes += chunk.length
       change()
     })
     socket.on('end', () => {
@@ -35,6 +38,11 @@ export class TcpPeer {
       socket.once('error', reject)
     })
     return peer
+  }
+
+  get received(): Buffer {
+    this.#chunks = [Buffer.concat(this.#chunks)]
+    return this.#chunks[0]!
   }
 
   get text(): string {
