@@ -6,6 +6,7 @@ import { benchCommands, buildCommand } from './bench-commands.ts'
 import { benchEngine } from './bench-engine.ts'
 import { benchExpressions } from './bench-expressions.ts'
 import { benchKafka } from './bench-kafka.ts'
+import { benchPostgres } from './bench-postgres.ts'
 import { benchTracing } from './bench-tracing.ts'
 import { benchLog } from './bench-log.ts'
 import { benchTcp } from './bench-tcp.ts'
@@ -13,7 +14,8 @@ import { referenceOrders } from './reference-orders.ts'
 
 /**
  * Measures what Millrace promises about speed and memory and prints it with the facts of the machine.
- * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- tracing` with and without spans.
+ * It judges nothing: compare runs taken in turn on one machine. `npm run bench -- kafka` does so on Kafka, `-- postgres` with
+ * PostgreSQL, `-- tracing` with and without spans.
  */
 const orders = Number(process.env['ORDERS'] ?? 1_000_000)
 
@@ -61,7 +63,10 @@ try {
   )
   const command = buildCommand(folder)
   if (process.argv.includes('kafka')) print(await benchKafka(folder, { command, orders }))
-  else if (process.argv.includes('tracing')) print(await benchTracing(folder, { command, orders }))
+  else if (process.argv.includes('postgres')) {
+    print(await benchPostgres(folder, { command, orders }))
+  } else if (process.argv.includes('tracing'))
+    print(await benchTracing(folder, { command, orders }))
   else {
     print(benchExpressions())
     print(await benchLog(folder))
