@@ -3,6 +3,7 @@ import type { SpawnProcess } from '../core/async-operator.ts'
 import type { Clock, Random } from '../core/clock.ts'
 import type { KafkaEndpoints } from '../core/endpoints.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import type { ProcessRunner } from '../core/process-runner.ts'
 import type { Listening } from '../core/listening.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import type { MetricsExporter, MetricsExporterOptions } from '../telemetry/metrics/push-metrics.ts'
@@ -38,8 +39,10 @@ export interface CliEnvironment {
   }) => Promise<KafkaEndpoints>
   /** Requests to others, for sinks, lookups and listeners; absent where tests reach none. */
   readonly openHttpClient?: () => Promise<HttpClient>
+  /** Absent where no program is started. */
+  readonly processes?: ProcessRunner
   /** Servers for sources and sinks that wait to be called; absent where tests have none. */
-  readonly openListening?: () => Listening
+  readonly openListening?: () => Promise<Listening>
   /** Who started this process as one of several workers; null: it is on its own. */
   readonly supervisor: Supervisor | null
   readonly startWorker: StartWorker

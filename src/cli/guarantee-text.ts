@@ -29,11 +29,12 @@ const readCommitted =
 
 /** What holds on each path of a pipeline and why, for people. */
 export function guaranteeLines({ pipeline, log, outputs, hooks }: PipelineGuarantees): string[] {
+  const bestEffort = hooks.filter(({ reliable }) => !reliable)
   const where = log === 'kafka' ? 'Kafka' : 'the embedded log'
   return [
     `Guarantees of the pipeline ${pipeline} on ${where}`,
     ...outputs.flatMap((output) => ['', ...outputLines(output)]),
-    ...(hooks.length === 0 ? [] : ['', ...hookLines(hooks)]),
+    ...(bestEffort.length === 0 ? [] : ['', ...hookLines(bestEffort)]),
     '',
     ...indented(setAside, ''),
     ...(log === 'kafka' ? indented(readCommitted, '') : []),
@@ -85,6 +86,7 @@ function hopLines(hop: Hop, before: Hop | undefined): string[] {
   ]
 }
 
+/** Those of reliable hooks are among the outputs. */
 function hookLines(hooks: readonly HookGuarantee[]): string[] {
   const names = hooks.map(
     ({ stage, listener, on }) => `${listener} on ${on.join(', ')} of ${stage}`,
@@ -137,11 +139,11 @@ export function guaranteeJson({ pipeline, log, outputs, hooks }: PipelineGuarant
       })),
       more_paths: morePaths,
     })),
-    hooks: hooks.map(({ stage, listener, on }) => ({
+    hooks: hooks.map(({ stage, listener, on, reliable }) => ({
       stage,
       listener,
       on,
-      guarantee: 'best_effort',
+      guarantee: reliable ? 'at_least_once' : 'best_effort',
     })),
   }
 }

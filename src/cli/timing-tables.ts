@@ -132,6 +132,7 @@ function hookNotes(stage: string, { event, listener, ...hook }: HookReport): str
     ...(hook.failed > 0 ? [`${showCount(hook.failed)} failed`] : []),
     ...(hook.timedOut > 0 ? [`${showCount(hook.timedOut)} timed out`] : []),
     ...(hook.dropped > 0 ? [`${showCount(hook.dropped)} were dropped`] : []),
+    ...(hook.limited > 0 ? [`${showCount(hook.limited)} were over the rate`] : []),
   ]
   return [
     ...(counts.length === 0 ? [] : [`${name}: ${counts.join(', ')}`]),

@@ -1,6 +1,8 @@
 import type { z } from 'zod'
+import type { Clock } from './clock.ts'
 import type { HttpClient } from './http-client.ts'
 import type { JsonObject, JsonValue } from './json.ts'
+import type { ProcessRunner } from './process-runner.ts'
 
 /** The closed list of events, with what each says. Schema, reference and types come from its keys. */
 export const hookEvents = {
@@ -24,6 +26,11 @@ export const hookEvents = {
 export type HookEventName = keyof typeof hookEvents
 
 export interface HookEvent {
+  /**
+   * Of this event alone. One that is told again, by a listener that is called again or a slice that is worked
+   * on again after a crash, has the same.
+   */
+  readonly id: string
   readonly event: HookEventName
   readonly pipeline: string
   readonly stage: string
@@ -38,19 +45,50 @@ export interface HookEvent {
   readonly value: JsonValue
 }
 
-export interface ListenerEnvironment {
+/** What the process has for listeners. */
+export interface ListenerServices {
   /** Writes one line to the log of the process. */
   readonly log: (level: LogLevel, message: string, fields: JsonObject) => void
-  /** Requests to others; absent where nothing outside is reached. */
+  /** Absent where nothing outside is reached. */
   readonly http?: HttpClient
+  readonly processes?: ProcessRunner
+}
+
+export interface ListenerEnvironment extends ListenerServices {
+  readonly clock: Clock
+  readonly topics: TopicAppender
+  /** Whether an event that the listener throws over is given to it again. */
+  readonly isReliable: boolean
+}
+
+/** Writes to topics of the pipeline's log, beside all tasks. */
+export interface TopicAppender {
+  /**
+   * Resolves once the record is durable.
+   * @throws PipelineError as commits do; RECORD_TOO_LARGE
+   */
+  append(topic: string, record: AppendedEvent): Promise<void>
+}
+
+export interface AppendedEvent {
+  readonly key: string | null
+  readonly value: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** Epoch ms. */
+  readonly eventTimeMs: number
 }
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof logLevels)[number]
 
 export interface Listener {
-  /** Aborted when the listener's deadline has passed; its result is then ignored. */
+  /**
+   * The signal is aborted when the listener's deadline has passed; its result is then ignored.
+   * @throws anything. PEER_UNAVAILABLE, or an error with the code of a broken connection, says that another
+   * event would fare no better: a reliable hook then waits and tries for ever.
+   */
   notify(event: HookEvent, signal: AbortSignal): Promise<void> | void
+  close?(): Promise<void> | void
 }
 
 export interface ListenerDefinition<
@@ -65,6 +103,10 @@ export interface ListenerDefinition<
     { readonly title: string; readonly config: unknown },
     ...{ readonly title: string; readonly config: unknown }[],
   ]
+  /** Paths of settings that are given as `${secret:NAME}` only; one may be a list of such. */
+  readonly secrets?: readonly (readonly string[])[]
+  /** Topics that it writes. */
+  topics?(config: z.output<Config>): readonly string[]
   /** @throws PipelineError CONFIG_FILE when a module cannot be loaded. */
   create(config: z.output<Config>, environment: ListenerEnvironment): Promise<Listener> | Listener
 }

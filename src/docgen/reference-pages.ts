@@ -135,8 +135,39 @@ function eventsPage(): string {
     'Events',
     'What `hooks` of a stage can listen to, in `on`.',
     table(['event', ''], rows),
+    reliableEvents,
   )
 }
+
+const reliableEvents = `## Reliable hooks
+
+With \`reliable: true\` an event is written to the topic \`<pipeline>.events\` in the commit of its cause, and
+from there given to the listener: at least once, in order within a partition, also after a crash. It is a
+CloudEvent 1.0 in structured JSON. \`id\` stays the same when it is told again; \`data\` is what expressions of
+hooks see.
+
+\`\`\`json
+{
+  "specversion": "1.0",
+  "id": "orders.clean:record_dead_lettered:orders.raw/0/17@1767225600000000",
+  "source": "/millrace/orders/clean",
+  "type": "millrace.record_dead_lettered",
+  "subject": "orders.raw/0/17",
+  "time": "2026-01-01T00:00:00.000Z",
+  "datacontenttype": "application/json",
+  "dataschema": "urn:millrace:hook-event:1",
+  "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+  "data": {
+    "event": { "event": "record_dead_lettered", "stage": "clean", "code": "RECORD_CAST", "offset": 17 },
+    "value": { "amount": "n/a" }
+  }
+}
+\`\`\`
+
+A listener whose peer is away (no answer, 429, 5xx, a broken connection, exit code 75) is tried for ever, and
+holds up nothing but itself. One that refuses an event \`retry.max\` times of its stage finds it in
+\`<pipeline>.events.dlq\`. \`batch_processed\`, \`stage_started\` and \`stage_stopped\` cannot be told so. Other
+stages and programs may read the topic as well; it is kept for 7 days unless \`topics:\` says otherwise.`
 
 function indexPage(definitions: Definitions): string {
   const parts = kinds.flatMap((kind) => [

@@ -1,6 +1,7 @@
+import { Decimal } from '../core/decimal.ts'
 import { Expression, type BoundTemplate, type Evaluate } from '../core/expression.ts'
 import { encodeJson, type JsonValue } from '../core/json.ts'
-import { compileExpression } from './compile.ts'
+import { compileExpression, type CompileOptions } from './compile.ts'
 import { ExpressionError } from './expression-error.ts'
 
 const opening = '${'
@@ -9,7 +10,7 @@ const opening = '${'
  * Compiles text with `${expression}` in it; `$${` stands for `${` itself.
  * @throws ExpressionError with the place in the text.
  */
-export function compileTemplate(source: string): BoundTemplate {
+export function compileTemplate(source: string, options: CompileOptions = {}): BoundTemplate {
   const texts: string[] = []
   const values: Evaluate[] = []
   const expressions: Expression[] = []
@@ -27,7 +28,7 @@ export function compileTemplate(source: string): BoundTemplate {
     const end = endOfExpression(source, from)
     texts.push(text + source.slice(at, start))
     text = ''
-    values.push(compilePart(source, from, end))
+    values.push(compilePart(source, { from, end }, options))
     expressions.push(new Expression(source.slice(from, end)))
     at = end + 1
   }
@@ -36,20 +37,26 @@ export function compileTemplate(source: string): BoundTemplate {
   return {
     constant: null,
     expressions,
-    render: (record) => {
+    render: (record, encode = asItIs) => {
       let rendered = ''
       for (let index = 0; index < values.length; index++)
-        rendered += texts[index]! + textOf(values[index]!(record))
+        rendered += texts[index]! + encode(textOf(values[index]!(record)))
       return rendered + rest
     },
   }
 }
 
-function compilePart(source: string, from: number, end: number): Evaluate {
+const asItIs = (text: string) => text
+
+function compilePart(
+  source: string,
+  { from, end }: { from: number; end: number },
+  options: CompileOptions,
+): Evaluate {
   const expression = source.slice(from, end)
   if (expression.trim() === '') throw new ExpressionError('${} holds no expression', from)
   try {
-    return compileExpression(expression)
+    return compileExpression(expression, options)
   } catch (thrown) {
     if (!(thrown instanceof ExpressionError)) throw thrown
     throw new ExpressionError(thrown.message, from + thrown.offset)
@@ -78,5 +85,6 @@ function endOfExpression(source: string, from: number): number {
 function textOf(value: JsonValue): string {
   if (value === null) return ''
   if (typeof value === 'string') return value
+  if (value instanceof Decimal) return value.toString()
   return value instanceof Date ? value.toISOString() : encodeJson(value)
 }

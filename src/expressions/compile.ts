@@ -16,7 +16,7 @@ const recordScope = [
   'source',
 ] as const
 
-interface CompileOptions {
+export interface CompileOptions {
   /** Properties of the argument that the expression may use, such as `event` and `value` in hooks; those of a record by default. */
   readonly scope?: readonly string[]
 }

@@ -1,3 +1,4 @@
+import { scopeOf } from '../core/cloud-event.ts'
 import type { Evaluate } from '../core/expression.ts'
 import type { HookEvent } from '../core/hook.ts'
 import type { JsonValue } from '../core/json.ts'
@@ -7,9 +8,6 @@ import type { JsonValue } from '../core/json.ts'
  * name. It throws what the expression throws.
  */
 export function hookCondition(when: Evaluate): (event: HookEvent) => JsonValue {
-  return ({ event, pipeline, stage, timeMs, data, value }) => {
-    const time = new Date(timeMs).toISOString()
-    // The expression was compiled for this scope instead of a record's.
-    return when({ event: { ...data, event, pipeline, stage, time }, value } as never)
-  }
+  // The expression was compiled for this scope instead of a record's.
+  return (event) => when(scopeOf(event) as never)
 }

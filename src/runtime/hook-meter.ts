@@ -7,6 +7,7 @@ const sums = [
   'failed',
   'timedOut',
   'dropped',
+  'limited',
   'busyUs',
   'ahead',
   'alone',
@@ -36,6 +37,8 @@ export class HookMeter {
   failed = 0
   timedOut = 0
   dropped = 0
+  /** More than the rate of the hook allows. */
+  limited = 0
   /** Time between ends of calls while there was something to do, µs. */
   busyUs = 0
   /** Events ahead of another one when it came, added up, and those with none ahead. */
@@ -79,6 +82,13 @@ export class HookMeter {
     this.busyUs += nowUs - (this.lastUs > queuedUs ? this.lastUs : queuedUs)
     if (Number.isNaN(this.firstUs)) this.firstUs = nowUs
     this.lastUs = nowUs
+  }
+
+  /** An event that was given to its listener until that had it, one at a time. @param runUs of all attempts. */
+  handled(queuedUs: number, runUs: number, nowUs: number): void {
+    this.wait.add(Math.max(0, nowUs - runUs - queuedUs))
+    this.#change(nowUs, -1)
+    this.ended(queuedUs, nowUs - runUs, nowUs)
   }
 
   /** An event that waited is given up. */

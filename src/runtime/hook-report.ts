@@ -26,13 +26,15 @@ export interface HookReport {
   readonly timedOut: number
   /** Events that the listener never got. */
   readonly dropped: number
+  /** Events over the rate of the hook. */
+  readonly limited: number
 }
 
 export function hookReport(
   meter: HookMeter,
   { durationMs, processes = 1 }: ReportTime,
 ): HookReport {
-  const { event, listener, delivered, failed, timedOut, dropped, run, wait } = meter
+  const { event, listener, delivered, failed, timedOut, dropped, limited, run, wait } = meter
   const n = run.count
   const T = run.sumUs / 1_000
   const D = wait.sumUs / 1_000
@@ -71,5 +73,6 @@ export function hookReport(
     failed,
     timedOut,
     dropped,
+    limited,
   }
 }

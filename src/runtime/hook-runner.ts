@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { HookEvent, HookEventName, Listener } from '../core/hook.ts'
 import type { JsonValue } from '../core/json.ts'
+import { defaultHookLimits, type HookLimits } from './hook-limits.ts'
 import type { HookMeter } from './hook-meter.ts'
 import type { EventCause, HookTracing } from './hook-tracing.ts'
 import { type HookProblem, type HookStats, ListenerQueue } from './listener-queue.ts'
@@ -14,6 +15,8 @@ export interface Hook {
   readonly listener: Listener
   /** For statistics and problems, such as `log` or `module ./alert.ts`. */
   readonly name: string
+  /** By default those of `defaultHookLimits`. */
+  readonly limits?: HookLimits
 }
 
 export interface HookRunnerOptions {
@@ -104,11 +107,12 @@ export class HookRunner {
 
   #subscribe(hook: Hook, index: number): ListenerQueue {
     const { stage, clock, tracing = null, onProblem } = this.#options
-    const { name, listener } = hook
+    const { name, listener, limits = defaultHookLimits } = hook
     const queue = new ListenerQueue({
       stage,
       name,
       listener,
+      limits,
       clock,
       tracing,
       index,

@@ -46,6 +46,8 @@ export interface HookCall {
   readonly outcome: HookOutcome
   /** What went wrong. */
   readonly message: string | null
+  /** How often the listener was given the event; once if left out. */
+  readonly attempts?: number
 }
 
 export interface HookTracingOptions {
@@ -119,8 +121,7 @@ export class HookTracing {
     const message = call.message === null ? null : mask(call.message).slice(0, maxMessageLength)
     const ids = { traceId, spanId, parentId, links }
     const times = { queuedUs, startUs, endUs }
-    // A listener is given an event once.
-    const result = { outcome, message, attempts: 1 }
+    const result = { outcome, message, attempts: call.attempts ?? 1 }
     tracing.hooked({ ...ids, ...times, ...result, pipeline, stage, listener, event: name })
     return spanId
   }

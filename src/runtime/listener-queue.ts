@@ -3,21 +3,18 @@ import { messageOf } from '../core/errors.ts'
 import type { HookEvent, HookEventName, Listener } from '../core/hook.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { HookOutcome } from '../core/telemetry.ts'
+import { bucketOf, type HookLimits } from './hook-limits.ts'
 import { HookMeter } from './hook-meter.ts'
 import type { EventCause, HookTracing } from './hook-tracing.ts'
 
-/** Events that wait for one listener; later ones are dropped and counted. */
-export const maxWaitingEvents = 1_000
 /** Events that one listener handles at the same time. */
 export const maxParallelCalls = 8
-/** How long a listener may take for one event; then it is abandoned. */
-export const listenerDeadlineMs = 5_000
 /** Calls of one listener in one turn of the event loop, so that records and I/O get theirs. */
 const maxCallsPerTurn = 100
 /** A problem of a listener that goes on is told again after this time, with how often it happened. */
 export const problemIntervalMs = 10_000
 
-export type HookProblemKind = 'failed' | 'timed_out' | 'dropped'
+export type HookProblemKind = 'failed' | 'timed_out' | 'dropped' | 'limited'
 
 export interface HookProblem {
   readonly stage: string
@@ -32,7 +29,7 @@ export interface HookProblem {
   readonly count: number
 }
 
-/** What one listener did with the events of one name. All but `dropped` have been given to it. */
+/** What one listener did with the events of one name. All but `dropped` and `limited` have been given to it. */
 export interface HookStats {
   readonly stage: string
   readonly event: HookEventName
@@ -41,6 +38,7 @@ export interface HookStats {
   readonly failed: number
   readonly timedOut: number
   readonly dropped: number
+  readonly limited: number
   /** Sums over the events given to the listener, µs: handling them, and waiting in the queue. */
   readonly runUs: number
   readonly waitUs: number
@@ -65,6 +63,7 @@ export interface ListenerQueueOptions {
   readonly name: string
   readonly listener: Listener
   readonly clock: Clock
+  readonly limits: HookLimits
   /** null: nothing is traced. */
   readonly tracing: HookTracing | null
   /** Its place among the listeners of the stage. */
@@ -82,7 +81,10 @@ export class ListenerQueue {
   readonly #options: ListenerQueueOptions
   readonly #waiting: (HookEvent | undefined)[] = []
   readonly #causes: (EventCause | null)[] = []
-  readonly #queuedUs = new Float64Array(maxWaitingEvents)
+  readonly #queuedUs: Float64Array
+  readonly #bucket: ReturnType<typeof bucketOf>
+  /** Events over the rate since the last one that was within it. */
+  #leftOut = 0
   #head = 0
   #count = 0
   #callsInTurn = 0
@@ -92,6 +94,8 @@ export class ListenerQueue {
 
   constructor(options: ListenerQueueOptions) {
     this.#options = options
+    this.#queuedUs = new Float64Array(options.limits.queue)
+    this.#bucket = bucketOf(options.limits)
   }
 
   get isIdle(): boolean {
@@ -101,8 +105,8 @@ export class ListenerQueue {
   get stats(): readonly HookStats[] {
     const { stage } = this.#options
     return this.meters.map(
-      ({ event, listener, delivered, failed, timedOut, dropped, run, wait }) => {
-        const counts = { delivered, failed, timedOut, dropped }
+      ({ event, listener, delivered, failed, timedOut, dropped, limited, run, wait }) => {
+        const counts = { delivered, failed, timedOut, dropped, limited }
         return { stage, event, listener, ...counts, runUs: run.sumUs, waitUs: wait.sumUs }
       },
     )
@@ -115,13 +119,21 @@ export class ListenerQueue {
 
   /** Never throws and calls nothing but the clock: this runs in the data path. */
   offer(event: HookEvent, cause: EventCause | null): void {
-    if (this.#count === maxWaitingEvents) {
-      this.refuse(event, 'dropped', `more than ${maxWaitingEvents} events waited for the listener`)
+    const { clock, limits } = this.#options
+    const { queue } = limits
+    if (this.#count === queue) {
+      this.refuse(event, 'dropped', `more than ${queue} events waited for the listener`)
       return
     }
-    const at = (this.#head + this.#count) % maxWaitingEvents
-    const nowUs = this.#options.clock.monotonicUs()
-    this.#waiting[at] = event
+    const nowUs = clock.monotonicUs()
+    if (this.#bucket !== null && this.#bucket.available(nowUs) < 1) {
+      this.#leftOut += 1
+      this.refuse(event, 'limited', 'more events came than the `rate` of the hook allows')
+      return
+    }
+    this.#bucket?.take(1)
+    const at = (this.#head + this.#count) % queue
+    this.#waiting[at] = this.#withLeftOut(event)
     this.#causes[at] = cause
     this.#queuedUs[at] = nowUs
     this.#meterOf(event.event).queued(nowUs, this.#count + this.#calls.size)
@@ -129,7 +141,7 @@ export class ListenerQueue {
   }
 
   /** Counts an event that the listener was never given. */
-  refuse(event: HookEvent, kind: 'failed' | 'dropped', message: string): void {
+  refuse(event: HookEvent, kind: 'failed' | 'dropped' | 'limited', message: string): void {
     this.#meterOf(event.event)[kind] += 1
     this.#note(event, { kind, message, ids: idsOf(event.data) })
   }
@@ -178,10 +190,18 @@ export class ListenerQueue {
     return false
   }
 
+  /** The first event after a time of too many says how many there were. */
+  #withLeftOut(event: HookEvent): HookEvent {
+    const count = this.#leftOut
+    if (count === 0) return event
+    this.#leftOut = 0
+    return { ...event, data: { ...event.data, left_out: count } }
+  }
+
   #forgetHead(): void {
     this.#waiting[this.#head] = undefined
     this.#causes[this.#head] = null
-    this.#head = (this.#head + 1) % maxWaitingEvents
+    this.#head = (this.#head + 1) % this.#options.limits.queue
   }
 
   #start(begun: Begun): void {
@@ -208,8 +228,10 @@ export class ListenerQueue {
       () => this.#end(call, 'delivered', null),
       (thrown: unknown) => this.#end(call, 'failed', messageOf(thrown)),
     )
-    void this.#options.clock.sleep(listenerDeadlineMs, call.finished.signal).then(() => {
-      this.#giveUp(call, `the listener did not finish within ${listenerDeadlineMs / 1_000} s`)
+    const { clock, limits } = this.#options
+    const { deadlineMs } = limits
+    void clock.sleep(deadlineMs, call.finished.signal).then(() => {
+      this.#giveUp(call, tooSlow(deadlineMs))
     })
   }
 
@@ -263,7 +285,11 @@ export class ListenerQueue {
   }
 }
 
-function idsOf(data: JsonObject): JsonObject {
+export function tooSlow(deadlineMs: number): string {
+  return `the listener did not finish within ${deadlineMs / 1_000} s`
+}
+
+export function idsOf(data: JsonObject): JsonObject {
   const { trace_id: traceId, span_id: spanId } = data
   return {
     ...(typeof traceId === 'string' ? { trace_id: traceId } : {}),

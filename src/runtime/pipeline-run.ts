@@ -2,33 +2,29 @@ import type { OperatorEnvironment } from '../core/async-operator.ts'
 import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment } from '../core/endpoints.ts'
 import { asPipelineError, type PipelineError } from '../core/errors.ts'
-import type { ListenerEnvironment } from '../core/hook.ts'
+import type { ListenerServices } from '../core/hook.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import type { TokenBucket } from '../core/token-bucket.ts'
 import type { WorkGroup } from '../core/work-group.ts'
 import { outputTopicsOf } from '../topology/order-nodes.ts'
+import type { ChosenStages } from '../topology/only-stages.ts'
 import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { countDrops } from './count-drops.ts'
-import { hookCondition } from './hook-condition.ts'
-import { HookRunner } from './hook-runner.ts'
+import { EventWriter, type EventWriterOptions } from './event-writer.ts'
 import { HookTracing } from './hook-tracing.ts'
-import type { HookProblem } from './listener-queue.ts'
 import type { WriterLinks } from './link-topologies.ts'
 import { NodeTasks } from './node-tasks.ts'
+import { PipelineHooks, runName } from './pipeline-hooks.ts'
 import type { ProgressBoard } from './progress-board.ts'
 import type { PipelinePart } from './run-part.ts'
-import {
-  pipelineReport,
-  type MeteredHook,
-  type PipelineOutcome,
-  type PipelineReport,
-} from './run-report.ts'
+import { pipelineReport, type PipelineOutcome, type PipelineReport } from './run-report.ts'
 import { SharedWork } from './shared-work.ts'
 import { SliceStep } from './slice-step.ts'
 import { StageMeter } from './stage-meter.ts'
 import { runsAnywhere, type StepExecutor } from './step-executor.ts'
+import { stageNotices } from './stage-notices.ts'
 import { StageTask } from './stage-task.ts'
 import { TaskEvents } from './task-events.ts'
 import { faultBucket, TaskTracing } from './task-tracing.ts'
@@ -40,7 +36,7 @@ export interface RunEnvironment {
   readonly clock: Clock
   readonly random: Random
   readonly endpoints: EndpointEnvironment
-  readonly listeners: ListenerEnvironment
+  readonly listeners: ListenerServices
   /** For steps that wait for something outside; absent where no pipeline has any. */
   readonly operators?: OperatorEnvironment
   readonly telemetry: Telemetry
@@ -53,9 +49,9 @@ export interface RunEnvironment {
   readonly outsideEnds: Promise<void> | null
   /** Where slices can be worked on beside this thread; null: nowhere. */
   readonly executor: StepExecutor | null
+  /** The stages that run; by default all. Of the others, those with bounded input count as ended. */
+  readonly only?: ChosenStages
 }
-
-const hookDrainMs = 2_000
 
 /** One pipeline at work: all its tasks, started together and stopped together. */
 export class PipelineRun {
@@ -63,13 +59,17 @@ export class PipelineRun {
   readonly #environment: RunEnvironment
   readonly #nodes: NodeTasks[] = []
   #shared: SharedWork | null = null
-  readonly #hooks = new Map<string, HookRunner>()
+  readonly #hooks: PipelineHooks
   readonly #stop = new AbortController()
   readonly #sampler: TraceSampler
   readonly #faults = new Map<string, TokenBucket>()
+  readonly #notices = new Map<string, (message: string) => void>()
   #outcome: PipelineOutcome = 'running'
   #error: PipelineError | null = null
   #startedUs = 0
+  /** For ids of events that no task tells. */
+  readonly #name: string
+  #started = 0
   #endedUs: number | null = null
 
   constructor(topology: Topology, environment: RunEnvironment) {
@@ -80,6 +80,11 @@ export class PipelineRun {
       ratio: environment.telemetry.tracing?.ratio ?? null,
       random: environment.random,
     })
+    const { log, clock, random, listeners: services, notice } = environment
+    this.#name = runName(random)
+    const tracingOf = (stage: string) => this.#hookTracingOf(stage)
+    const options = { topology, log, clock, random, services, notice, tracingOf }
+    this.#hooks = new PipelineHooks(options)
   }
 
   /** Runs until the input ends, `signal` aborts or something fails; never rejects. */
@@ -94,7 +99,7 @@ export class PipelineRun {
     shared.signal.addEventListener('abort', stop)
     try {
       if (shared.signal.aborted) stop()
-      await this.#openHooks()
+      await this.#hooks.open()
       for (const node of this.topology.nodes) this.#nodes.push(this.#prepare(node, shared))
       const { group } = this.#environment.log
       if (group === undefined) await this.#runAll()
@@ -105,7 +110,7 @@ export class PipelineRun {
       this.#fail(thrown)
     } finally {
       shared.signal.removeEventListener('abort', stop)
-      await Promise.all([...this.#hooks.values()].map((hooks) => hooks.close(hookDrainMs)))
+      await this.#hooks.close()
       this.#endedUs = clock.monotonicUs()
     }
     return this.#outcome
@@ -127,7 +132,7 @@ export class PipelineRun {
   async report(): Promise<PipelineReport> {
     const time = { durationMs: this.#durationMs() }
     const parts = await Promise.all(this.#nodes.map((tasks) => this.#metered(tasks)))
-    const hooks = this.#meteredHooks()
+    const hooks = this.#hooks.metered
     return pipelineReport(this.#state(), { parts, hooks }, time)
   }
 
@@ -139,14 +144,8 @@ export class PipelineRun {
         return { ...part, id: tasks.node.id, meter: meter.toData() }
       }),
     )
-    const hooks = this.#meteredHooks().map(({ stage, meter }) => ({ stage, meter: meter.toData() }))
+    const hooks = this.#hooks.metered.map(({ stage, meter }) => ({ stage, meter: meter.toData() }))
     return { ...this.#state(), nodes, hooks }
-  }
-
-  #meteredHooks(): MeteredHook[] {
-    return [...this.#hooks].flatMap(([stage, runner]) =>
-      runner.meters.map((meter) => ({ stage, meter })),
-    )
   }
 
   #state(): Pick<PipelineReport, 'pipeline' | 'outcome' | 'error'> {
@@ -194,8 +193,7 @@ export class PipelineRun {
     index: number,
     shared: { board: ProgressBoard; links: WriterLinks; meter: StageMeter },
   ): StageTask {
-    const { clock, random, log, endpoints, notice, follow, mask, telemetry, executor } =
-      this.#environment
+    const { clock, random, log, endpoints, follow, mask, telemetry, executor } = this.#environment
     const id = taskId(this.topology, node, index)
     const inputs = inputsOf(node, index)
     const tracker = new WatermarkTracker(
@@ -204,14 +202,18 @@ export class PipelineRun {
         : inputs.map(({ topic, partition }) => shared.links.expectedWriters(topic, partition)),
     )
     const tracing = this.#tracingOf(node, id, shared.meter)
+    const partitions = new Map(this.topology.topics.map((topic) => [topic.name, topic.partitions]))
+    const partitionsOf = (topic: string) => partitions.get(topic)!
     const events = new TaskEvents({
-      runner: this.#hooks.get(node.stage)!,
+      runner: this.#hooks.runnerOf(node.stage),
       clock,
       pipeline: this.topology.pipeline,
       stage: node.stage,
       tracing,
+      task: id,
+      run: runName(random),
+      writer: this.#eventWriterOf(node, { taskId: id, taskIndex: index, partitionsOf }),
     })
-    const partitions = new Map(this.topology.topics.map((topic) => [topic.name, topic.partitions]))
     const step = new SliceStep({
       node,
       clock,
@@ -222,7 +224,7 @@ export class PipelineRun {
       ownWriters: ownWriters(this.topology),
       taskId: id,
       taskIndex: index,
-      partitionsOf: (topic) => partitions.get(topic)!,
+      partitionsOf,
     })
     const endingTasks =
       node.input.kind === 'source'
@@ -243,7 +245,7 @@ export class PipelineRun {
       tracker,
       step,
       events,
-      notice,
+      notice: this.#noticesOf(node),
       telemetry,
       tracing,
       pipeline: this.topology.pipeline,
@@ -251,7 +253,35 @@ export class PipelineRun {
       operators: this.#environment.operators ?? null,
       board: shared.board,
       meter: shared.meter,
+      hook: this.#hooks.deliveredBy(node),
     })
+  }
+
+  #eventWriterOf(
+    { eventsTopic, stage }: StageNode,
+    task: Pick<EventWriterOptions, 'taskId' | 'taskIndex'> & {
+      readonly partitionsOf: (topic: string) => number
+    },
+  ): EventWriter | null {
+    if (eventsTopic === '') return null
+    const { clock, mask } = this.#environment
+    const { taskId: id, taskIndex, partitionsOf } = task
+    return new EventWriter({
+      topic: eventsTopic,
+      partitions: partitionsOf(eventsTopic),
+      hooks: this.topology.hooks.filter((hook) => hook.reliable && hook.stage === stage),
+      taskId: id,
+      taskIndex,
+      clock,
+      mask,
+    })
+  }
+
+  #noticesOf({ stage }: StageNode): (message: string) => void {
+    const known =
+      this.#notices.get(stage) ?? stageNotices((message) => this.#environment.notice(message))
+    this.#notices.set(stage, known)
+    return known
   }
 
   #faultsOf({ id }: StageNode): TokenBucket {
@@ -322,7 +352,9 @@ export class PipelineRun {
   /** @param count of its tasks that begin to run here; 0: none runs here any more. */
   #tellStage(stage: string, count: number): void {
     const parts = this.#nodes.filter(({ node }) => node.stage === stage)
-    this.#hooks.get(stage)!.publish({
+    this.#started += 1
+    this.#hooks.runnerOf(stage).publish({
+      id: `${this.topology.pipeline}.${stage}:${this.#name}-${this.#started}`,
       event: count > 0 ? 'stage_started' : 'stage_stopped',
       pipeline: this.topology.pipeline,
       stage,
@@ -342,31 +374,12 @@ export class PipelineRun {
     this.#error ??= asPipelineError(thrown)
     this.#stop.abort()
   }
-
-  async #openHooks(): Promise<void> {
-    const { clock, listeners, notice } = this.#environment
-    for (const stage of new Set(this.topology.nodes.map((node) => node.stage))) {
-      const hooks = this.topology.hooks.filter((hook) => hook.stage === stage)
-      const opened = await Promise.all(
-        hooks.map(async ({ on, when, listener, config }) => ({
-          on,
-          when: when === null ? null : hookCondition(when),
-          listener: await listener.create(config, listeners),
-          name: listener.type,
-        })),
-      )
-      const onProblem = ({ message, event, listener, count, ids }: HookProblem) =>
-        notice(message, { stage, event, listener, count, ...ids })
-      const options = { stage, hooks: opened, clock, onProblem }
-      const tracing = this.#hookTracingOf(stage)
-      this.#hooks.set(stage, new HookRunner({ ...options, tracing }))
-    }
-  }
 }
 
 function inputsOf(node: StageNode, index: number): { topic: string; partition: number }[] {
   if (node.input.kind === 'source') return []
-  return node.input.topics.flatMap(({ name, partitions }) =>
+  const { topics, replay } = node.input
+  return [...topics, ...(replay === undefined ? [] : [replay])].flatMap(({ name, partitions }) =>
     Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })).filter(
       ({ partition }) => node.tasks === 1 || partition % node.tasks === index,
     ),

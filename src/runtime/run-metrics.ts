@@ -74,7 +74,8 @@ function addHooks(points: PointLists, pipeline: string, hooks: readonly HookPart
         durations: durationsOf(histogram.toData()),
         exemplars: [],
       })
-    const errors = { failed: sum.failed, timed_out: sum.timedOut, dropped: sum.dropped }
+    const { failed, timedOut, dropped, limited } = sum
+    const errors = { failed, timed_out: timedOut, dropped, limited }
     for (const [outcome, count] of Object.entries({ delivered: sum.delivered, ...errors }))
       points.add('millrace.hook.events', [...base, ['outcome', outcome]], count)
     for (const [type, count] of Object.entries(errors))
@@ -166,7 +167,7 @@ class NodePoints {
       this.#durations('millrace.message.duration', [], { data: meter.age, exemplars: [] })
     this.#number('millrace.stage.busy.time', seconds(meter.run.sumUs))
     const standing = {
-      call: meter.callsUs,
+      ...(meter.callsUs > 0 ? { call: meter.callsUs } : {}),
       sink: meter.sinkUs,
       pause: meter.pausedUs,
       commit: meter.blockedUs,
@@ -230,7 +231,7 @@ class NodePoints {
     const { meter, inflight } = this.#node
     this.#number('millrace.stage.inflight', inflight)
     if (meter.operations === undefined) return
-    const { durations, waitRatio, sent, retries, endpointDrops } = meter.operations
+    const { durations, waitRatio, sent, retries, replayed, endpointDrops } = meter.operations
     for (const [operation, error, data] of durations) {
       const errorType: Attributes = error === null ? [] : [['error.type', error]]
       const attributes = [...this.#messaging(operation), ...errorType]
@@ -241,6 +242,7 @@ class NodePoints {
         ...this.#messaging('send'),
         ['messaging.destination.name', topic],
       ])
+    this.#number('millrace.dlq.replayed', replayed)
     for (const [code, count] of retries)
       this.#number('millrace.stage.retries', count, [['error.type', code]])
     for (const [drop, count] of endpointDrops ?? [])

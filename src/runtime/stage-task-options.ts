@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import type { StageNode } from '../topology/topology.ts'
 import type { ProgressBoard } from './progress-board.ts'
+import type { ReliableHook } from './reliable-hook.ts'
 import type { SliceStep } from './slice-step.ts'
 import type { StageMeter } from './stage-meter.ts'
 import type { StepExecutor } from './step-executor.ts'
@@ -39,4 +40,6 @@ export interface StageTaskOptions {
   readonly tracing: TaskTracing | null
   readonly pipeline: string
   readonly notice: (message: string) => void
+  /** null: the node is no listener of a reliable hook. */
+  readonly hook: ReliableHook | null
 }

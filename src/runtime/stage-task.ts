@@ -3,7 +3,10 @@ import { unlessAborted } from '../core/unless-aborted.ts'
 import { topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { SinkOutput, StageNode } from '../topology/topology.ts'
 import { AsyncSteps } from './async-steps.ts'
+import { beginEvents } from './event-commits.ts'
 import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
+import { ListenerSink } from './listener-sink.ts'
+import { openInput } from './open-input.ts'
 import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
 import { sinkMemory, SinkWriter } from './sink-writer.ts'
@@ -14,14 +17,7 @@ import { Standstill } from './standstill.ts'
 import { TaskCommits } from './task-commits.ts'
 import { TaskQueue } from './task-queue.ts'
 import { TaskTimers } from './task-timers.ts'
-import {
-  LogInput,
-  SourceInput,
-  sourcePositions,
-  type InputBacklog,
-  type InputSlice,
-  type TaskInput,
-} from './task-input.ts'
+import type { InputBacklog, InputSlice, TaskInput } from './task-input.ts'
 import type { WriterProgress } from './watermark.ts'
 
 /** How long a task that is to stop waits for what it has begun to commit. */
@@ -66,12 +62,17 @@ export class StageTask {
       await unlessAborted(this.#open(signal), this.#cut.signal)
       await this.#loop(signal)
       await this.#untilCommitted()
+      await unlessAborted(this.#eventsCommitted(), this.#cut.signal)
       this.phase = this.#hasFinished ? 'ended' : 'stopped'
     } finally {
       signal.removeEventListener('abort', stop)
       over.abort()
       await this.#close()
     }
+  }
+
+  async #eventsCommitted(): Promise<void> {
+    await this.#options.events.commits?.done()
   }
 
   async #cutSoon(over: AbortSignal): Promise<void> {
@@ -105,7 +106,7 @@ export class StageTask {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { id, node, inputs, taskIndex, log, environment, step } = this.#options
+    const { id, node, inputs, taskIndex, log, step } = this.#options
     const { group, settings, delivery, changelogTopic } = node
     const changelog =
       changelogTopic === null ? {} : { changelog: { topic: changelogTopic, partition: taskIndex } }
@@ -121,11 +122,10 @@ export class StageTask {
     const stored = await this.#log.restore()
     step.restore(stored)
     await this.#askLimits(this.#log)
+    const nowUs = () => this.#nowUs()
+    this.#input = openInput({ ...this.#options, log: this.#log, stored, nowUs })
+    beginEvents(this.#log, this.#options)
     this.#async = await AsyncSteps.open({ ...this.#options, trouble: this.#standstill })
-    if (node.input.kind === 'source') {
-      const { definition, config } = node.input
-      this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
-    } else this.#input = new LogInput(this.#log, inputs, () => this.#nowUs())
     if (node.output?.kind === 'sink') {
       await this.#openSink(node.output, stored, signal)
     }
@@ -154,9 +154,11 @@ export class StageTask {
     stored: readonly StateChange[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { environment, node, clock, random, events, meter } = this.#options
+    const { environment, node, clock, random, events, meter, hook } = this.#options
     const memory = sinkMemory(stored)
-    this.#sink = new SinkWriter(definition.create(config, environment, memory), memory, {
+    const sink =
+      hook === null ? definition.create(config, environment, memory) : new ListenerSink(hook)
+    this.#sink = new SinkWriter(sink, memory, {
       retry: node.settings.retry,
       clock,
       random,

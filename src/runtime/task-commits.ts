@@ -4,12 +4,13 @@ import type { CommittedSink, Telemetry } from '../core/telemetry.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import type { StageNode } from '../topology/topology.ts'
 import { BatchOrigins } from './batch-origins.ts'
+import type { HeldEvent } from './held-event.ts'
 import { LimitsWatch } from './limits-watch.ts'
 import type { SinkWriter } from './sink-writer.ts'
 import type { SliceStep } from './slice-step.ts'
-import type { StepResult } from './slice.ts'
+import type { InputPart, StepResult } from './slice.ts'
 import type { StageMeter } from './stage-meter.ts'
-import type { HeldEvent, TaskEvents } from './task-events.ts'
+import { withoutRefused, type RecordPlace, type TaskEvents } from './task-events.ts'
 import type { InputSlice } from './task-input.ts'
 import type { TaskQueue } from './task-queue.ts'
 import type { TaskTracing } from './task-tracing.ts'
@@ -77,10 +78,16 @@ export class TaskCommits {
     const written = await this.#toSink(result, work)
     if (written === null) return
     const { sink } = written
-    const outputs = [...result.outputs, ...written.outputs]
+    const caused = this.#options.events.traced(
+      [...withoutRefused(work.caused, written.refused), ...written.caused],
+      result.traces,
+    )
+    const outputs = [...result.outputs, ...written.outputs, ...this.#toEvents(caused)]
     const state = [...result.state, ...(slice?.state ?? []), ...written.state]
-    const caused = [...work.caused, ...written.caused]
-    if (outputs.length === 0 && state.length === 0 && slice === null) return
+    if (outputs.length === 0 && state.length === 0 && slice === null) {
+      this.#options.events.publishAll(caused, this.#nowUs())
+      return
+    }
     const readyUs = this.#nowUs()
     const isDone = await this.untilDone()
     result.stats.blockedUs = this.#nowUs() - readyUs
@@ -91,9 +98,16 @@ export class TaskCommits {
     this.#inFlight.catch(() => {})
   }
 
+  /** What reliable hooks listen to, as records. */
+  #toEvents(caused: readonly HeldEvent[]): TaskCommit['outputs'] {
+    const { events, step } = this.#options
+    return caused.length === 0 ? [] : (events.writer?.write(caused, step.limits) ?? [])
+  }
+
   /** @returns null when the task was to stop meanwhile: the slice comes again then. */
-  async #toSink(result: StepResult, { slice, signal }: CommittedWork): Promise<Written | null> {
+  async #toSink(result: StepResult, work: CommittedWork): Promise<Written | null> {
     const { step, events, tracing, sink } = this.#options
+    const { slice, signal } = work
     if (result.sinkBatch === null) return nothingWritten
     const writingUs = this.#nowUs()
     const parts = slice?.parts ?? []
@@ -108,7 +122,9 @@ export class TaskCommits {
     if (tracing !== null && attempts.length > 1) step.retried(result, parts)
     const outputs = step.refused(result, parts, failures)
     tracing?.spent(result.traces)
-    return { sink: tracing?.written(attempts) ?? null, outputs, state, caused: events.take() }
+    const refused = work.caused.length === 0 ? [] : placesOf(result, parts, failures)
+    const toldOf = tracing?.written(attempts) ?? null
+    return { sink: toldOf, outputs, state, refused, caused: events.take() }
   }
 
   async #settle(
@@ -131,7 +147,7 @@ export class TaskCommits {
     meter.operations.sent(commit.outputs, { topic, count: stats.markers })
     if (node.output?.kind === 'sink') meter.addAges(of.slice?.parts ?? [], committedUs)
     if (traces !== null) tracing?.committed(traces, { committedUs, sink: of.sink })
-    events.publishAll(of.caused, { traces, committedUs })
+    events.publishAll(of.caused, committedUs)
     const { records, waitUs, runUs, endUs } = stats
     if (records === 0) return
     telemetry.sliceCommitted({
@@ -157,7 +173,23 @@ export class TaskCommits {
 /** What became of results at the sink. */
 interface Written extends Pick<TaskCommit, 'outputs' | 'state'> {
   readonly sink: CommittedSink | null
+  /** What it did not take. */
+  readonly refused: readonly RecordPlace[]
   readonly caused: readonly HeldEvent[]
 }
 
-const nothingWritten: Written = { sink: null, outputs: [], state: [], caused: [] }
+const nothingWritten: Written = { sink: null, outputs: [], state: [], refused: [], caused: [] }
+
+function placesOf(
+  { sinkBatch }: StepResult,
+  parts: readonly InputPart[],
+  failures: readonly { readonly index: number }[],
+): RecordPlace[] {
+  return failures.flatMap(({ index }) => {
+    const part = parts[sinkBatch!.part[index]!]
+    if (part === undefined) return []
+    const { topic, partition, baseOffset } = part.origin
+    const delta = part.batch.offsetDelta[sinkBatch!.index[index]!]!
+    return [{ topic, partition, offset: Number(baseOffset) + delta }]
+  })
+}

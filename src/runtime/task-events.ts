@@ -6,6 +6,8 @@ import type { Disposition } from '../core/operator.ts'
 import type { StepRecord } from '../core/step-record.ts'
 import type { SliceTraces, SpanPlace, TracedRecord } from '../core/telemetry.ts'
 import { traceContextOf } from '../core/trace-context.ts'
+import type { EventWriter } from './event-writer.ts'
+import type { HeldEvent, HeldEventCommits } from './held-event.ts'
 import type { HookRunner } from './hook-runner.ts'
 import type { EventCause, TracedTask } from './hook-tracing.ts'
 import type { SeenRecord } from './seen-record.ts'
@@ -19,13 +21,6 @@ const eventOf: Readonly<Partial<Record<Disposition, HookEventName>>> = {
   late: 'record_late',
 }
 
-/** An event whose cause is not committed yet. */
-export interface HeldEvent {
-  readonly event: HookEvent
-  /** null: nothing is traced. */
-  readonly cause: EventCause | null
-}
-
 /** Who knows what the record at hand is traced by. */
 export interface EventTracer {
   /** null: nothing is traced. */
@@ -34,6 +29,21 @@ export interface EventTracer {
   untracedIds(): { readonly traceId: string; readonly processId: string }
   /** Of the last result that a step has made; null: it has no trace. */
   readonly lastEmit: SpanPlace | null
+}
+
+export interface TaskEventsOptions {
+  readonly runner: HookRunner
+  readonly clock: Clock
+  readonly pipeline: string
+  readonly stage: string
+  /** Absent or null: nothing is traced. */
+  readonly tracing?: TracedTask | null
+  /** The id of the task; that of the stage if left out. */
+  readonly task?: string
+  /** Tells this run of the task from every other one. */
+  readonly run?: string
+  /** Absent or null: the stage has no reliable hook. */
+  readonly writer?: EventWriter | null
 }
 
 /**
@@ -46,20 +56,23 @@ export class TaskEvents {
   readonly #pipeline: string
   readonly #stage: string
   readonly #tracing: TracedTask | null
+  readonly #task: string
+  readonly #run: string
   #pending: HeldEvent[] = []
+  #made = 0
   /** Whether the stage has any listener. */
   readonly areWanted: boolean
+  /** Makes records of what reliable hooks listen to; null: the stage has none. */
+  readonly writer: EventWriter | null
+  /** Commits what has no record as its cause; null until the task is open. */
+  commits: HeldEventCommits | null = null
 
-  /** @param options.tracing absent or null: nothing is traced. */
-  constructor(options: {
-    runner: HookRunner
-    clock: Clock
-    pipeline: string
-    stage: string
-    tracing?: TracedTask | null
-  }) {
+  constructor(options: TaskEventsOptions) {
     this.#runner = options.runner
-    this.areWanted = options.runner.hasListeners
+    this.#task = options.task ?? options.stage
+    this.#run = options.run ?? ''
+    this.writer = options.writer ?? null
+    this.areWanted = options.runner.hasListeners || this.writer !== null
     this.#clock = options.clock
     this.#pipeline = options.pipeline
     this.#stage = options.stage
@@ -67,7 +80,7 @@ export class TaskEvents {
   }
 
   wants(event: HookEventName): boolean {
-    return this.#runner.wants(event)
+    return this.#runner.wants(event) || this.writer?.wants(event) === true
   }
 
   /** @param how.isDecoded whether the stage has read the record's value; else it is read for the event. */
@@ -81,7 +94,7 @@ export class TaskEvents {
     const value = isDecoded ? record.value : decodedIfPossible(record.valueText)
     const ids = event === 'record_late' ? untracedIds(tracer) : carriedIds(record)
     const data = { disposition, ...placeOf(record), ...ids }
-    this.#hold(event, { data, value, cause: this.#causeOf(tracer, null) })
+    this.#hold(event, { data, value, cause: this.#causeOf(tracer, null), record })
   }
 
   windowClosed({ key, value }: StepRecord, tracer: EventTracer): void {
@@ -113,7 +126,7 @@ export class TaskEvents {
     const { code, message, step } = failure
     const data = { code, message, step, ...placeOf(record), ...untracedIds(tracer) }
     const value = decodedIfPossible(record.valueText)
-    const of = { data, value, cause: this.#causeOf(tracer, failure) }
+    const of = { data, value, cause: this.#causeOf(tracer, failure), record }
     if (this.wants('record_failed')) this.#hold('record_failed', of)
     if (deadLettered && this.wants('record_dead_lettered')) this.#hold('record_dead_lettered', of)
   }
@@ -125,20 +138,28 @@ export class TaskEvents {
     return pending
   }
 
-  /** @param traces what was traced of the slice; null: nothing. */
-  publishAll(
-    events: readonly HeldEvent[],
-    { traces, committedUs }: { readonly traces: SliceTraces | null; readonly committedUs: number },
-  ): void {
-    if (events.length === 0) return
+  /**
+   * The same events with the ids of what they are about.
+   * @param traces what was traced of the slice; null: nothing.
+   */
+  traced(events: readonly HeldEvent[], traces: SliceTraces | null): readonly HeldEvent[] {
+    if (events.length === 0 || traces === null) return events
     const records = recordsByPlace(traces)
+    return events.map((held) => {
+      const record = held.cause?.record ?? null
+      if (record === null) return held
+      record.traced ??= records.get(record.part)?.get(record.index) ?? null
+      return record.traced === null
+        ? held
+        : { ...held, event: withIds(held.event, tracedIds(record.traced)) }
+    })
+  }
+
+  /** Tells what has been committed to those who listen as it happens. @param events as `traced`. */
+  publishAll(events: readonly HeldEvent[], committedUs: number): void {
     for (const { event, cause } of events) {
       if (cause !== null) cause.committedUs = committedUs
-      const record = cause?.record ?? null
-      if (record !== null) record.traced ??= records.get(record.part)?.get(record.index) ?? null
-      const traced = record?.traced ?? null
-      const told = traced === null ? event : withIds(event, tracedIds(traced))
-      this.#runner.publish(told, cause)
+      this.#runner.publish(event, cause)
     }
   }
 
@@ -151,7 +172,9 @@ export class TaskEvents {
     const task = this.#tracing
     const links = traces === null || task === null ? [] : task.linksTo(traces)
     const cause = task === null ? null : { task, record: null, links, committedUs: Number.NaN }
-    this.#runner.publish(this.#make(event, data, null), cause)
+    const told = this.#make(event, { data, value: null })
+    this.#runner.publish(told, cause)
+    if (this.writer?.wants(event) === true) this.commits?.add({ event: told, cause: null })
   }
 
   #causeOf(tracer: EventTracer, failure: RecordFailure | null): EventCause | null {
@@ -178,14 +201,20 @@ export class TaskEvents {
       readonly value: JsonValue
       readonly cause: EventCause | null
       readonly ids?: JsonObject
+      /** What it is about, where that came in and was not made by a step. */
+      readonly record?: StepRecord
     },
   ): void {
     const data = of.ids === undefined ? of.data : { ...of.data, ...of.ids }
-    this.#pending.push({ event: this.#make(event, data, of.value), cause: of.cause })
+    this.#pending.push({ event: this.#make(event, { ...of, data }), cause: of.cause })
   }
 
-  #make(event: HookEventName, data: JsonObject, value: JsonValue): HookEvent {
+  #make(
+    event: HookEventName,
+    { data, value, record }: { data: JsonObject; value: JsonValue; record?: StepRecord },
+  ): HookEvent {
     return {
+      id: this.#idOf(event, record),
       event,
       pipeline: this.#pipeline,
       stage: this.#stage,
@@ -194,6 +223,49 @@ export class TaskEvents {
       value,
     }
   }
+
+  /**
+   * A record that is worked on once more tells its events under the same ids, also in a run that was begun
+   * anew: its ingest time tells it from one that had its place before. What has no place is told in commits
+   * that happen exactly once, and needs to differ from others only.
+   */
+  #idOf(event: HookEventName, record: StepRecord | undefined): string {
+    if (record?.topic == null) {
+      this.#made += 1
+      return `${this.#task}:${event}:${this.#run}-${this.#made}`
+    }
+    const { topic, partition, offset, ingestUs } = record
+    return `${this.#node}:${event}:${topic}/${partition}/${offset}@${ingestUs}`
+  }
+
+  /** Which of the tasks worked on a record is of no meaning. */
+  get #node(): string {
+    const end = this.#task.lastIndexOf('/')
+    return end === -1 ? this.#task : this.#task.slice(0, end)
+  }
+}
+
+/** Without those of records that a sink refused after their steps had ended well: they were not processed. */
+export function withoutRefused(
+  caused: readonly HeldEvent[],
+  refused: readonly RecordPlace[],
+): readonly HeldEvent[] {
+  if (refused.length === 0) return caused
+  const places = new Set(refused.map(placeText))
+  return caused.filter(
+    ({ event: { event, data } }) => event !== 'record_processed' || !places.has(placeText(data)),
+  )
+}
+
+/** Of a record in a topic. */
+export interface RecordPlace {
+  readonly topic?: JsonValue
+  readonly partition?: JsonValue
+  readonly offset?: JsonValue
+}
+
+function placeText({ topic, partition, offset }: RecordPlace): string {
+  return JSON.stringify([topic, partition, offset])
 }
 
 function decodedIfPossible(text: string | null): JsonValue {

@@ -86,6 +86,8 @@ const hookMeter = z.object({
     (typeof hookSums)[number],
     typeof added
   >),
+  // Of records that were written before hooks had a rate.
+  limited: added.default(0),
   ...spans,
   event: z.enum(Object.keys(hookEvents) as [HookEventName, ...HookEventName[]]),
   listener: name,

@@ -1,4 +1,5 @@
 import { didYouMean } from '../core/nearest-name.ts'
+import { checkHooks } from './check-hooks.ts'
 import { checkOutputs } from './check-outputs.ts'
 import { checkTests } from './check-tests.ts'
 import { childOf, nodeAt, type ConfigNode } from './config-node.ts'
@@ -14,6 +15,7 @@ export function checkPipeline(spec: PipelineSpec, root: ConfigNode, findings: Fi
   for (const [index, stage] of spec.stages.entries()) {
     const node = stages === undefined ? undefined : childOf(stages, index)
     if (node !== undefined) checkStage(stage, node, findings)
+    checkHooks(stage, root, findings)
     const first = firstByName.get(stage.name)
     if (first === undefined) {
       firstByName.set(stage.name, index)
@@ -86,6 +88,9 @@ function checkStage(stage: StageSpec, node: ConfigNode, findings: Findings): voi
   }
   if (has('to') && has('sink')) {
     refuse('to', `${what} has both "to" and "sink"; for both, add a stage that reads the topic`)
+  }
+  if (has('encode') && !has('to')) {
+    refuse('encode', `${what} writes no topic; "encode" says how values are written to "to"`)
   }
   checkOutputs(stage, node, findings)
   const { initialMs, maxMs } = stage.retry.backoff

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { topicName } from '../core/topic-name.ts'
 import { duration } from '../core/config-types.ts'
 import { brokersOfUrl, isKafkaUrl } from '../core/kafka-connection.ts'
 import {
@@ -11,7 +12,6 @@ import {
   type ComponentSchemas,
 } from './stage-schema.ts'
 import { pipelineTest } from './test-schema.ts'
-import { topicName } from './topic-name.ts'
 import { tracing } from './tracing-schema.ts'
 
 const defaultPartitions = 4

@@ -1,9 +1,11 @@
+import type { PlannedAnswer, PlannedStub } from './test-schema.ts'
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
 import type { Expression, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
 import type { ParsedConnection } from './connection-schema.ts'
+import type { EncodeSpec } from './encode-schema.ts'
 import type { TracingSettings } from './tracing-schema.ts'
 
 /**
@@ -52,6 +54,8 @@ export interface StageSpec {
   /** null: the stage writes no topic, or one of several. */
   readonly to: string | null
   readonly outputs: StageOutputs | null
+  /** null: as JSON. */
+  readonly encode: EncodeSpec | null
   readonly sink: Component<SinkDefinition> | null
   readonly eventTime: Expression | null
   readonly start: 'earliest' | 'latest'
@@ -105,7 +109,21 @@ export interface HookSpec {
   readonly on: readonly HookEventName[]
   readonly when: Expression | null
   readonly listeners: readonly Component<ListenerDefinition>[]
+  readonly reliable: boolean
+  /** Unique in the stage. */
+  readonly id: string
+  readonly delivery: HookDelivery
   readonly path: ConfigPath
+}
+
+/** How events are given to the listeners of a hook. */
+export interface HookDelivery {
+  /** Time for one event. */
+  readonly deadlineMs: number
+  /** Events that may wait, unless the hook is reliable. */
+  readonly queue: number
+  /** null: any. */
+  readonly rate: { readonly count: number; readonly perMs: number } | null
 }
 
 export interface TestSpec {
@@ -127,6 +145,18 @@ export type TestStep =
     }
   | { readonly kind: 'advance'; readonly byMs: number; readonly path: ConfigPath }
   | { readonly kind: 'restart'; readonly path: ConfigPath }
+  | {
+      readonly kind: 'fail'
+      /** By stage with a sink. */
+      readonly of: ReadonlyMap<string, readonly PlannedAnswer[]>
+      readonly path: ConfigPath
+    }
+  | {
+      readonly kind: 'stub'
+      /** By table, stage or beginning of a URL. */
+      readonly of: ReadonlyMap<string, readonly PlannedStub[]>
+      readonly path: ConfigPath
+    }
   | {
       readonly kind: 'expect'
       readonly of: ReadonlyMap<string, unknown>

@@ -7,7 +7,7 @@ import { childOf, describeNode, type ConfigNode } from './config-node.ts'
 import type { Component, ConfigPath, HookSpec, StageSpec, StepSpec } from './pipeline-spec.ts'
 import type { PipelineFile } from './pipeline-schema.ts'
 import { readComponent } from './read-component.ts'
-import { defaultMaxKeys, retryDefaults } from './stage-schema.ts'
+import { defaultMaxKeys, hookDefaults, retryDefaults } from './stage-schema.ts'
 
 /** The named parts of one stage; a part with errors is missing. */
 export interface StageComponents {
@@ -157,6 +157,7 @@ export function buildStage(
     key: stage.key ?? null,
     to: typeof stage.to === 'string' ? stage.to : null,
     outputs: typeof stage.to === 'object' ? stage.to : null,
+    encode: stage.encode ?? null,
     sink: components.sink,
     eventTime: stage.event_time ?? defaults?.event_time ?? null,
     start: stage.start,
@@ -181,6 +182,13 @@ export function buildStage(
       on: [hook.on].flat(),
       when: hook.when ?? null,
       listeners: components.listeners[index] ?? [],
+      reliable: hook.reliable,
+      id: hook.id ?? `hook-${index + 1}`,
+      delivery: {
+        deadlineMs: hook.deadline,
+        queue: hook.queue ?? hookDefaults.queue,
+        rate: hook.rate ?? null,
+      },
       path: [...path, 'hooks', index],
     })),
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { template } from '../core/config-types.ts'
 import type { ConfigPath, StageOutputs, StageSpec } from './pipeline-spec.ts'
-import { topicName } from './topic-name.ts'
+import { topicName } from '../core/topic-name.ts'
 
 /** How many topics one stage may write. */
 const maxOutputs = 1_000

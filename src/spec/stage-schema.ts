@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { duration, expression } from '../core/config-types.ts'
+import { duration, eventRate, expression } from '../core/config-types.ts'
 import { hookEvents, type HookEventName } from '../core/hook.ts'
+import { topicName } from '../core/topic-name.ts'
+import { encode } from './encode-schema.ts'
 import { deliveries } from './pipeline-spec.ts'
 import { outputs } from './stage-outputs.ts'
-import { topicName } from './topic-name.ts'
 
 /** Schemas of what a stage can name; plain `z.unknown()` while the frame of a file is checked. */
 export interface ComponentSchemas {
@@ -79,6 +80,8 @@ export function eventTime() {
   )
 }
 
+export const hookDefaults = { deadline: '5s', queue: 1_000 } as const
+
 const eventNames = Object.keys(hookEvents) as [HookEventName, ...HookEventName[]]
 
 function eventName() {
@@ -94,6 +97,33 @@ function hook(listeners: z.ZodType) {
       .optional()
       .describe('Only events for which this holds; over `event` and `value`.'),
     do: listeners.describe('What is done: listeners by name, each with its setting.'),
+    reliable: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Writes the event to `<pipeline>.events` in the commit of its cause; from there it is given to the listener until that has taken it, at least once, also after a restart.',
+      ),
+    id: name()
+      .optional()
+      .describe(
+        'The name by which a reliable hook remembers how far it is, as long as the stage has it; by default `hook-1`, `hook-2` and so on by their order.',
+      ),
+    deadline: duration()
+      .prefault(hookDefaults.deadline)
+      .describe('How long a listener may take for one event.'),
+    queue: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .describe(
+        `Events that may wait for a listener; what comes beyond them is dropped and counted. Default ${hookDefaults.queue}; not for a reliable hook, whose events wait in the topic.`,
+      ),
+    rate: eventRate()
+      .optional()
+      .describe(
+        'How many events a listener is given at most. What is more is dropped and counted, and the next event tells how many as `event.left_out`; with `reliable` it waits instead.',
+      ),
   })
 }
 
@@ -105,6 +135,13 @@ function stateLimit() {
       .default(defaultMaxKeys)
       .describe('Keys that the state of a step may hold.'),
     at_limit: z.enum(['stop']).default('stop').describe('What happens when it is full.'),
+  })
+}
+
+function thresholds() {
+  return z.strictObject({
+    lag: z.int().min(1).optional().describe('Waiting records above which `lag_exceeded` is told.'),
+    delay: duration().optional().describe('Waiting time above which `delay_exceeded` is told.'),
   })
 }
 
@@ -130,6 +167,11 @@ export function stage(components: ComponentSchemas) {
       .describe(
         'The topic that the stage writes; or several by name, among which the step `route` chooses, with `otherwise` for the rest; or a template of the topic with those that it may give.',
       ),
+    encode: encode()
+      .optional()
+      .describe(
+        'How values are written to the topic: json (the default), text, bytes of a text in base64, or a csv row. Stages that read it begin with a `parse` step.',
+      ),
     sink: components.sink.optional().describe('Where records go, outside of the topics.'),
     event_time: eventTime().optional(),
     start: z
@@ -154,15 +196,7 @@ export function stage(components: ComponentSchemas) {
     max_future: duration()
       .prefault('1h')
       .describe('A record whose event time is further ahead of its arrival than this fails.'),
-    limits: z
-      .strictObject({
-        lag: z
-          .int()
-          .min(1)
-          .optional()
-          .describe('Waiting records above which `lag_exceeded` is told.'),
-        delay: duration().optional().describe('Waiting time above which `delay_exceeded` is told.'),
-      })
+    limits: thresholds()
       .optional()
       .describe('Thresholds of the events `lag_exceeded` and `delay_exceeded`.'),
     state: stateLimit().optional().describe('The limit of what steps remember.'),

@@ -19,6 +19,8 @@ export interface BindEnvironment {
   readonly readText: (absolutePath: string) => string
   /** Called for what cannot be bound, with the place in the setting; binding goes on. */
   readonly report: (path: ConfigPath, thrown: unknown) => void
+  /** What expressions start with; properties of a record if left out. */
+  readonly scope?: readonly string[]
   /** Absent, or null for a connection: it is left unbound, as nothing will be opened. */
   readonly connection?: (name: string) => Connection | null
 }
@@ -26,9 +28,11 @@ export interface BindEnvironment {
 /** Binds every expression, path and file inside a parsed setting, however deep it lies. */
 export function bindConfig(config: unknown, path: ConfigPath, environment: BindEnvironment): void {
   try {
-    if (config instanceof Expression) config.bind(compileExpression(config.source))
+    const { scope } = environment
+    const scoped = scope === undefined ? {} : { scope }
+    if (config instanceof Expression) config.bind(compileExpression(config.source, scoped))
     else if (config instanceof Aggregation) config.bind(compileAggregation(config.source))
-    else if (config instanceof Template) config.bind(compileTemplate(config.source))
+    else if (config instanceof Template) config.bind(compileTemplate(config.source, scoped))
     else if (config instanceof RegularExpression) config.bind(compilePattern(config.source, ''))
     else if (config instanceof FilePath) config.bind(resolve(environment.folder, config.source))
     else if (config instanceof TextFile) {

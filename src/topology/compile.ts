@@ -15,6 +15,7 @@ import { checkFields } from './check-fields.ts'
 import { checkTopics } from './check-topics.ts'
 import { cutStage, readsRawRecord } from './cut-stage.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { hookNodes } from './hook-nodes.ts'
 import { orderNodes } from './order-nodes.ts'
 import { TopicTable } from './topic-table.ts'
 import type { LogKind, Regroup, StageHook, Topology } from './topology.ts'
@@ -60,15 +61,14 @@ export function compileTopology(
     return { topology: { ...named, topics: [], nodes: [], hooks }, problems }
   }
   const topics = new TopicTable(spec, { prefix, partitions: environment.partitions ?? null })
-  const nodes = spec.stages.flatMap((stage) =>
-    cutStage(stage, {
-      pipeline: spec.pipeline,
-      prefix,
-      topics,
-      regroup: environment.regroup ?? 'repartition',
-      log: environment.log ?? 'embedded',
-    }),
-  )
+  const { regroup = 'repartition' } = environment
+  const common = { pipeline: spec.pipeline, prefix, topics, log: environment.log ?? 'embedded' }
+  for (const { listener, config } of hooks)
+    for (const topic of listener.topics?.(config) ?? []) topics.user(topic)
+  const nodes = [
+    ...spec.stages.flatMap((stage) => cutStage(stage, { ...common, regroup })),
+    ...spec.stages.flatMap((stage) => hookNodes(stage, hooks, common)),
+  ]
   checkTopics(spec, { internal: topics.internal, log: environment.log ?? null, report })
   // Stages that write to internal topics would be told to run in circles besides.
   const ordered =
@@ -78,7 +78,7 @@ export function compileTopology(
           report(pathOfStage(spec, stage), topologyError(message)),
         )
   checkFields(spec, report)
-  problems.push(...warnings(spec, topics))
+  problems.push(...warnings(spec, topics, hooks))
   return {
     topology: {
       pipeline: spec.pipeline,
@@ -140,22 +140,30 @@ function compileHooks(stage: StageSpec, bind: BindEnvironment): StageHook[] {
   return stage.hooks.flatMap((hook) => {
     bindWhen(hook, bind)
     return hook.listeners.map((listener) => {
-      bindConfig(listener.config, listener.path, bind)
+      bindConfig(listener.config, listener.path, { ...bind, scope: hookScope })
+      const nodeName = `${hook.id}.${listener.definition.type}`
       return {
         stage: stage.name,
         on: hook.on,
         when: hook.when === null ? null : boundOrNull(hook.when),
         listener: listener.definition,
         config: listener.config,
+        delivery: hook.delivery,
+        name: hook.reliable ? nodeName : listener.definition.type,
+        reliable: hook.reliable,
+        node: hook.reliable ? `${stage.name}.${nodeName}` : null,
       }
     })
   })
 }
 
+/** What expressions of hooks and their listeners start with. */
+const hookScope = ['event', 'value'] as const
+
 function bindWhen(hook: HookSpec, bind: BindEnvironment): void {
   if (hook.when === null) return
   try {
-    hook.when.bind(compileExpression(hook.when.source, { scope: ['event', 'value'] }))
+    hook.when.bind(compileExpression(hook.when.source, { scope: hookScope }))
   } catch (thrown) {
     bind.report([...hook.path, 'when'], thrown)
   }
@@ -170,11 +178,17 @@ function boundOrNull(expression: Expression): StageHook['when'] {
   }
 }
 
-function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
+function warnings(
+  spec: PipelineSpec,
+  topics: TopicTable,
+  hooks: readonly StageHook[],
+): CompileProblem[] {
   // A topic that the file declares may well come from elsewhere.
   const known = new Set([
     ...spec.topics.keys(),
     ...spec.stages.flatMap((stage) => writtenTopics(spec, stage)),
+    ...topics.ofEvents,
+    ...hooks.flatMap(({ listener, config }) => listener.topics?.(config) ?? []),
   ])
   const unwritten = spec.stages.flatMap((stage) =>
     stage.from

@@ -1,5 +1,12 @@
 import { outputTopicsOf } from './order-nodes.ts'
-import type { NodeStep, RoutedOutput, StageNode, Topology, TopologyTopic } from './topology.ts'
+import type {
+  NodeStep,
+  RoutedOutput,
+  StageHook,
+  StageNode,
+  Topology,
+  TopologyTopic,
+} from './topology.ts'
 
 /** The topology as indented text: each part of a stage with what it reads, does and writes. */
 export function describeTopology(topology: Topology): string {
@@ -19,13 +26,18 @@ function describeNode(node: StageNode, { hooks }: Topology): string {
     ['late', node.lateTopic],
     ['state', node.changelogTopic ?? ''],
     ['commits', node.delivery === 'at_least_once' ? 'at least once' : ''],
-    ['hooks', events.map(({ on, listener }) => `${on.join(', ')} -> ${listener.type}`).join('; ')],
+    ['events', node.eventsTopic],
+    ['hooks', events.map(hookText).join('; ')],
   ]
   const shown = lines.filter(([, text]) => text !== '')
   return [
     `${node.id} (${node.role}, ${counted(node.tasks, 'task')})`,
     ...shown.map(([label, text]) => `  ${label.padEnd(7)} ${text}`),
   ].join('\n')
+}
+
+function hookText({ on, listener, reliable }: StageHook): string {
+  return `${on.join(', ')} -> ${listener.type}${reliable ? ' (reliable)' : ''}`
 }
 
 function describeTopics(topics: readonly TopologyTopic[]): string {
@@ -42,6 +54,8 @@ const kindText = {
   repartition: 'between the parts of a stage, by another key',
   dead_letter: 'dead letters',
   late: 'late records',
+  events: 'events of reliable hooks',
+  replay: 'dead letters that come back',
   changelog: 'state',
 } as const
 
@@ -67,9 +81,9 @@ function waitsText({ steps, settings, tasks }: StageNode): string {
   return `${waiting.map(({ id }) => id).join(', ')}: ${atOnce}those of one key in order`
 }
 
-function outputText({ output }: StageNode): string {
+function outputText({ output, publishes }: StageNode): string {
   if (output === null) return ''
-  if (output.kind === 'sink') return `sink ${output.definition.type}`
+  if (output.kind === 'sink') return [`sink ${output.definition.type}`, ...publishes].join(' -> ')
   const key = output.key === null ? '' : ', with a key'
   if (output.kind === 'topic') return `${output.topic}${key}`
   return `${choiceText(output)}${key}`
@@ -95,7 +109,8 @@ function counted(count: number, noun: string): string {
 /** The topology as a Mermaid flowchart, for Markdown pages. Dead-letter and late topics hang on dotted arrows. */
 export function drawTopology(topology: Topology): string {
   const ids = new Map(topology.topics.map(({ name }, index) => [name, `topic${index}`]))
-  const lines = topology.topics.map(({ name, partitions }) => {
+  const drawn = topology.topics.filter(({ kind }) => kind !== 'replay')
+  const lines = drawn.map(({ name, partitions }) => {
     return `  ${ids.get(name)}[(${quoted([name, counted(partitions, 'partition')])})]`
   })
   for (const [index, node] of topology.nodes.entries())
@@ -112,7 +127,12 @@ function drawNode(node: StageNode, id: string, topics: ReadonlyMap<string, strin
   for (const { topic } of outputTopicsOf(node)) lines.push(`  ${id} --> ${topics.get(topic)}`)
   if (output?.kind === 'sink')
     lines.push(`  ${id} --> ${id}sink([${quoted([output.definition.type])}])`)
-  const aside = [node.settings.onError === 'dlq' ? node.deadLetterTopic : '', node.lateTopic]
+  lines.push(...node.publishes.map((topic) => `  ${id}sink --> ${topics.get(topic)}`))
+  const aside = [
+    node.settings.onError === 'dlq' ? node.deadLetterTopic : '',
+    node.lateTopic,
+    node.eventsTopic,
+  ]
   lines.push(
     ...aside.filter((topic) => topic !== '').map((topic) => `  ${id} -.-> ${topics.get(topic)}`),
   )

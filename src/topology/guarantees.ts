@@ -41,13 +41,14 @@ export interface HookGuarantee {
   readonly stage: string
   readonly listener: string
   readonly on: readonly string[]
+  /** Else best effort. */
+  readonly reliable: boolean
 }
 
 export interface PipelineGuarantees {
   readonly pipeline: string
   readonly log: LogKind
   readonly outputs: readonly GuaranteedOutput[]
-  /** Best effort, all of them. */
   readonly hooks: readonly HookGuarantee[]
 }
 
@@ -58,12 +59,16 @@ export const maxPaths = 20
 export function pipelineGuarantees(topology: Topology, log: LogKind): PipelineGuarantees {
   const { prefix, pipeline, nodes, hooks } = topology
   const read = new Set(nodes.flatMap(({ input }) => topicNames(input)))
-  const ends = nodes.flatMap((node) => endsOf(node).filter(({ to }) => !read.has(to)))
+  const ends = nodes.flatMap((node) =>
+    endsOf(node).filter(({ to }) => !read.has(to) || isOutside(node)),
+  )
   return {
     pipeline: `${prefix}${pipeline}`,
     log,
     outputs: ends.map((end) => outputOf(end, { nodes, log })),
-    hooks: hooks.map(({ stage, listener, on }) => ({ stage, listener: listener.type, on })),
+    hooks: hooks.map(({ stage, listener, on, reliable }) => {
+      return { stage, listener: listener.type, on, reliable }
+    }),
   }
 }
 
@@ -74,11 +79,17 @@ interface End {
 }
 
 function endsOf(node: StageNode): End[] {
-  const { output } = node
+  const { output, publishes } = node
+  if (publishes.length > 0) return publishes.map((topic) => ({ node, to: topic }))
   // In words where it is no name of a topic.
   if (output === null) return [{ node, to: '(no output)' }]
   if (output.kind === 'sink') return [{ node, to: output.definition.type }]
   return outputTopicsOf(node).map(({ topic }) => ({ node, to: topic }))
+}
+
+/** A sink may be called like a topic. */
+function isOutside({ output, publishes }: StageNode): boolean {
+  return (output === null || output.kind === 'sink') && publishes.length === 0
 }
 
 interface Graph {
@@ -121,14 +132,19 @@ function hopsTo(end: End, graph: Graph): Hop[] {
 }
 
 function hopOf(node: StageNode, way: { from: string; to: string }, { log }: Graph): Hop {
-  return { stage: node.stage, node: node.id, ...way, ...guaranteeOf(node, log) }
+  const { deadLetterTopic, lateTopic, eventsTopic } = node
+  // What a stage with a sink sets aside is committed as if there were none.
+  const isAside = [deadLetterTopic, lateTopic, eventsTopic].includes(way.to)
+  const hop = isAside && node.output?.kind === 'sink' ? { ...node, output: null } : node
+  return { stage: node.stage, node: node.id, ...way, ...guaranteeOf(hop, log) }
 }
 
 /** Who writes what the node reads, as results or as records set aside. */
-function writersOf({ input }: StageNode, topic: string, { nodes }: Graph): StageNode[] {
-  return input.kind === 'source'
-    ? []
-    : nodes.filter((node) => topicsWrittenBy(node).includes(topic))
+function writersOf({ input, hookOf }: StageNode, topic: string, { nodes }: Graph): StageNode[] {
+  if (input.kind === 'source') return []
+  // The events of other stages lie in the same topic, and are passed over.
+  const asked = hookOf === '' ? nodes : nodes.filter(({ stage }) => stage === hookOf)
+  return asked.filter((node) => topicsWrittenBy(node).includes(topic))
 }
 
 /** At most one more than are listed. Nothing runs in circles: such a file has been refused. */

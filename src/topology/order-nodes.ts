@@ -8,8 +8,9 @@ export function outputTopicsOf({ output }: Pick<StageNode, 'output'>): readonly 
 
 /** The topics that a node writes records to, with those for records set aside. */
 export function topicsWrittenBy(node: StageNode): string[] {
-  const aside = [node.deadLetterTopic, node.lateTopic].filter((topic) => topic !== '')
-  return [...outputTopicsOf(node).map(({ topic }) => topic), ...aside]
+  const { deadLetterTopic, lateTopic, eventsTopic, publishes } = node
+  const aside = [deadLetterTopic, lateTopic, eventsTopic].filter((topic) => topic !== '')
+  return [...outputTopicsOf(node).map(({ topic }) => topic), ...aside, ...publishes]
 }
 
 export function topicsReadBy(node: StageNode): string[] {

@@ -57,6 +57,16 @@ export class TopicTable {
     }).name
   }
 
+  /** The topic by which dead letters come back; they are kept as long as where they come from. */
+  replay(stage: string, options: { deadLetters: string; partitions: number }): TopologyTopic {
+    return this.#addInternal(stage, {
+      name: `${this.#prefix}${this.#spec.pipeline}.${stage}.replay`,
+      kind: 'replay',
+      partitions: options.partitions,
+      retentionMs: this.#topics.get(options.deadLetters)?.retentionMs ?? defaultRetentionMs,
+    })
+  }
+
   /** A topic for the records that a stage could not use, with as many partitions as the stage reads. */
   aside(
     stage: string,
@@ -72,6 +82,35 @@ export class TopicTable {
       partitions: declared?.partitions ?? options.partitions,
       ...keptAs(declared),
     }).name
+  }
+
+  /** The topic of what reliable hooks listen to, for users to read as well. */
+  events(): TopologyTopic {
+    const name = this.#eventsName
+    const declared = this.#spec.topics.get(name)
+    const partitions = declared?.partitions ?? defaultPartitions
+    // Also where the file declares it, which makes it one of the user's at first.
+    this.#topics.delete(name)
+    return this.#add({ name, kind: 'events', partitions, ...keptAs(declared) })
+  }
+
+  /** Where events go that a listener refused. */
+  refusedEvents(): string {
+    const name = `${this.#eventsName}.dlq`
+    const declared = this.#spec.topics.get(name)
+    const { partitions } = this.events()
+    const kept = { partitions: declared?.partitions ?? partitions, ...keptAs(declared) }
+    return this.#add({ name, kind: 'dead_letter', ...kept }).name
+  }
+
+  /** Names of the topics with events, where there are any. */
+  get ofEvents(): readonly string[] {
+    const name = this.#eventsName
+    return [name, `${name}.dlq`].filter((topic) => this.#topics.get(topic) !== undefined)
+  }
+
+  get #eventsName(): string {
+    return `${this.#prefix}${this.#spec.pipeline}.events`
   }
 
   /** Names of the topics that the compiler inserted, with the stage of each: the file may not use them. */

@@ -3,7 +3,8 @@ import type { Evaluate, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
-import type { Delivery, StageSpec } from '../spec/pipeline-spec.ts'
+import type { EncodeSpec } from '../spec/encode-schema.ts'
+import type { Delivery, HookDelivery, StageSpec } from '../spec/pipeline-spec.ts'
 import type { TracingSettings } from '../spec/tracing-schema.ts'
 
 /** What topics and state are kept in; a topology is compiled for one of them. */
@@ -39,6 +40,10 @@ export type TopicKind =
   | 'repartition'
   | 'dead_letter'
   | 'late'
+  /** The events that reliable hooks of the pipeline listen to. */
+  | 'events'
+  /** Dead letters on their way back to the stage. */
+  | 'replay'
   /** On Kafka: the state of a node's tasks, one partition each. */
   | 'changelog'
 
@@ -60,8 +65,16 @@ export interface StageNode {
   readonly needsEventTime: boolean
   /** null: the steps are all there is, for their events. */
   readonly output: TopicOutput | RoutedOutput | SinkOutput | null
+  /** How results are written; null: as JSON. */
+  readonly encode: EncodeSpec | null
   readonly deadLetterTopic: string
   readonly lateTopic: string
+  /** Where events for reliable hooks of the stage go; empty where it has none. */
+  readonly eventsTopic: string
+  /** What the listener of a reliable hook writes to, where the node is that listener. */
+  readonly publishes: readonly string[]
+  /** The stage whose events it delivers, where the node is the listener of a reliable hook; else empty. */
+  readonly hookOf: string
   /** How its tasks commit: a node with state does so exactly once on every log. */
   readonly delivery: Delivery
   /** Whether its tasks keep something over restarts: of steps, of a source or sink, of its markers. */
@@ -94,6 +107,8 @@ export interface TopicInput {
   readonly topics: readonly { readonly name: string; readonly partitions: number }[]
   /** Whether its records say, for `source` in expressions, where they came into the pipeline. */
   readonly tellsSource?: boolean
+  /** Where dead letters of the stage come back to; no task of a pipeline writes it. Absent: nowhere. */
+  readonly replay?: { readonly name: string; readonly partitions: number }
 }
 
 export interface TopicOutput {
@@ -160,11 +175,25 @@ export interface StageHook {
   readonly when: Evaluate | null
   readonly listener: ListenerDefinition
   readonly config: unknown
+  readonly delivery: HookDelivery
+  /** How it is told from the other listeners of the stage: the type, with the id of a reliable hook. */
+  readonly name: string
+  readonly reliable: boolean
+  /** The node that delivers the events of a reliable hook; null: nobody does here, or the hook is none. */
+  readonly node: string | null
 }
 
 /** What ids of the pipeline's tasks begin with, which write its records. */
 export function ownWriters({ prefix, pipeline }: Pick<Topology, 'prefix' | 'pipeline'>): string {
   return `${prefix}${pipeline}.`
+}
+
+/** The task that writes the dead letters of a stage back; `<task>/0` is its id, and this its group. */
+export function replayGroup(
+  topology: Pick<Topology, 'prefix' | 'pipeline'>,
+  stage: string,
+): string {
+  return `${ownWriters(topology)}${stage}.replay`
 }
 
 export function taskId(topology: Topology, node: StageNode, index: number): string {

@@ -44,7 +44,7 @@ stages:
 
 describe('millrace explain --guarantees', () => {
   it.each(
-    ['orders', 'flights', 'bird-strikes'].flatMap((name) => [
+    ['orders', 'flights', 'bird-strikes', 'alerts'].flatMap((name) => [
       [name, 'embedded', []] as const,
       [name, 'kafka', kafka] as const,
     ]),

@@ -118,6 +118,7 @@ describe('the summary', () => {
       failed: 2,
       timedOut: 1,
       dropped: 9,
+      limited: 0,
     } as const
     const waiting = { queue: 12_345_678, batch: 0, backoff: 0, commit: 24_691_356 }
     const stage = busyStage({ prediction, hooks: [hook], waiting, utilisation: 0.62 })

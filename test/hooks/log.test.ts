@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { HookEvent } from '../../src/core/hook.ts'
 import { logListener } from '../../src/hooks/log.ts'
+import { listenerEnvironment } from './listener-fixture.ts'
 
 const failed: HookEvent = {
+  id: 'e1',
   event: 'record_failed',
   pipeline: 'orders',
   stage: 'clean',
@@ -14,6 +16,7 @@ const failed: HookEvent = {
 async function linesOf(config: unknown, event: HookEvent): Promise<unknown[]> {
   const lines: unknown[] = []
   const listener = await logListener.create(logListener.config.parse(config), {
+    ...listenerEnvironment(),
     log: (...line) => lines.push(line),
   })
   await listener.notify(event, new AbortController().signal)

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { HookEvent, Listener } from '../../src/core/hook.ts'
 import { moduleListener } from '../../src/hooks/module.ts'
+import { listenerEnvironment } from './listener-fixture.ts'
 
 const event: HookEvent = {
+  id: 'e1',
   event: 'window_closed',
   pipeline: 'orders',
   stage: 'totals',
@@ -23,7 +25,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 async function load(file: string, settings: object = {}): Promise<Listener> {
   const config = moduleListener.config.parse({ file, ...settings })
   config.file.bind(join(folder, file))
-  return await moduleListener.create(config, { log: () => {} })
+  return await moduleListener.create(config, listenerEnvironment())
 }
 
 function write(file: string, text: string): string {

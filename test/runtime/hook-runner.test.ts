@@ -1,17 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { HookEvent, HookEventName, Listener } from '../../src/core/hook.ts'
+import { listenerDeadlineMs, maxWaitingEvents } from '../../src/runtime/hook-limits.ts'
 import { type Hook, HookRunner } from '../../src/runtime/hook-runner.ts'
 import {
   type HookProblem,
-  listenerDeadlineMs,
   maxParallelCalls,
-  maxWaitingEvents,
   problemIntervalMs,
 } from '../../src/runtime/listener-queue.ts'
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
 
 function anEvent(value: number, event: HookEventName = 'record_failed'): HookEvent {
-  return { event, pipeline: 'p', stage: 'clean', timeMs: 0, data: {}, value }
+  return { id: `e${value}`, event, pipeline: 'p', stage: 'clean', timeMs: 0, data: {}, value }
 }
 
 function aHook(notify: Listener['notify'], hook: Partial<Hook> = {}): Hook {

@@ -149,6 +149,7 @@ describe('events of hooks', () => {
     })
     for (let n = 0; n < 80; n++) {
       runner.publish({
+        id: `e${n}`,
         event: 'record_failed',
         pipeline: 'p',
         stage: 'clean',

@@ -108,6 +108,16 @@ export const brokenPipelines: readonly BrokenFile[] = [
     found: [['5:15', 'CONFIG_INVALID', 'last step']],
   },
   {
+    rule: 'an encode without a topic',
+    text: stageWith('from: a', 'encode: text', 'sink: { stdout: {} }'),
+    found: [['5:5', 'CONFIG_INVALID', 'writes no topic']],
+  },
+  {
+    rule: 'an encode that there is not',
+    text: stageWith('from: a', 'encode: xml', 'to: b'),
+    found: [['5:13', 'CONFIG_INVALID', 'text']],
+  },
+  {
     rule: 'two routes',
     text: stageWith(
       'from: a',
@@ -145,16 +155,55 @@ export const brokenPipelines: readonly BrokenFile[] = [
     found: [['3:21', 'CONFIG_INVALID', 'at least 1']],
   },
   {
-    rule: 'a reliable hook',
+    rule: 'a reliable hook of an event that no commit can hold',
+    text: stageWith(
+      'from: a',
+      'to: b',
+      'hooks:',
+      '  - on: batch_processed',
+      '    reliable: true',
+      '    do: log',
+    ),
+    found: [['7:9', 'CONFIG_INVALID', 'it tells of a commit']],
+  },
+  {
+    rule: 'a queue of a reliable hook',
     text: stageWith(
       'from: a',
       'to: b',
       'hooks:',
       '  - on: record_failed',
       '    reliable: true',
+      '    queue: 5',
       '    do: log',
     ),
-    found: [['8:9', 'CONFIG_INVALID', 'not supported yet']],
+    found: [['9:9', 'CONFIG_INVALID', 'wait in their topic']],
+  },
+  {
+    rule: 'a rate without a time',
+    text: stageWith(
+      'from: a',
+      'to: b',
+      'hooks:',
+      '  - on: record_failed',
+      '    rate: 10',
+      '    do: log',
+    ),
+    found: [['8:15', 'CONFIG_INVALID', 'rate']],
+  },
+  {
+    rule: 'two hooks of one name',
+    text: stageWith(
+      'from: a',
+      'to: b',
+      'hooks:',
+      '  - on: record_failed',
+      '    id: hook-2',
+      '    do: log',
+      '  - on: record_failed',
+      '    do: log',
+    ),
+    found: [['10:9', 'CONFIG_INVALID', 'have the id "hook-2"']],
   },
   {
     rule: 'a topic name that Kafka refuses',

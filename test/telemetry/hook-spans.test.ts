@@ -276,7 +276,14 @@ describe('a listener that fails', () => {
       }),
       onProblem: (problem) => problems.push(problem),
     })
-    const event = { pipeline: 'p', stage: 'work', timeMs: 0, data: {}, value: null } as const
+    const event = {
+      id: 'e1',
+      pipeline: 'p',
+      stage: 'work',
+      timeMs: 0,
+      data: {},
+      value: null,
+    } as const
     for (let call = 0; call < 2; call++) {
       runner.publish({ ...event, event: 'stage_blocked' })
       await clock.advance(1)

@@ -172,7 +172,7 @@ describe('the guarantees of a pipeline', () => {
       'hooks: [{ on: record_failed, do: { tell: 1 } }], to: clean',
     )
     expect(guaranteesOf([hooked], 'embedded').hooks).toEqual([
-      { stage: 'clean', listener: 'tell', on: ['record_failed'] },
+      { stage: 'clean', listener: 'tell', on: ['record_failed'], reliable: false },
     ])
   })
 })

@@ -3,7 +3,7 @@ import { z } from 'zod'
 const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
 const maxTopicLength = 249
 
-/** The name of a topic, as Kafka takes it. */
+/** The name of a topic, in a setting. */
 export function topicName() {
   return z
     .string()
