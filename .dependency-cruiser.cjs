@@ -31,6 +31,7 @@ const owners = {
   pino: ['cli', 'main[.]ts$'],
   kafkajs: ['logs/kafka'],
   amqplib: ['endpoints/rabbitmq'],
+  pg: ['endpoints/postgres'],
   fastify: ['api'],
   undici: ['endpoints/http'],
   'ipaddr.js': ['endpoints/http'],

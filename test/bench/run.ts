@@ -8,6 +8,7 @@ import { benchExec } from './bench-exec.ts'
 import { benchExpressions } from './bench-expressions.ts'
 import { benchHttp } from './bench-http.ts'
 import { benchKafka } from './bench-kafka.ts'
+import { benchPostgres } from './bench-postgres.ts'
 import { benchRabbitmq } from './bench-rabbitmq.ts'
 import { benchTracing } from './bench-tracing.ts'
 import { benchLog } from './bench-log.ts'
@@ -63,6 +64,7 @@ const parts = {
   tcp: ({ command }: Workload) => benchTcp(folder, command),
   commands: ({ command }: Workload) => benchCommands(folder, command),
   kafka: (workload: Workload) => benchKafka(folder, workload),
+  postgres: (workload: Workload) => benchPostgres(folder, workload),
   rabbitmq: (workload: Workload) => benchRabbitmq(folder, workload),
   tracing: (workload: Workload) => benchTracing(folder, workload),
 } satisfies Record<string, (workload: Workload) => Figure[] | Promise<Figure[]>>

@@ -88,9 +88,23 @@ export async function timedRun({
   const file = join(folder, 'orders.yaml')
   const body = names.map((name) => orderStages[name]).join('')
   writeFileSync(file, `pipeline: orders\n${defaults}stages:${body}\n`)
+  return { names, ...(await timedFile({ command, file, log })) }
+}
+
+/** Runs a pipeline file to its end. */
+export async function timedFile({
+  command,
+  file,
+  log,
+  env = {},
+}: Pick<TimedRun, 'command' | 'log'> & {
+  readonly file: string
+  readonly env?: Readonly<Record<string, string>>
+}): Promise<Omit<Timed, 'names'>> {
   const start = performance.now()
   const child = spawn(process.execPath, [command, 'run', file, ...log, '--json', '--quiet'], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   })
   let stdout = ''
   let peakMb = 0
@@ -100,7 +114,7 @@ export async function timedRun({
   clearInterval(watch)
   if (code !== 0) throw new Error(`millrace run ended with ${String(code)}`)
   const seconds = (performance.now() - start) / 1_000
-  return { names, seconds, peakMb, report: JSON.parse(stdout) as RunReport }
+  return { seconds, peakMb, report: JSON.parse(stdout) as RunReport }
 }
 
 /** The largest resident set that the process has had; 0 where the system does not tell. */

@@ -17,10 +17,17 @@ const load = (text: string) => {
   return loadPipeline(text, { file: 'x.yaml', definitions, environment: {}, readSecret: () => 'x' })
 }
 
-/** What examples name. */
-const connections = {
-  main: { kafka: { brokers: 'localhost:9092' } },
-  warehouse: { postgres: { database: 'warehouse', user: 'millrace' } },
+const servers = {
+  kafka: { brokers: 'localhost:9092' },
+  postgres: { database: 'shop', user: 'app' },
+  rabbitmq: { user: 'app', password: '${secret:PASSWORD}' },
+} as const
+
+/** What an example names. */
+function connectionsOf(type: string, config: unknown): object {
+  if (typeof config !== 'object' || config === null || !('connection' in config)) return {}
+  const server = servers[type as keyof typeof servers]
+  return { connections: { [String(config.connection)]: { [type]: server } } }
 }
 
 const stageOf = {
@@ -45,7 +52,7 @@ const examples = (['operators', 'sources', 'sinks', 'listeners'] as const).flatM
       const stage = { name: 's', ...stageOf[kind]({ [type]: config }) }
       return {
         name: `${kind}/${type}: ${title}`,
-        text: writeYaml({ pipeline: 'p', connections, stages: [stage] }),
+        text: writeYaml({ pipeline: 'p', ...connectionsOf(type, config), stages: [stage] }),
       }
     })
   })

@@ -1,6 +1,11 @@
-import pg from 'pg'
+import type { DatabaseError } from 'pg'
 import type { ConnectionName } from '../../core/connection-name.ts'
 import { messageOf, PipelineError, type ErrorCode } from '../../core/errors.ts'
+
+/** What the server itself says, and not the client or the network; told by its parts, so that no client need be loaded. */
+export function isServerError(thrown: unknown): thrown is DatabaseError {
+  return thrown instanceof Error && 'severity' in thrown && 'routine' in thrown
+}
 
 /**
  * What an error of the server is about: `row` what was written, by itself; `rows` what was written
@@ -36,7 +41,7 @@ const faults: Readonly<Record<string, PostgresFault>> = {
 const policyRoutine = 'ExecWithCheckOptions'
 
 export function faultOf(thrown: unknown): PostgresFault {
-  if (!(thrown instanceof pg.DatabaseError)) return 'away'
+  if (!isServerError(thrown)) return 'away'
   const { code = '', routine } = thrown
   if (routine === policyRoutine) return 'row'
   return faults[code] ?? faults[code.slice(0, 2)] ?? 'away'
@@ -47,7 +52,7 @@ const refusals = /certificate|self.signed|SSL|TLS|altname|password|SASL/i
 
 /** The server's words about a row, without the values in it: what stands there is nobody else's business. */
 export function rowMessage(thrown: unknown): string {
-  if (!(thrown instanceof pg.DatabaseError)) return messageOf(thrown)
+  if (!isServerError(thrown)) return messageOf(thrown)
   const { code = '', message } = thrown
   // Only these quote values; the others quote names.
   const isAboutValues = code.startsWith('22')
@@ -74,7 +79,7 @@ export function postgresError(
 }
 
 function codeOf(thrown: unknown): ErrorCode {
-  if (thrown instanceof pg.DatabaseError) {
+  if (isServerError(thrown)) {
     return faultOf(thrown) === 'setup' ? 'PEER_REFUSED' : 'PEER_UNAVAILABLE'
   }
   return refusals.test(reasonOf(thrown)) ? 'PEER_REFUSED' : 'PEER_UNAVAILABLE'
@@ -93,7 +98,7 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 function reasonOf(thrown: unknown): string {
-  if (thrown instanceof pg.DatabaseError) {
+  if (isServerError(thrown)) {
     return `${thrown.message} (SQLSTATE ${thrown.code ?? 'unknown'})`
   }
   const error = thrown instanceof AggregateError ? (thrown.errors as unknown[])[0] : thrown

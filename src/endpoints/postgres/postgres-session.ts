@@ -1,11 +1,11 @@
 import { Socket } from 'node:net'
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Clock } from '../../core/clock.ts'
 import type { ConnectionName } from '../../core/connection-name.ts'
 import { isLoopback, type ConnectionTls } from '../../core/connection-tls.ts'
 import type { PostgresConnection } from '../../core/postgres-connection.ts'
-import { postgresError } from './postgres-error.ts'
+import { isServerError, postgresError } from './postgres-error.ts'
 
 export interface SessionOptions {
   readonly connection: ConnectionName<'postgres'>
@@ -38,10 +38,10 @@ export class PostgresSession {
   #cutReason: string | null = null
   #isLost = false
 
-  private constructor(options: SessionOptions, socket: Socket) {
+  private constructor(options: SessionOptions, client: pg.Client, socket: Socket) {
     this.#options = options
+    this.#client = client
     this.#socket = socket
-    this.#client = clientOf(options.connection.settings, socket)
     // The piece of work at hand is told by its promise; between two of them the next one is.
     this.#client.on('error', () => (this.#isLost = true))
     this.#client.on('end', () => (this.#isLost = true))
@@ -49,8 +49,10 @@ export class PostgresSession {
 
   /** @throws PipelineError PEER_UNAVAILABLE, PEER_REFUSED */
   static async open(options: SessionOptions, signal: AbortSignal): Promise<PostgresSession> {
-    const session = new PostgresSession(options, new Socket())
-    const { connectTimeoutMs } = options.connection.settings
+    const { settings } = options.connection
+    const socket = new Socket()
+    const session = new PostgresSession(options, await clientOf(settings, socket), socket)
+    const { connectTimeoutMs } = settings
     await session.#within({ limitMs: connectTimeoutMs, doing: 'connecting', signal }, () =>
       session.#client.connect(),
     )
@@ -125,7 +127,7 @@ export class PostgresSession {
     try {
       return await work()
     } catch (thrown) {
-      if (!(thrown instanceof pg.DatabaseError)) this.#isLost = true
+      if (!isServerError(thrown)) this.#isLost = true
       const reason = this.#cutReason === null ? thrown : new Error(this.#cutReason)
       throw postgresError(reason, connection, doing)
     } finally {
@@ -141,10 +143,12 @@ export class PostgresSession {
   }
 }
 
-function clientOf(settings: PostgresConnection, socket: Socket): pg.Client {
+/** The client is loaded by those who use it only. */
+async function clientOf(settings: PostgresConnection, socket: Socket): Promise<pg.Client> {
+  const { Client } = await import('pg')
   const { host, port, database, user, tls, applicationName } = settings
   let isPlaintextAsked = false
-  const client = new pg.Client({
+  const client = new Client({
     host,
     port,
     database,

@@ -180,10 +180,16 @@ export class QuerySource implements Source {
 
 function placeOf(position: JsonValue | undefined, cursor: readonly string[]): Place | null {
   if (!isJsonObject(position)) return null
-  const { columns, values } = position as unknown as Place
-  if (columns.join('\0') === cursor.join('\0')) return { columns, values }
+  const columns = textsOf(position['columns'])
+  if (columns.join('\0') === cursor.join('\0')) {
+    return { columns, values: textsOf(position['values']) }
+  }
   throw new PipelineError(
     'CONFIG_INCOMPATIBLE',
     `the source stands behind a row by ${columns.join(', ')}, and its cursor is ${cursor.join(', ')} now: undo the change, or run the pipeline with --fresh`,
   )
+}
+
+function textsOf(list: JsonValue | undefined): readonly string[] {
+  return Array.isArray(list) ? list.map(String) : []
 }

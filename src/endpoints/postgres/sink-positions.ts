@@ -1,7 +1,6 @@
-import pg from 'pg'
 import type { SinkOrigins } from '../../core/endpoints.ts'
 import { PipelineError } from '../../core/errors.ts'
-import { faultOf } from './postgres-error.ts'
+import { faultOf, isServerError } from './postgres-error.ts'
 import type { PostgresSession } from './postgres-session.ts'
 import { quoteTable, shownTable, type TableName } from './quote-name.ts'
 
@@ -56,7 +55,7 @@ export class SinkPositions {
     try {
       await session.execute(statement)
     } catch (thrown) {
-      if (!(thrown instanceof pg.DatabaseError) || faultOf(thrown) === 'away') throw thrown
+      if (!isServerError(thrown) || faultOf(thrown) === 'away') throw thrown
       if (madeMeanwhile.has(thrown.code)) return
       throw new PipelineError(
         'PEER_REFUSED',
