@@ -18,8 +18,8 @@ import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
 import type { HttpClient } from './core/http-client.ts'
+import type { Listening } from './core/listening.ts'
 import { processSpawner } from './endpoints/processes/spawn-process.ts'
-import { openListening } from './endpoints/listening/open-listening.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
 import { ChildProcesses } from './endpoints/process/child-processes.ts'
@@ -61,7 +61,7 @@ const environment: CliEnvironment = {
   openKafkaEndpoints,
   openHttpClient,
   processes: new ChildProcesses({ clock, env }),
-  openListening: () => openListening({ clock }),
+  openListening,
   openMetricsExporter,
   openTracing,
   supervisor,
@@ -104,6 +104,11 @@ async function openKafkaEndpoints(options: {
 async function openHttpClient(): Promise<HttpClient> {
   const http = await import('./endpoints/http/http-client.ts')
   return http.openHttpClient({ clock })
+}
+
+async function openListening(): Promise<Listening> {
+  const listening = await import('./endpoints/listening/open-listening.ts')
+  return listening.openListening({ clock })
 }
 
 async function openMetricsExporter(options: MetricsExporterOptions): Promise<MetricsExporter> {

@@ -42,7 +42,7 @@ export interface CliEnvironment {
   /** Absent where no program is started. */
   readonly processes?: ProcessRunner
   /** Servers for sources and sinks that wait to be called; absent where tests have none. */
-  readonly openListening?: () => Listening
+  readonly openListening?: () => Promise<Listening>
   /** Who started this process as one of several workers; null: it is on its own. */
   readonly supervisor: Supervisor | null
   readonly startWorker: StartWorker

@@ -49,6 +49,11 @@ export function limitOption(fallback: number | null): Option {
   return fallback === null ? option : option.default(fallback)
 }
 
+/** For an option that may stand several times. */
+export function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text]
+}
+
 export function positiveInteger(text: string): number {
   const value = wholeNumber(text)
   if (value === 0) throw new InvalidArgumentError('It is a whole number from 1 on.')

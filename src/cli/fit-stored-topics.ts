@@ -1,10 +1,14 @@
 import { PipelineError } from '../core/errors.ts'
-import type { Log } from '../core/log.ts'
+import type { LogAdmin } from '../core/log.ts'
 import { topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { LogOptions } from './choose-log.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import { isError, loadTopologies, type KnownTopics, type PipelineFile } from './load-topologies.ts'
+
+interface DescribesTopics {
+  readonly admin: Pick<LogAdmin, 'describeTopics'>
+}
 
 export interface FittedTopologies {
   readonly topologies: readonly Topology[]
@@ -19,7 +23,7 @@ export interface FittedTopologies {
  */
 export async function fitStoredTopics(
   files: readonly PipelineFile[],
-  log: Pick<Log, 'admin'>,
+  log: DescribesTopics,
   { environment, options }: { environment: CliEnvironment; options: Pick<LogOptions, 'log'> },
 ): Promise<FittedTopologies> {
   const topologies = files.map(({ topology }) => topology)
@@ -41,7 +45,7 @@ export async function fitStoredTopics(
 }
 
 async function storedSettings(
-  { admin }: Pick<Log, 'admin'>,
+  { admin }: DescribesTopics,
   names: ReadonlySet<string>,
 ): Promise<KnownTopics> {
   const topics = await admin.describeTopics([...names])

@@ -304,7 +304,12 @@ function clashes(loaded: readonly Loaded[]): Diagnostic[] {
   })
 }
 
-const internalKinds: ReadonlySet<TopicKind> = new Set(['internal', 'repartition', 'changelog'])
+const internalKinds: ReadonlySet<TopicKind> = new Set([
+  'internal',
+  'repartition',
+  'changelog',
+  'replay',
+])
 
 /** What one pipeline keeps for itself is no topic of another. */
 function internalClashes(files: readonly PipelineFile[]): Diagnostic[] {

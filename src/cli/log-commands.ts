@@ -1,15 +1,18 @@
 import { Option, type Command } from 'commander'
 import {
+  collect,
   dataDirOption,
   examples,
   jsonHelp,
   limitOption,
   logOption,
   pathsHelp,
+  positiveInteger,
   tapStart,
   wholeNumber,
   type Choose,
 } from './command-options.ts'
+import { letterId, since } from './replay-options.ts'
 
 /** Commands that look into a log, or change its topics. */
 export function addTopics(program: Command, choose: Choose): void {
@@ -72,8 +75,8 @@ export function addDlq(program: Command, choose: Choose): void {
   const dlq = program
     .command('dlq')
     .helpCommand(false)
-    .summary('look at records that failed')
-    .description('Looks at dead-letter topics, also while a run is on.')
+    .summary('look at records that failed, and replay them')
+    .description('Looks at dead-letter topics and replays them, also while a run is on.')
   dlq
     .command('ls')
     .summary('list the dead-letter topics')
@@ -115,6 +118,61 @@ export function addDlq(program: Command, choose: Choose): void {
         (await import('./dlq-show.ts')).dlqShow(name, options, environment),
       )
     })
+  addDlqReplay(dlq, choose)
+}
+
+function addDlqReplay(dlq: Command, choose: Choose): void {
+  dlq
+    .command('replay')
+    .summary('write records that failed back to their stages')
+    .description(
+      'Writes dead letters back to the stages in which they failed, as they were, and keeps note of it: a ' +
+        'second replay leaves out what was written back before. Records that fail again get new dead ' +
+        'letters. A running pipeline takes them in at once, any other when it runs next.',
+    )
+    .argument('<path...>', pathsHelp)
+    .option(...dataDirOption)
+    .option(...logOption)
+    .option('--stage <name>', 'only those of this stage; more than once for several', collect)
+    .option('--code <code>', 'only those with this error code; more than once for several', collect)
+    .addOption(
+      new Option(
+        '--since <time>',
+        'only those that failed since then: 30m, 2h, 7d, or 2026-01-31T14:05:00Z',
+      ).argParser(since),
+    )
+    .addOption(
+      new Option(
+        '--id <place>',
+        'only this one: PARTITION/OFFSET as `dlq show` prints it; more than once for several',
+      ).argParser(letterId),
+    )
+    .option('--all', 'all of them')
+    .addOption(limitOption(null))
+    .addOption(
+      new Option('--rate <count>', 'at most so many records per second').argParser(positiveInteger),
+    )
+    .addOption(
+      new Option('--max-attempts <count>', 'leave out what was replayed so often and failed again')
+        .argParser(positiveInteger)
+        .default(3),
+    )
+    .option('--again', 'also those that were replayed before, or so often that they are parked')
+    .option('--dry-run', 'only show what would be done')
+    .option('--json', jsonHelp)
+    .addHelpText(
+      'after',
+      examples(
+        'millrace dlq replay pipelines/orders.yaml --dry-run',
+        'millrace dlq replay pipelines/orders.yaml --stage clean --code RECORD_CAST',
+        'millrace dlq replay pipelines/orders.yaml --all --since 2h --rate 100',
+      ),
+    )
+    .action((paths: string[], options) => {
+      choose(async (environment) =>
+        (await import('./dlq-replay.ts')).dlqReplay(paths, options, environment),
+      )
+    })
 }
 
 export function addTap(program: Command, choose: Choose): void {
@@ -135,6 +193,14 @@ export function addTap(program: Command, choose: Choose): void {
       ).argParser(tapStart),
     )
     .addOption(limitOption(null))
+    .option('--where <expression>', 'only records for which it is true: "value.amount > 100"')
+    .option('--key <key>', 'only records with this key')
+    .addOption(
+      new Option(
+        '--since <time>',
+        'only records that came in since then: 30m, 2h, 7d, or 2026-01-31T14:05:00Z',
+      ).argParser(since),
+    )
     .option('--follow', 'keep waiting for new records')
     .option(
       '--json',
@@ -147,6 +213,7 @@ export function addTap(program: Command, choose: Choose): void {
         'millrace tap orders.clean',
         'millrace tap orders.clean --from earliest --limit 100 --json',
         'millrace tap orders.totals --follow',
+        'millrace tap orders.clean --where "value.amount > 100" --since 1h',
       ),
     )
     .action((topic: string, options) => {

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { exitCodes, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import {
+  collect,
   dataDirOption,
   examples,
   jsonHelp,
@@ -56,6 +57,7 @@ function makeProgram(environment: CliEnvironment, choose: Choose): Command {
     .helpOption('-h, --help', 'show help')
     .helpCommand(false)
   addRun(program, choose)
+  addDev(program, choose)
   addPipelineCommands(program, choose)
   addExplain(program, choose)
   addTopics(program, choose)
@@ -90,6 +92,11 @@ function addRun(program: Command, choose: Choose): void {
       'first forget the topics, positions, state and files that the pipelines wrote',
     )
     .option('--follow', 'keep waiting for more input at the end')
+    .option(
+      '--only <stage>',
+      'run this stage alone (more than once for several); what stages with bounded input have written, which do not run, is read to its end',
+      collect,
+    )
     .option('--json', 'print the report of the run as JSON on stdout')
     .option('--quiet', 'no progress and no summary, only warnings and errors')
     .option(...logOption)
@@ -130,6 +137,27 @@ function addRun(program: Command, choose: Choose): void {
     .addHelpText('after', kafkaHelp())
     .action((paths: string[], options) => {
       choose(async (environment) => (await import('./run.ts')).run(paths, options, environment))
+    })
+}
+
+function addDev(program: Command, choose: Choose): void {
+  program
+    .command('dev')
+    .summary('run pipelines, and run them anew when their files are saved')
+    .description(
+      'Runs pipelines while you write them. When a file is saved, or a module, schema or table that it ' +
+        'names, it is checked; if all is well the run finishes what it has begun, and the new one goes on ' +
+        'from there. With a mistake in the files the old run goes on.',
+    )
+    .argument('<path...>', pathsHelp)
+    .option(...dataDirOption)
+    .option(...logOption)
+    .option('--fresh', 'at the first start forget what the pipelines wrote, as `run --fresh`')
+    .option('--yes', 'with --fresh on Kafka: delete topics without asking')
+    .addOption(levelOption())
+    .addHelpText('after', examples('millrace dev pipelines/orders.yaml', 'millrace dev pipelines'))
+    .action((paths: string[], options) => {
+      choose(async (environment) => (await import('./dev.ts')).dev(paths, options, environment))
     })
 }
 

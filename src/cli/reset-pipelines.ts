@@ -4,7 +4,8 @@ import type { Log, TaskSpec } from '../core/log.ts'
 import { workersAtWork } from '../logs/log-rules.ts'
 import { manifestOf, parseManifest, type Manifest } from '../topology/manifest.ts'
 import { sinkMemory } from '../runtime/sink-writer.ts'
-import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { replayStateTopic } from './replay-log.ts'
+import { taskId, type SinkOutput, type StageNode, type Topology } from '../topology/topology.ts'
 
 /**
  * `run --fresh`: forgets the topics, positions and state of the pipelines, also those of stages that the
@@ -22,22 +23,27 @@ export async function resetPipelines(
     topologies.map(async (topology) => {
       const name = nameOf(topology)
       const stored = await admin.loadManifest(name)
-      const manifests = [manifestOf(topology), ...(stored === null ? [] : [parseManifest(stored)])]
+      const before = stored === null ? null : ownManifest(name, stored, notice)
+      const manifests = [manifestOf(topology), ...(before === null ? [] : [before])]
       return { name, topology, manifests }
     }),
   )
   const topics = [
     ...new Set(own.flatMap(({ manifests }) => manifests.flatMap(({ writes }) => writes))),
   ]
+  const states = own.flatMap(({ name, manifests }) =>
+    manifests.flatMap((manifest) => replayStates(name, manifest)),
+  )
   const pipelines = own.map(({ name }) => name)
   await assertNobodyElse(topics, new Set(pipelines), { admin, notice })
   for (const name of pipelines) await assertNoWorkers(name, log)
   // Files go first: a crash in between leaves recorded lengths without their files, which is noticed.
-  for (const topology of topologies) await resetSinks(topology, log)
+  for (const topology of topologies) await resetSinks(topology, log, notice)
   const groups = own.flatMap(({ name, manifests }) =>
     manifests.flatMap((manifest) => groupsOf(name, manifest)),
   )
-  await admin.reset({ topics, groups: [...new Set(groups)], pipelines })
+  const forgotten = [...new Set([...topics, ...states])]
+  await admin.reset({ topics: forgotten, groups: [...new Set(groups)], pipelines })
   await Promise.all(
     own.map(({ name, topology }) =>
       admin.storeManifest(name, JSON.stringify(manifestOf(topology))),
@@ -49,9 +55,20 @@ function nameOf({ prefix, pipeline }: Topology): string {
   return `${prefix}${pipeline}`
 }
 
-/** As the compiler names them. */
-function groupsOf(name: string, { nodes }: Manifest): string[] {
-  return Object.keys(nodes).map((id) => `${name}.${id}`)
+/** As the compiler names them, with those of the tasks that write dead letters back. */
+function groupsOf(name: string, manifest: Manifest): string[] {
+  const { nodes } = manifest
+  return [...Object.keys(nodes).map((id) => `${name}.${id}`), ...replayGroups(name, manifest)]
+}
+
+function replayGroups(name: string, { nodes }: Manifest): string[] {
+  const stages = new Set(Object.keys(nodes).map((id) => id.split('.', 1)[0]!))
+  return [...stages].map((stage) => `${name}.${stage}.replay`)
+}
+
+/** Made by `dlq replay` on Kafka, where they are needed: no pipeline file tells of them. */
+function replayStates(name: string, manifest: Manifest): string[] {
+  return replayGroups(name, manifest).map(replayStateTopic)
 }
 
 async function assertNobodyElse(
@@ -84,10 +101,7 @@ async function manifestOfOther(
     const stored = await admin.loadManifest(name)
     return stored === null ? null : parseManifest(stored)
   } catch (error) {
-    const isUnreadable =
-      error instanceof PipelineError &&
-      (error.code === 'LOG_CORRUPT' || error.code === 'LOG_VERSION')
-    if (!isUnreadable) throw error
+    if (!isUnreadable(error)) throw error
     notice(
       `whether the pipeline "${name}" uses a topic that --fresh removes is not known: ${error.message}`,
     )
@@ -95,20 +109,66 @@ async function manifestOfOther(
   }
 }
 
+/** null, and a word about it, where another version wrote it: only what the file says is forgotten then. */
+function ownManifest(
+  name: string,
+  stored: string,
+  notice: (message: string) => void,
+): Manifest | null {
+  try {
+    return parseManifest(stored)
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    notice(
+      `what the pipeline "${name}" wrote before is not known, and stays where its file no longer names it: ${error.message}`,
+    )
+    return null
+  }
+}
+
+function isUnreadable(error: unknown): error is PipelineError {
+  return (
+    error instanceof PipelineError && (error.code === 'LOG_CORRUPT' || error.code === 'LOG_VERSION')
+  )
+}
+
 async function assertNoWorkers(name: string, { admin }: Log): Promise<void> {
   const workers = (await admin.workers?.(name)) ?? []
   if (workers.length > 0) throw workersAtWork(name, workers)
 }
 
-async function resetSinks(topology: Topology, log: Log): Promise<void> {
+async function resetSinks(
+  topology: Topology,
+  log: Log,
+  notice: (message: string) => void,
+): Promise<void> {
   for (const node of topology.nodes) {
     const { output, group, tasks } = node
     if (output?.kind !== 'sink') continue
     for (let index = 0; index < tasks; index++) {
       const id = taskId(topology, node, index)
       const memory = await memoryOf(log, { id, group, ...changelogOf(node, index) })
-      await output.definition.reset(output.config, memory)
+      await resetSink(output, memory, (reason) =>
+        notice(`what the stage "${node.stage}" wrote before stays where it is: ${reason}`),
+      )
     }
+  }
+}
+
+/** What an older version remembers, and this one does not understand, is no reason not to begin again. */
+async function resetSink(
+  { definition, config }: SinkOutput,
+  memory: JsonValue,
+  left: (reason: string) => void,
+): Promise<void> {
+  try {
+    await definition.reset(config, memory)
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.code !== 'LOG_VERSION') throw error
+    const files = definition.files(config).join(', ')
+    left(
+      `an older version kept note of it in a way that is not understood; remove ${files} by hand`,
+    )
   }
 }
 

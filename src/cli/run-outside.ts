@@ -1,7 +1,7 @@
 import type { EndpointEnvironment, KafkaEndpoints } from '../core/endpoints.ts'
 import type { ListenerServices } from '../core/hook.ts'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../core/http-client.ts'
-import type { Listening } from '../core/listening.ts'
+import type { Listening, ListenPlace, OpenRoute, RouteHandlers } from '../core/listening.ts'
 import type { Log } from '../core/log.ts'
 import { LogFollower } from '../runtime/follow-topic.ts'
 import type { CliEnvironment } from './cli-environment.ts'
@@ -12,14 +12,14 @@ export class RunOutside {
   readonly endpoints: EndpointEnvironment
   readonly listeners: ListenerServices
   readonly #http: LazyHttpClient | null
-  readonly #listening: Listening | null
+  readonly #listening: LazyListening | null
 
   constructor(log: Log, environment: CliEnvironment, writeLog: WriteLog) {
     const { clock, random, stdout, openHttpClient, openListening } = environment
     const notice = (message: string) => writeLog('warn', message)
     this.#http = openHttpClient === undefined ? null : new LazyHttpClient(openHttpClient)
     const http = this.#http === null ? {} : { http: this.#http }
-    this.#listening = openListening?.() ?? null
+    this.#listening = openListening === undefined ? null : new LazyListening(openListening)
     this.endpoints = {
       clock,
       random,
@@ -85,5 +85,31 @@ class LazyHttpClient implements HttpClient {
   async close(): Promise<void> {
     const client = await this.#client
     await client?.close()
+  }
+}
+
+/** Loaded by the first who listens. */
+class LazyListening implements Listening {
+  readonly #open: () => Promise<Listening>
+  #opening: Promise<Listening> | null = null
+  #listening: Listening | null = null
+
+  constructor(open: () => Promise<Listening>) {
+    this.#open = open
+  }
+
+  get routes(): readonly OpenRoute[] {
+    return this.#listening?.routes ?? []
+  }
+
+  async open(place: ListenPlace, handlers: RouteHandlers): Promise<OpenRoute> {
+    this.#opening ??= this.#open()
+    this.#listening = await this.#opening
+    return this.#listening.open(place, handlers)
+  }
+
+  async close(): Promise<void> {
+    const listening = await this.#opening
+    await listening?.close()
   }
 }

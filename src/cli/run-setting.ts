@@ -10,6 +10,8 @@ import { summaryLines } from './summary.ts'
 
 export interface RunOptions extends LogOptions {
   readonly fresh?: boolean
+  /** Names of stages, or `pipeline.stage`. */
+  readonly only?: readonly string[]
   readonly follow?: boolean
   readonly json?: boolean
   readonly quiet?: boolean

@@ -75,6 +75,7 @@ export class RunTelemetry {
         reserve: (nowUs) => tracing.reserve(nowUs),
         settle: (reserve, spans) => tracing.settle(reserve, spans),
         leftOut: (records) => tracing.leftOut(records),
+        replayed: (replay) => tracing.replayed(replay),
         hooked: (hook) => tracing.hooked(hook),
         get counts() {
           return tracing.counts

@@ -7,7 +7,9 @@ import type { Setting } from './run-setting.ts'
  * Each process sends its own spans. null: nobody wants any, or they could not be joined, because
  * `OTEL_PROPAGATORS` leaves out the headers that carry their ids.
  */
-export async function openTracing(setting: Setting): Promise<OpenTracing | null> {
+export async function openTracing(
+  setting: Pick<Setting, 'environment' | 'telemetry' | 'choice' | 'log'>,
+): Promise<OpenTracing | null> {
   const { environment, telemetry, choice, log } = setting
   const { otlp, propagates, sampler } = telemetry.traces
   if (environment.openTracing === undefined || otlp === null) return null

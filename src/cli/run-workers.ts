@@ -114,7 +114,7 @@ function workerArguments(
   options: RunOptions,
   { worker, count }: { readonly worker: number; readonly count: number },
 ): string[] {
-  const { dataDir, log, follow, quiet, createTopics, logLevel, logFormat } = options
+  const { dataDir, log, follow, quiet, createTopics, logLevel, logFormat, only = [] } = options
   const perWorker = Math.floor(availableParallelism() / count) - 1
   const threads = options.threads ?? Math.max(0, Math.min(perWorker, maxThreads))
   return [
@@ -123,6 +123,7 @@ function workerArguments(
     '--data-dir',
     join(dataDir, `worker-${worker}`),
     ...(log === undefined ? [] : ['--log', log]),
+    ...only.flatMap((stage) => ['--only', stage]),
     ...(follow === true ? ['--follow'] : []),
     ...(quiet === true ? ['--quiet'] : []),
     ...(createTopics ? [] : ['--no-create-topics']),

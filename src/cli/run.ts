@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { instantOf } from '../clock/system-clock.ts'
 import { PipelineError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -7,8 +7,10 @@ import type { Log } from '../core/log.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import type { RunEnvironment } from '../runtime/pipeline-run.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
-import type { SinkOutput } from '../topology/topology.ts'
+import type { SinkOutput, StageNode } from '../topology/topology.ts'
+import { chosenStages, runningNodes } from './chosen-stages.ts'
 import { assertWorkers, chooseLog, shownLog } from './choose-log.ts'
+import { openControl, type ControlServer } from './control-server.ts'
 import { exitCodes, stoppedCode, type CliEnvironment, type ExitCode } from './cli-environment.ts'
 import { createLogger, type WriteLog } from './create-logger.ts'
 import { fitStoredTopics, type FittedTopologies } from './fit-stored-topics.ts'
@@ -45,10 +47,12 @@ export async function run(
   // Of warnings the supervisor has told.
   printDiagnostics(environment, environment.supervisor === null ? diagnostics : errors)
   if (errors.length > 0) return exitCodes.config
+  const only = chosenStages(files, options)
   const choice = chooseLog(options, files, environment)
   assertWorkers(options.workers, choice)
   if (options.fresh === true) assertMayForget(choice, options)
-  const sinksToStdout = stagesWithStdout(files)
+  const running = runningNodes(files, only)
+  const sinksToStdout = stagesWithStdout(running)
   if (options.json === true) refuseMixedOutput(sinksToStdout)
   const { screen } = environment
   const block =
@@ -64,7 +68,7 @@ export async function run(
     area,
     log,
     telemetry: readTelemetrySetting(environment, log),
-    endOfStdout: endOfStdout(files, environment),
+    endOfStdout: endOfStdout(running, environment),
     writtenFiles: writtenFiles(files, environment.cwd),
   }
   const { workers = 1 } = options
@@ -106,8 +110,9 @@ async function runInLog(
   const giveUp = soonAfter(stopping, { environment, over: over.signal })
   const log = await openUnlessStopped(setting, giveUp)
   if (log === null) return stoppedCode(stopping.reason)
+  const control = await openControlOf(setting, log)
   let closing: Promise<void> | null = null
-  const close = () => (closing ??= log.close())
+  const close = () => (closing ??= control.close().then(() => log.close()))
   const outside = new RunOutside(log, environment, writeLog)
   const limiting = limitHeapGrowth(environment.clock, over.signal)
   const stop = new AbortController()
@@ -190,9 +195,22 @@ async function begin(
   return { started, threads }
 }
 
+/** The embedded log has one writer: commands that write ask it to. */
+async function openControlOf(
+  { choice, environment, log: writeLog }: Setting,
+  log: Log,
+): Promise<ControlServer> {
+  if (choice.kind !== 'embedded') return { close: async () => {} }
+  const directory = resolve(environment.cwd, choice.dataDir)
+  return openControl(directory, log, (message) => writeLog('warn', message))
+}
+
 async function openUnlessStopped(setting: Setting, giveUp: AbortSignal): Promise<Log | null> {
   const notice = (message: string) => setting.log('warn', message)
-  const opening = setting.environment.openLog(setting.choice, { readOnly: false, notice })
+  const opening = setting.environment.openLog(setting.choice, {
+    readOnly: false,
+    notice,
+  })
   const log = await unlessAborted(opening, giveUp)
   if (log === null) opening.then((late) => late.close()).catch(() => {})
   return log
@@ -248,25 +266,20 @@ function runEnvironment(
     notice,
     follow: options.follow === true,
     outsideEnds: null,
+    only: options.only === undefined ? null : new Set(options.only),
   }
 }
 
-function stagesWithStdout(files: readonly PipelineFile[]): string[] {
-  return files.flatMap(({ topology }) =>
-    topology.nodes
-      .filter(({ output }) => output?.kind === 'sink' && output.definition.type === 'stdout')
-      .map(({ stage }) => stage),
-  )
+function stagesWithStdout(nodes: readonly StageNode[]): string[] {
+  return nodes
+    .filter(({ output }) => output?.kind === 'sink' && output.definition.type === 'stdout')
+    .map(({ stage }) => stage)
 }
 
 /** Once nobody reads stdout a run is of no use that writes nowhere else. */
-function endOfStdout(
-  files: readonly PipelineFile[],
-  { interrupts }: CliEnvironment,
-): AbortSignal[] {
-  const nodes = files.flatMap(({ topology }) => topology.nodes)
+function endOfStdout(nodes: readonly StageNode[], { interrupts }: CliEnvironment): AbortSignal[] {
   const sinks = nodes.filter(({ output }) => output?.kind === 'sink')
-  return sinks.length > 0 && sinks.length === stagesWithStdout(files).length
+  return sinks.length > 0 && sinks.length === stagesWithStdout(nodes).length
     ? [interrupts.stdoutClosed]
     : []
 }

@@ -33,11 +33,15 @@ export async function* readBatches(
   }
 }
 
-/** The records of a batch from its first unread one on, below an offset. */
-export function* recordsOf(slice: SliceBatch, to: bigint): Generator<StoredRecord> {
+/** The records of a batch from its first unread one on, below an offset; of those, the chosen ones. */
+export function* recordsOf(
+  slice: SliceBatch,
+  to: bigint,
+  isChosen: (slice: SliceBatch, index: number) => boolean = () => true,
+): Generator<StoredRecord> {
   for (let index = slice.from; index < slice.batch.count; index++) {
     if (offsetOf(slice, index) >= to) return
-    yield recordAt(slice, index)
+    if (isChosen(slice, index)) yield recordAt(slice, index)
   }
 }
 

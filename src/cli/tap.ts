@@ -1,5 +1,5 @@
 import { PipelineError } from '../core/errors.ts'
-import type { LogReader, TopicDescription } from '../core/log.ts'
+import type { LogReader, SliceBatch, TopicDescription } from '../core/log.ts'
 import { didYouMean } from '../core/nearest-name.ts'
 import { chooseLog, type LogOptions } from './choose-log.ts'
 import {
@@ -10,6 +10,8 @@ import {
   type ExitCode,
 } from './cli-environment.ts'
 import { lookIntoLog } from './open-log.ts'
+import { sinceMs, type Since } from './replay-options.ts'
+import { showCount } from './show-amount.ts'
 import {
   bytesText,
   findTopic,
@@ -19,6 +21,7 @@ import {
   timeText,
   type StoredRecord,
 } from './stored-record.ts'
+import { TapFilter } from './tap-filter.ts'
 
 export interface TapOptions extends LogOptions {
   readonly partition?: number
@@ -28,10 +31,15 @@ export interface TapOptions extends LogOptions {
   readonly follow?: boolean
   readonly json?: boolean
   readonly internal?: boolean
+  readonly where?: string
+  readonly key?: string
+  readonly since?: Since
 }
 
 const defaultLimit = 10
 const pollMs = 200
+/** How often it is told that records come and none is chosen. */
+const tellSkippedMs = 10_000
 
 export async function tap(
   topic: string,
@@ -39,24 +47,46 @@ export async function tap(
   environment: CliEnvironment,
 ): Promise<ExitCode> {
   const choice = chooseLog(options, [], environment)
+  const filter = filterOf(options, environment)
   return lookIntoLog(choice, environment, async ({ reader }) => {
     const description = await describeTopic(reader, topic)
-    const reading = new TapReading(reader, options, description)
-    const follows = options.follow === true || options.from === 'latest'
-    if (options.from === undefined)
+    const { from } = options
+    const reading = new TapReading(reader, options, { topic: description, filter })
+    const follows = options.follow === true || from === 'latest'
+    if (from === undefined)
       reading.print(environment, await reading.lastRecords(options.limit ?? defaultLimit))
-    if (options.from === undefined && !follows) return exitCodes.ok
+    if (from === undefined && !follows) {
+      tellSkipped(filter, environment)
+      return exitCodes.ok
+    }
     const limit =
-      options.from === undefined
-        ? Number.POSITIVE_INFINITY
-        : (options.limit ?? Number.POSITIVE_INFINITY)
-    return follow(reading, { limit, follows }, environment)
+      from === undefined ? Number.POSITIVE_INFINITY : (options.limit ?? Number.POSITIVE_INFINITY)
+    const code = await follow(reading, { limit, follows, filter }, environment)
+    tellSkipped(filter, environment)
+    return code
   })
+}
+
+function filterOf({ where, key, since }: TapOptions, { clock }: CliEnvironment): TapFilter | null {
+  if (where === undefined && key === undefined && since === undefined) return null
+  return new TapFilter({
+    ...(where === undefined ? {} : { where }),
+    ...(key === undefined ? {} : { key }),
+    ...(since === undefined ? {} : { sinceMs: sinceMs(since, clock.wallMs()) }),
+  })
+}
+
+function tellSkipped(filter: TapFilter | null, environment: CliEnvironment): void {
+  if (filter === null || filter.skipped === 0) return
+  const { skipped, failed } = filter
+  const records = skipped === 1 ? '1 record was' : `${showCount(skipped)} records were`
+  const why = failed === 0 ? '' : `; on ${showCount(failed)} of them --where cannot be evaluated`
+  say(environment, `${records} skipped${why}.`)
 }
 
 async function follow(
   reading: TapReading,
-  { limit, follows }: { limit: number; follows: boolean },
+  { limit, follows, filter }: { limit: number; follows: boolean; filter: TapFilter | null },
   environment: CliEnvironment,
 ): Promise<ExitCode> {
   const { interrupts, clock } = environment
@@ -64,6 +94,7 @@ async function follow(
   const stop = AbortSignal.any([stopping, interrupts.stdoutClosed])
   if (follows) say(environment, 'Waiting for records; Ctrl-C ends it.')
   let left = limit
+  let told = { skipped: filter?.skipped ?? 0, atUs: clock.monotonicUs() }
   while (!stop.aborted) {
     for await (const record of reading.onward()) {
       if (left <= 0 || stop.aborted) break
@@ -71,6 +102,11 @@ async function follow(
       reading.print(environment, [record])
     }
     if (left <= 0 || !follows) return exitCodes.ok
+    const nowUs = clock.monotonicUs()
+    if (filter !== null && nowUs - told.atUs > 1_000 * tellSkippedMs) {
+      if (filter.skipped > told.skipped) tellSkipped(filter, environment)
+      told = { skipped: filter.skipped, atUs: nowUs }
+    }
     await clock.sleep(pollMs, stop)
     await reading.refresh()
   }
@@ -95,10 +131,17 @@ class TapReading {
   #topic: TopicDescription
   readonly #next = new Map<number, bigint>()
 
-  constructor(reader: LogReader, options: TapOptions, topic: TopicDescription) {
+  readonly #filter: TapFilter | null
+
+  constructor(
+    reader: LogReader,
+    options: TapOptions,
+    { topic, filter }: { topic: TopicDescription; filter: TapFilter | null },
+  ) {
     this.#reader = reader
     this.#options = options
     this.#topic = topic
+    this.#filter = filter
     for (const partition of this.#partitions()) {
       const { start, end } = topic.ranges[partition]!
       this.#next.set(partition, firstOffset(options.from, { start, end }))
@@ -116,8 +159,10 @@ class TapReading {
       const from = this.#next.get(partition)!
       for await (const record of this.#between(partition, from < start ? start : from, end)) {
         this.#next.set(partition, record.offset + 1n)
-        if (this.#shows(record)) yield record
+        yield record
       }
+      // Also past those that were not chosen.
+      if (end > from) this.#next.set(partition, end)
     }
   }
 
@@ -141,23 +186,26 @@ class TapReading {
   /** Looks back further and further, since markers that are not shown may lie between the records. */
   async #lastOf(partition: number, count: number): Promise<StoredRecord[]> {
     const { start, end } = this.#topic.ranges[partition]!
+    const before = { skipped: this.#filter?.skipped ?? 0, failed: this.#filter?.failed ?? 0 }
     for (let back = BigInt(count); ; back *= 4n) {
       const from = end - back < start ? start : end - back
       const records: StoredRecord[] = []
-      for await (const record of this.#between(partition, from, end)) {
-        if (this.#shows(record)) records.push(record)
-      }
+      // What was looked at before is looked at again.
+      if (this.#filter !== null) Object.assign(this.#filter, before)
+      for await (const record of this.#between(partition, from, end)) records.push(record)
       if (records.length >= count || from === start) return records.slice(-count)
     }
   }
 
   async *#between(partition: number, from: bigint, to: bigint): AsyncGenerator<StoredRecord> {
     const place = { topic: this.#topic.name, partition, from, to }
-    for await (const slice of readBatches(this.#reader, place)) yield* recordsOf(slice, to)
+    const chosen = (slice: SliceBatch, index: number) => this.#shows(slice, index)
+    for await (const slice of readBatches(this.#reader, place)) yield* recordsOf(slice, to, chosen)
   }
 
-  #shows({ isMarker }: StoredRecord): boolean {
-    return !isMarker || this.#options.internal === true
+  #shows(slice: SliceBatch, index: number): boolean {
+    if (slice.batch.isMarker(index)) return this.#options.internal === true
+    return this.#filter === null || this.#filter.matches(slice, index)
   }
 
   #partitions(): number[] {

@@ -2,7 +2,7 @@ import type { LogReader } from '../core/log.ts'
 import { parseManifest } from '../topology/manifest.ts'
 import type { Log } from '../core/log.ts'
 import { outputTopicsOf } from '../topology/order-nodes.ts'
-import type { Topology } from '../topology/topology.ts'
+import type { TopicInput, Topology } from '../topology/topology.ts'
 import { readTimings } from './read-timings.ts'
 
 /** A stage, or a part of one, as far as it takes to follow records through it. */
@@ -33,7 +33,7 @@ export function graphOfTopologies(topologies: readonly Topology[]): TraceGraph {
       stage,
       taskPrefix: `${prefix}${pipeline}.${id}/`,
       tasks,
-      reads: input.kind === 'topics' ? input.topics.map(({ name }) => name) : [],
+      reads: input.kind === 'topics' ? topicsOf(input) : [],
       writes: outputTopicsOf({ output }).map(({ topic }) => topic),
     })),
   )
@@ -95,4 +95,9 @@ export function taskOf({ taskPrefix, tasks }: TraceNode, partition: number): str
 /** Whether a task reads a partition of the inputs of its node. */
 export function readsPartition({ tasks }: TraceNode, task: string, partition: number): boolean {
   return tasks <= 1 || partition % tasks === Number(task.slice(task.lastIndexOf('/') + 1))
+}
+
+/** With that by which dead letters come back. */
+function topicsOf({ topics, replay }: TopicInput): string[] {
+  return [...topics, ...(replay === undefined ? [] : [replay])].map(({ name }) => name)
 }

@@ -2,6 +2,10 @@
 export const endpointDrops = {
   too_many_clients: 'A client was refused because as many are there as may be.',
   refused_client: 'A client was refused: its origin, its secret or its protocol.',
+  refused_request: 'A request was refused: its method, type, headers or body.',
+  too_many_requests: 'A request was refused because as many waited to be stored as may.',
+  unstored_request:
+    'A request was answered before it was stored: the time was up, or the run stopped.',
   idle_client: 'A client was closed because nothing came from it, or it no longer answered.',
   slow_client: 'A client was closed because it took its answers or messages too slowly.',
   lost_client: 'A client went away before its answer could be sent.',

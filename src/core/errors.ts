@@ -55,7 +55,10 @@ export const errorTable = {
     kind: 'record',
     help: 'The bytes of a record are not in the format that the stage expects.',
   },
-  RECORD_ENCODE: { kind: 'record', help: 'The result cannot be written as JSON.' },
+  RECORD_ENCODE: {
+    kind: 'record',
+    help: 'The result cannot be written as JSON, or as `encode` of the stage says.',
+  },
   RECORD_PARSE: {
     kind: 'record',
     help: 'A `parse` step found no match, or text that is not in its format.',

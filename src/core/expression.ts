@@ -76,8 +76,11 @@ export class Aggregation {
   }
 }
 
-/** @throws RecordFailure when an expression in the text cannot be evaluated on this record. */
-export type Render = (record: StepRecord) => string
+/**
+ * @param encode of each value, such as for an address; without it text stands as it is.
+ * @throws RecordFailure when an expression in the text cannot be evaluated on this record.
+ */
+export type Render = (record: StepRecord, encode?: (text: string) => string) => string
 
 export interface BoundTemplate {
   readonly render: Render

@@ -1,3 +1,4 @@
+import { Decimal } from './decimal.ts'
 import { RecordFailure } from './errors.ts'
 import { getField, setField, type FieldPath } from './field-path.ts'
 import { isExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json.ts'
@@ -74,6 +75,7 @@ export function kindOf(value: JsonValue | undefined): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
   if (value instanceof Date) return 'a timestamp'
+  if (value instanceof Decimal) return 'a decimal'
   if (isExactNumber(value)) return 'a number'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { Decimal } from './decimal.ts'
 import { encodeJson, isExactNumber, isJsonObject, type JsonValue } from './json.ts'
 
 /** A longer text is remembered by its hash: the size of the state must not be up to the data. */
@@ -15,6 +16,7 @@ export function identityText(value: JsonValue): string | null {
 export function canonicalText(value: JsonValue): string {
   if (typeof value === 'string') return value
   if (value instanceof Date) return value.toISOString()
+  if (value instanceof Decimal) return value.toString()
   if (isExactNumber(value)) return value.rawJSON
   return typeof value === 'object' ? encodeJson(canonical(value)) : String(value)
 }

@@ -1,3 +1,5 @@
+import { Decimal } from './decimal.ts'
+
 /**
  * A number that a double cannot hold exactly (an integer above 2^53, a long decimal, 1e400). It is
  * kept as its source text, so that a field no step touched leaves the pipeline as it came in.
@@ -8,7 +10,7 @@ export interface ExactNumber {
 
 /**
  * What a record's value is made of. A `Date` stands for a timestamp inside the stage that cast it; it
- * leaves the stage as ISO 8601 text.
+ * leaves the stage as ISO 8601 text. So does a `Decimal`, as text of its digits.
  */
 export type JsonValue =
   | null
@@ -16,6 +18,7 @@ export type JsonValue =
   | number
   | string
   | Date
+  | Decimal
   | ExactNumber
   | JsonValue[]
   | JsonObject
@@ -55,6 +58,7 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
     value !== null &&
     !Array.isArray(value) &&
     !(value instanceof Date) &&
+    !(value instanceof Decimal) &&
     !isExactNumber(value)
   )
 }

@@ -43,7 +43,7 @@ export const metricTable = {
   'millrace.backpressure.time': {
     instrument: 'counter',
     unit: 's',
-    help: 'Time that tasks of a stage stood still for their output: writing to the sink, pausing before another try, waiting for the commit before.',
+    help: 'Time that tasks of a stage stood still: for calls of steps that wait for something outside, for writing to the sink, pausing before another try, waiting for the commit before.',
     attributes: [...stage, 'millrace.wait.part'],
   },
   'messaging.client.consumed.messages': {
@@ -205,6 +205,12 @@ export const metricTable = {
     help: 'Records, and results of steps, that were dead-lettered.',
     attributes: stage,
   },
+  'millrace.dlq.replayed': {
+    instrument: 'counter',
+    unit: '{message}',
+    help: 'Dead letters that came back to the stage (`millrace dlq replay`), counted when it has taken them in.',
+    attributes: stage,
+  },
   'millrace.stage.slices': {
     instrument: 'counter',
     unit: '{slice}',
@@ -332,8 +338,3 @@ export const metricTable = {
     attributes: process,
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>
-
-/** What is planned and cannot be known yet: named, so that nobody looks for it, and never made up. */
-export const missingMetrics: Readonly<Record<string, string>> = {
-  'millrace.dlq.replayed': 'dead letters that were replayed; there is no command for it yet',
-}

@@ -316,6 +316,21 @@ export function withoutLastHeader(encoded: Uint8Array, name: string): Uint8Array
   return kept
 }
 
+/** The first so many of encoded headers, byte for byte. */
+export function firstHeaders(encoded: Uint8Array, count: number): Uint8Array {
+  if (count === 0) return emptyBytes
+  const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
+  let end = 2
+  for (let index = 0; index < count && end < bytes.length; index++) {
+    const nameEnd = end + 2 + bytes.readUInt16LE(end)
+    const length = bytes.readUInt32LE(nameEnd)
+    end = nameEnd + 4 + (length === nullHeaderLength ? 0 : length)
+  }
+  const kept = Buffer.from(bytes.subarray(0, end))
+  kept.writeUInt16LE(Math.min(count, uncountedHeaders), 0)
+  return kept
+}
+
 export function decodeHeaders(encoded: Uint8Array): Header[] {
   const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
   const headers: Header[] = []

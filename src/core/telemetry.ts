@@ -35,6 +35,8 @@ export interface Tracing {
   committed(traces: CommittedTraces): void
   /** A listener was called for something that is traced. Beyond the limit it is left out and counted. */
   hooked(hook: TracedHook): void
+  /** A dead letter was written back; its span was set aside. */
+  replayed(replay: TracedReplay): void
   /** Records that were to be traced and were not, because of the limit. */
   leftOut(records: number): void
   readonly counts: SpanCounts
@@ -134,6 +136,24 @@ export interface WindowLink extends SpanPlace {
   readonly topic: string | null
   readonly partition: number
   readonly offset: number | null
+}
+
+/** A dead letter on its way back: a trace of its own, with a link to the one in which it failed. */
+export interface TracedReplay extends SpanPlace {
+  readonly link: SpanPlace | null
+  readonly pipeline: string
+  readonly stage: string
+  /** Where it was written to. */
+  readonly topic: string
+  readonly partition: number
+  /** The dead letter: `<topic>/<partition>/<offset>`. */
+  readonly letter: string
+  /** Why it was one. */
+  readonly code: string
+  /** How often it was written back, with this time. */
+  readonly attempt: number
+  readonly startUs: number
+  readonly endUs: number
 }
 
 /** A call of a listener. */

@@ -1,4 +1,4 @@
-import { metricTable, missingMetrics } from '../core/metric-table.ts'
+import { metricTable } from '../core/metric-table.ts'
 import type { MetricDefinition } from '../core/metric-definition.ts'
 import type { MetricName } from '../core/metric.ts'
 import { named } from './dashboards/panel.ts'
@@ -14,7 +14,6 @@ export function metricsPage(): string {
       return `| \`${name}\`<br>\`${shown}\` | ${instrument} | \`${unit}\` | ${labels} | ${cell(help)} |`
     },
   )
-  const missing = Object.entries(missingMetrics).map(([name, what]) => `- \`${name}\`: ${what}`)
   return `${[
     '# Metrics',
     ...intro,
@@ -23,9 +22,6 @@ export function metricsPage(): string {
       '| --- | --- | --- | --- | --- |',
       ...rows,
     ].join('\n'),
-    '## Not there yet',
-    'These are planned. Nothing is served in their place.',
-    missing.join('\n'),
   ].join('\n\n')}\n`
 }
 

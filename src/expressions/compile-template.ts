@@ -1,3 +1,4 @@
+import { Decimal } from '../core/decimal.ts'
 import { Expression, type BoundTemplate, type Evaluate } from '../core/expression.ts'
 import { encodeJson, type JsonValue } from '../core/json.ts'
 import { compileExpression, type CompileOptions } from './compile.ts'
@@ -36,14 +37,16 @@ export function compileTemplate(source: string, options: CompileOptions = {}): B
   return {
     constant: null,
     expressions,
-    render: (record) => {
+    render: (record, encode = asItIs) => {
       let rendered = ''
       for (let index = 0; index < values.length; index++)
-        rendered += texts[index]! + textOf(values[index]!(record))
+        rendered += texts[index]! + encode(textOf(values[index]!(record)))
       return rendered + rest
     },
   }
 }
+
+const asItIs = (text: string) => text
 
 function compilePart(
   source: string,
@@ -82,5 +85,6 @@ function endOfExpression(source: string, from: number): number {
 function textOf(value: JsonValue): string {
   if (value === null) return ''
   if (typeof value === 'string') return value
+  if (value instanceof Decimal) return value.toString()
   return value instanceof Date ? value.toISOString() : encodeJson(value)
 }

@@ -1,3 +1,4 @@
+import { Decimal } from '../core/decimal.ts'
 import type { Checked, ObjectEntry } from './checked.ts'
 import { fuel, spend } from './fuel.ts'
 import { fuelPerEvaluation } from './limits.ts'
@@ -21,7 +22,7 @@ export interface GenerateOptions {
 
 /** Names that some built-in prototype has: read from data, they may give a method, which is no data. */
 const inheritedNames: ReadonlySet<string> = new Set(
-  [Object, Array, String, Number, Boolean, Date].flatMap(({ prototype }) =>
+  [Object, Array, String, Number, Boolean, Date, Decimal].flatMap(({ prototype }) =>
     Object.getOwnPropertyNames(prototype),
   ),
 )

@@ -1,3 +1,4 @@
+import { Decimal } from '../core/decimal.ts'
 import { isExactNumber, type JsonValue } from '../core/json.ts'
 import { maxResultChars, maxResultDepth, maxResultNodes } from './limits.ts'
 import { fail } from './values.ts'
@@ -31,7 +32,7 @@ function walk(value: JsonValue, depth: number): void {
   if (Array.isArray(value)) {
     take(value.length)
     for (const item of value) walk(item, depth + 1)
-  } else if (!(value instanceof Date) && !isExactNumber(value)) {
+  } else if (!(value instanceof Date) && !(value instanceof Decimal) && !isExactNumber(value)) {
     const names = Object.keys(value)
     take(names.length)
     for (const name of names) walk(value[name]!, depth + 1)

@@ -1,5 +1,7 @@
+import { Decimal } from '../core/decimal.ts'
 import { isoTimeMs } from '../core/iso-time.ts'
 import { isExactNumber, isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { calculate, compareWithDecimal, isDecimalPair, quotient } from './decimal-operations.ts'
 import { compareDecimals, isDecimalText } from './decimal-text.ts'
 import { spend, spendText } from './fuel.ts'
 import { charsPerFuel, maxListLength } from './limits.ts'
@@ -28,6 +30,7 @@ export function add(left: JsonValue, right: JsonValue, source: string): JsonValu
   if (typeof left === 'string' || typeof right === 'string') {
     return joinedText(textOf(left, source) + textOf(right, source), source)
   }
+  if (isDecimalPair(left, right)) return calculate(Decimal.add, [left, right], source)
   return sum(operand(left, source), operand(right, source), source)
 }
 
@@ -39,31 +42,47 @@ function sum(left: number, right: number, source: string): number {
 }
 
 export function subtract(left: JsonValue, right: JsonValue, source: string): JsonValue {
-  const a = typeof left === 'number' ? left : operand(left, source)
-  const b = typeof right === 'number' ? right : operand(right, source)
-  const result = a - b
-  return safe(a) && safe(b) && safe(result) ? result : inexact(a, b, { result, source })
+  if (typeof left !== 'number' || typeof right !== 'number') {
+    if (isDecimalPair(left, right)) return calculate(Decimal.subtract, [left, right], source)
+    return subtract(operand(left, source), operand(right, source), source)
+  }
+  const result = left - right
+  return safe(left) && safe(right) && safe(result)
+    ? result
+    : inexact(left, right, { result, source })
 }
 
 export function multiply(left: JsonValue, right: JsonValue, source: string): JsonValue {
-  const a = typeof left === 'number' ? left : operand(left, source)
-  const b = typeof right === 'number' ? right : operand(right, source)
-  const result = a * b
-  return safe(a) && safe(b) && safe(result) ? result : inexact(a, b, { result, source })
+  if (typeof left !== 'number' || typeof right !== 'number') {
+    if (isDecimalPair(left, right)) return calculate(Decimal.multiply, [left, right], source)
+    return multiply(operand(left, source), operand(right, source), source)
+  }
+  const result = left * right
+  return safe(left) && safe(right) && safe(result)
+    ? result
+    : inexact(left, right, { result, source })
 }
 
 export function divide(left: JsonValue, right: JsonValue, source: string): JsonValue {
-  const a = typeof left === 'number' ? left : operand(left, source)
-  const b = typeof right === 'number' ? right : operand(right, source)
-  const result = a / b
-  return safe(a) && safe(b) && safe(result) ? result : inexact(a, b, { result, source })
+  if (typeof left !== 'number' || typeof right !== 'number') {
+    if (isDecimalPair(left, right)) return quotient(Decimal.divide, [left, right], source)
+    return divide(operand(left, source), operand(right, source), source)
+  }
+  const result = left / right
+  return safe(left) && safe(right) && safe(result)
+    ? result
+    : inexact(left, right, { result, source })
 }
 
 export function remainder(left: JsonValue, right: JsonValue, source: string): JsonValue {
-  const a = typeof left === 'number' ? left : operand(left, source)
-  const b = typeof right === 'number' ? right : operand(right, source)
-  const result = a % b
-  return safe(a) && safe(b) && safe(result) ? result : inexact(a, b, { result, source })
+  if (typeof left !== 'number' || typeof right !== 'number') {
+    if (isDecimalPair(left, right)) return quotient(Decimal.remainder, [left, right], source)
+    return remainder(operand(left, source), operand(right, source), source)
+  }
+  const result = left % right
+  return safe(left) && safe(right) && safe(result)
+    ? result
+    : inexact(left, right, { result, source })
 }
 
 export function power(left: JsonValue, right: JsonValue, source: string): JsonValue {
@@ -74,12 +93,14 @@ export function power(left: JsonValue, right: JsonValue, source: string): JsonVa
 }
 
 export function negate(value: JsonValue, source: string): JsonValue {
+  if (value instanceof Decimal) return Decimal.negate(value)
   return -exactly(typeof value === 'number' ? value : operand(value, source), source)
 }
 
 /** Unary plus: the number that a text spells, as a shorter `number(...)`. */
 export function toNumber(value: JsonValue, source: string): JsonValue {
   if (typeof value === 'number') return exactly(value, source)
+  if (value instanceof Decimal) return value
   if (typeof value !== 'string') return exactly(operand(value, source), source)
   spendText(value.length)
   return isDecimalText(value)
@@ -111,6 +132,7 @@ export function textOf(value: JsonValue, source: string): string {
     return fail(`${source}: text with null; if_null(x, '') gives a text in its place`)
   if (value instanceof Date) return isoText(value, source)
   if (isExactNumber(value)) return value.rawJSON
+  if (value instanceof Decimal) return value.toString()
   return fail(`${source}: ${describe(value)} is no text`)
 }
 
@@ -153,6 +175,7 @@ export function compare(left: JsonValue, right: JsonValue, source: string): numb
   }
   refuseComposite(left, source)
   refuseComposite(right, source)
+  if (isDecimalPair(left, right)) return compareWithDecimal(left, right)
   if (isExactNumber(left) || isExactNumber(right)) return compareExact(left, right)
   return asNumber(left, right) - asNumber(right, left)
 }
@@ -201,6 +224,7 @@ function equalMixed(left: JsonValue, right: JsonValue): boolean {
   if (left === null || right === null) return false
   if (Array.isArray(left) || Array.isArray(right) || isJsonObject(left) || isJsonObject(right))
     return false
+  if (isDecimalPair(left, right)) return compareWithDecimal(left, right) === 0
   if (isExactNumber(left) || isExactNumber(right)) return compareExact(left, right) === 0
   return asNumber(left, right) === asNumber(right, left)
 }
@@ -208,7 +232,12 @@ function equalMixed(left: JsonValue, right: JsonValue): boolean {
 export function strictEqual(left: JsonValue, right: JsonValue): boolean {
   if (typeof left === 'string' && typeof right === 'string') return equalTexts(left, right)
   if (typeof left !== 'object' && typeof right !== 'object') return left === right
-  return left === right || equalExact(left, right) || equalTimes(left, right)
+  return (
+    left === right ||
+    equalExact(left, right) ||
+    equalTimes(left, right) ||
+    equalDecimals(left, right)
+  )
 }
 
 export function notStrictEqual(left: JsonValue, right: JsonValue): boolean {
@@ -224,6 +253,14 @@ function equalExact(left: JsonValue, right: JsonValue): boolean {
   )
 }
 
+/** By value; with a number as well, as with exact numbers. */
+function equalDecimals(left: JsonValue, right: JsonValue): boolean {
+  const isPair = [left, right].every(
+    (value) => value instanceof Decimal || typeof value === 'number' || isExactNumber(value),
+  )
+  return isPair && isDecimalPair(left, right) && compareWithDecimal(left, right) === 0
+}
+
 function equalTimes(left: JsonValue, right: JsonValue): boolean {
   if (left instanceof Date)
     return left.getTime() === (right instanceof Date ? right.getTime() : right)
@@ -237,7 +274,7 @@ function equalTexts(left: string, right: string): boolean {
 }
 
 export function typeOf(value: JsonValue): string {
-  return isExactNumber(value) ? 'number' : typeof value
+  return isExactNumber(value) || value instanceof Decimal ? 'number' : typeof value
 }
 
 /** A field whose name is also a method of some built-in prototype: methods are no data. */

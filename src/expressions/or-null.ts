@@ -1,3 +1,4 @@
+import { Decimal } from '../core/decimal.ts'
 import type { JsonValue } from '../core/json.ts'
 import {
   add,
@@ -22,6 +23,10 @@ const binary: ReadonlySet<Operation> = new Set<Operation>([
 const unary: ReadonlySet<Operation> = new Set<Operation>([negate, toNumber])
 const dividing: ReadonlySet<Operation> = new Set<Operation>([divide, remainder])
 
+function isZero(value: JsonValue): boolean {
+  return value === 0 || (value instanceof Decimal && Decimal.sign(value) === 0)
+}
+
 /**
  * Arithmetic for the results of aggregates: null for a null operand (an aggregate over nothing) and for
  * division by zero, as in `sum(value.amount) / count(value.paid)`. A window in which nothing was paid
@@ -34,7 +39,7 @@ export function orNull(operation: Operation): Operation {
   if (!binary.has(operation)) return operation
   const isDividing = dividing.has(operation)
   return (left: JsonValue, right: JsonValue, source: string) => {
-    if (left === null || right === null || (isDividing && right === 0)) return null
+    if (left === null || right === null || (isDividing && isZero(right))) return null
     return operation(left, right, source)
   }
 }

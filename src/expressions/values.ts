@@ -1,3 +1,4 @@
+import { Decimal } from '../core/decimal.ts'
 import { RecordFailure } from '../core/errors.ts'
 import { isExactNumber, isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { spend, spendText } from './fuel.ts'
@@ -14,13 +15,22 @@ export function failNumber(message: string): never {
   throw new RecordFailure('RECORD_NUMBER', message)
 }
 
-type TypeName = 'null' | 'boolean' | 'number' | 'string' | 'timestamp' | 'list' | 'object'
+type TypeName =
+  | 'null'
+  | 'boolean'
+  | 'number'
+  | 'string'
+  | 'timestamp'
+  | 'decimal'
+  | 'list'
+  | 'object'
 
 export function typeName(value: JsonValue): TypeName {
   if (value === null) return 'null'
   if (typeof value !== 'object') return typeof value as TypeName
   if (Array.isArray(value)) return 'list'
   if (value instanceof Date) return 'timestamp'
+  if (value instanceof Decimal) return 'decimal'
   return isExactNumber(value) ? 'number' : 'object'
 }
 
@@ -44,6 +54,7 @@ export function textIn(value: JsonValue, where: string): string | null {
   if (value === null) return null
   if (typeof value === 'number') return String(value)
   if (isExactNumber(value)) return value.rawJSON
+  if (value instanceof Decimal) return value.toString()
   return fail(`${where} takes text, not ${describe(value)}`)
 }
 
@@ -65,6 +76,7 @@ export function numberIn(value: JsonValue, where: string): number | null {
   if (typeof value === 'number') return exactly(value, where)
   if (value === null) return null
   if (value instanceof Date) return exactly(value.getTime(), where)
+  if (value instanceof Decimal) return exactly(Decimal.toNumber(value), where)
   if (isExactNumber(value)) return failNumber(`${where}: ${value.rawJSON} cannot be held exactly`)
   return fail(`${where} takes a number, not ${describe(value)}`)
 }

@@ -48,7 +48,7 @@ export class AsyncSegment implements StepTrack {
   }
 
   drop(reason: DropReason, step: string): void {
-    this.#at!.drops.push({ reason, step })
+    drop(this.#at!, reason, step)
   }
 
   /**
@@ -61,7 +61,11 @@ export class AsyncSegment implements StepTrack {
     const live = records.filter(({ values }) => values.length > 0)
     const lanes = operator.inFlight === undefined ? byKey(live) : live
     const over = new AbortController()
-    const until = AbortSignal.any([signal, over.signal])
+    // Asking a signal that is made of several is slow, and every record asks.
+    const until = over.signal
+    const stop = () => over.abort()
+    if (signal.aborted) return
+    signal.addEventListener('abort', stop, { once: true })
     let next = 0
     const take = async () => {
       for (let lane = lanes[next++]; lane !== undefined; lane = lanes[next++]) {
@@ -74,6 +78,7 @@ export class AsyncSegment implements StepTrack {
     try {
       await unlessAborted(Promise.all(Array.from({ length: atOnce }, take)), signal)
     } finally {
+      signal.removeEventListener('abort', stop)
       over.abort()
     }
   }
@@ -85,10 +90,11 @@ export class AsyncSegment implements StepTrack {
     if (Number.isNaN(of.startUs)) of.startUs = startUs
     try {
       const values = this.#lead(of)
-      of.values =
-        values.length === 1
-          ? await this.#one(of, values[0]!, signal)
-          : await this.#several(of, values, signal)
+      const value = values[0]!
+      if (values.length !== 1) of.values = await this.#several(of, values, signal)
+      else if (this.#isMeant(of.record, value))
+        of.values = this.#taken(of, await this.#calls.call(of, value, signal))
+      else of.values = [value]
     } catch (thrown) {
       const at = { step: this.#options.segment.call.id, stage: this.#options.stage }
       of.failure = recordFailureOf(thrown, at)
@@ -114,7 +120,11 @@ export class AsyncSegment implements StepTrack {
     return this.#values
   }
 
-  async #one(of: PreparedRecord, value: JsonValue, signal: AbortSignal): Promise<JsonValue[]> {
+  async #one(
+    of: PreparedRecord,
+    value: JsonValue,
+    signal: AbortSignal,
+  ): Promise<readonly JsonValue[]> {
     if (!this.#isMeant(of.record, value)) return [value]
     return this.#taken(of, await this.#calls.call(of, value, signal))
   }
@@ -141,13 +151,18 @@ export class AsyncSegment implements StepTrack {
     return isTrue(call.if(record))
   }
 
-  #taken(of: PreparedRecord, result: AsyncResult | null): JsonValue[] {
+  #taken(of: PreparedRecord, result: AsyncResult | null): readonly JsonValue[] {
     if (result === null) return []
-    if (typeof result !== 'string' && result.length > 0) return [...result]
+    if (typeof result !== 'string' && result.length > 0) return result
     const reason = typeof result === 'string' ? result : 'filtered'
-    of.drops.push({ reason, step: this.#options.segment.call.id })
+    drop(of, reason, this.#options.segment.call.id)
     return []
   }
+}
+
+function drop(of: PreparedRecord, reason: DropReason, step: string): void {
+  if (of.drops.length === 0) of.drops = [{ reason, step }]
+  else of.drops.push({ reason, step })
 }
 
 /** Those of one key one after the other; a record without a key waits for none. */

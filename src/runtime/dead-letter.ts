@@ -7,6 +7,10 @@ export interface DeadLetterOrigin {
   readonly topic: string | null
   readonly partition: number
   readonly offset: number | null
+  /** How often it was written back before; 0 where it never was. */
+  readonly replays?: number
+  /** Whether the record is a result that a step made, with no input of its own. */
+  readonly isMade?: boolean
   /** Replaces secrets in a text. */
   readonly mask: (text: string) => string
 }
@@ -68,7 +72,7 @@ export function contentBytes({ key, value, headers }: RecordContent): number {
 /** The original headers and, behind them, where the late record came from. */
 export function lateHeaders(
   original: Uint8Array,
-  origin: Omit<DeadLetterOrigin, 'mask'>,
+  origin: Pick<DeadLetterOrigin, 'stage' | 'topic' | 'partition' | 'offset'>,
 ): Uint8Array {
   return appendHeaders(
     original,
@@ -83,6 +87,8 @@ function factsOf(failure: RecordFailure, origin: DeadLetterOrigin): readonly Fac
     ['millrace-dlq-code', failure.code],
     [messageHeader, origin.mask(failure.message).slice(0, maxMessageLength)],
     ['millrace-dlq-attempts', String(failure.attempts)],
+    ['millrace-dlq-replays', origin.replays === undefined ? null : String(origin.replays)],
+    ['millrace-dlq-made', origin.isMade === true ? 'true' : null],
     ...originFacts('millrace-dlq', origin),
   ]
 }

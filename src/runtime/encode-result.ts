@@ -13,12 +13,17 @@ const maxOutputBytes = 64 * 1024 * 1024
 export function encodeValue(record: StepRecord, spliced: JsonFields | null): string {
   const text =
     spliced === null ? encodeJson(record.value) : spliced.splice(record.value as JsonObject)
-  if (text.length > maxOutputBytes)
-    throw new RecordFailure(
-      'RECORD_TOO_LARGE',
-      `the result has ${text.length} characters; a record takes ${maxOutputBytes} bytes`,
-    )
+  assertResultSize(text.length)
   return text
+}
+
+/** @throws RecordFailure RECORD_TOO_LARGE */
+export function assertResultSize(characters: number): void {
+  if (characters <= maxOutputBytes) return
+  throw new RecordFailure(
+    'RECORD_TOO_LARGE',
+    `the result has ${characters} characters; a record takes ${maxOutputBytes} bytes`,
+  )
 }
 
 /** A key as text: text as it is, anything else as JSON. */

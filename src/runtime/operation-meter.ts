@@ -19,6 +19,8 @@ export interface OperationData {
   readonly sent: readonly (readonly [topic: string, count: number])[]
   readonly retries: readonly (readonly [code: string, count: number])[]
   readonly windows: number
+  /** Dead letters that came back. */
+  readonly replayed: number
   readonly endpointDrops?: readonly (readonly [drop: string, count: number])[]
 }
 
@@ -33,6 +35,7 @@ export class OperationMeter {
   readonly #retries = new Map<string, number>()
   readonly #endpointDrops = new Map<string, number>()
   #windows = 0
+  #replayed = 0
 
   /**
    * Measures an operation, also one that fails; one that found nothing there counts for nothing.
@@ -77,6 +80,11 @@ export class OperationMeter {
     this.#windows += windows
   }
 
+  /** Dead letters of a slice have come back. */
+  cameBack(records: number): void {
+    this.#replayed += records
+  }
+
   /** All records of a slice together; nothing is said where nothing was to be waited for. */
   waited(measuredUs: number, predictedUs: number): void {
     if (predictedUs > 0) this.#waitRatio.add((ratioScale * measuredUs) / predictedUs)
@@ -93,17 +101,20 @@ export class OperationMeter {
       sent: [...this.#sent],
       retries: [...this.#retries],
       windows: this.#windows,
+      replayed: this.#replayed,
       endpointDrops: [...this.#endpointDrops],
     }
   }
 
   /** What another process measured of the same node. */
-  addData({ durations, waitRatio, sent, retries, windows, endpointDrops }: OperationData): void {
-    for (const [operation, error, data] of durations) this.#of(operation, error).addData(data)
+  addData(data: OperationData): void {
+    const { durations, waitRatio, sent, retries, windows, replayed, endpointDrops } = data
+    for (const [operation, error, times] of durations) this.#of(operation, error).addData(times)
     this.#waitRatio.addData(waitRatio)
     for (const [topic, count] of sent) addTo(this.#sent, topic, count)
     for (const [code, count] of retries) addTo(this.#retries, code, count)
     this.#windows += windows
+    this.#replayed += replayed
     for (const [drop, count] of endpointDrops ?? []) addTo(this.#endpointDrops, drop, count)
   }
 

@@ -80,7 +80,9 @@ export class PeerCalls {
         }
       }
     } finally {
-      if (isWaiting) this.#wait(false, null)
+      // One that is given up says nothing about the peer.
+      if (isWaiting && signal.aborted) this.#waiting -= 1
+      else if (isWaiting) this.#wait(false, null)
     }
   }
 
@@ -125,9 +127,9 @@ export class PeerCalls {
     const { step, clock, isTraced } = this.#options
     if (error !== null) of.isRetried = true
     if (!isTraced && !of.isRetried) return
-    if (of.attempts.length === maxToldAttempts) of.attempts.pop()
     const told = error === null ? null : error.code
-    of.attempts.push({ step, startUs, endUs: clock.monotonicUs(), error: told })
+    const attempt = { step, startUs, endUs: clock.monotonicUs(), error: told }
+    of.attempts = [...of.attempts.slice(0, maxToldAttempts - 1), attempt]
   }
 }
 

@@ -9,6 +9,7 @@ import type { Telemetry } from '../core/telemetry.ts'
 import type { TokenBucket } from '../core/token-bucket.ts'
 import type { WorkGroup } from '../core/work-group.ts'
 import { outputTopicsOf } from '../topology/order-nodes.ts'
+import type { ChosenStages } from '../topology/only-stages.ts'
 import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { countDrops } from './count-drops.ts'
 import { EventWriter, type EventWriterOptions } from './event-writer.ts'
@@ -23,6 +24,7 @@ import { SharedWork } from './shared-work.ts'
 import { SliceStep } from './slice-step.ts'
 import { StageMeter } from './stage-meter.ts'
 import { runsAnywhere, type StepExecutor } from './step-executor.ts'
+import { stageNotices } from './stage-notices.ts'
 import { StageTask } from './stage-task.ts'
 import { TaskEvents } from './task-events.ts'
 import { faultBucket, TaskTracing } from './task-tracing.ts'
@@ -47,6 +49,8 @@ export interface RunEnvironment {
   readonly outsideEnds: Promise<void> | null
   /** Where slices can be worked on beside this thread; null: nowhere. */
   readonly executor: StepExecutor | null
+  /** The stages that run; by default all. Of the others, those with bounded input count as ended. */
+  readonly only?: ChosenStages
 }
 
 /** One pipeline at work: all its tasks, started together and stopped together. */
@@ -59,6 +63,7 @@ export class PipelineRun {
   readonly #stop = new AbortController()
   readonly #sampler: TraceSampler
   readonly #faults = new Map<string, TokenBucket>()
+  readonly #notices = new Map<string, (message: string) => void>()
   #outcome: PipelineOutcome = 'running'
   #error: PipelineError | null = null
   #startedUs = 0
@@ -188,8 +193,7 @@ export class PipelineRun {
     index: number,
     shared: { board: ProgressBoard; links: WriterLinks; meter: StageMeter },
   ): StageTask {
-    const { clock, random, log, endpoints, notice, follow, mask, telemetry, executor } =
-      this.#environment
+    const { clock, random, log, endpoints, follow, mask, telemetry, executor } = this.#environment
     const id = taskId(this.topology, node, index)
     const inputs = inputsOf(node, index)
     const tracker = new WatermarkTracker(
@@ -241,7 +245,7 @@ export class PipelineRun {
       tracker,
       step,
       events,
-      notice,
+      notice: this.#noticesOf(node),
       telemetry,
       tracing,
       pipeline: this.topology.pipeline,
@@ -271,6 +275,13 @@ export class PipelineRun {
       clock,
       mask,
     })
+  }
+
+  #noticesOf({ stage }: StageNode): (message: string) => void {
+    const known =
+      this.#notices.get(stage) ?? stageNotices((message) => this.#environment.notice(message))
+    this.#notices.set(stage, known)
+    return known
   }
 
   #faultsOf({ id }: StageNode): TokenBucket {
@@ -367,7 +378,8 @@ export class PipelineRun {
 
 function inputsOf(node: StageNode, index: number): { topic: string; partition: number }[] {
   if (node.input.kind === 'source') return []
-  return node.input.topics.flatMap(({ name, partitions }) =>
+  const { topics, replay } = node.input
+  return [...topics, ...(replay === undefined ? [] : [replay])].flatMap(({ name, partitions }) =>
     Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })).filter(
       ({ partition }) => node.tasks === 1 || partition % node.tasks === index,
     ),

@@ -4,19 +4,23 @@ import type { DropReason } from '../core/operator.ts'
 import { StepRecord } from '../core/step-record.ts'
 import type { StepAttempt } from '../core/telemetry.ts'
 
+/** Nobody adds to it. */
+const nothing: never[] = []
+
 /** A record that has come through the steps of a node which wait for something outside. */
 export class PreparedRecord {
   readonly record = new StepRecord()
   /** What it has become, in order. */
-  values: JsonValue[] = []
-  readonly drops: { readonly reason: DropReason; readonly step: string }[] = []
+  values: readonly JsonValue[] = nothing
+  /** Of parts of it; lists that most records have nothing in are made when there is something. */
+  drops: { readonly reason: DropReason; readonly step: string }[] = nothing
   failure: RecordFailure | null = null
   /** When its first step began, epoch µs; the time in steps, and between attempts, µs. */
   startUs = Number.NaN
   runUs = 0
   backoffUs = 0
   /** Of all calls about it; empty where nothing is traced and nothing was tried again. */
-  readonly attempts: StepAttempt[] = []
+  attempts: readonly StepAttempt[] = nothing
   isRetried = false
   /** As `AsyncCall`. */
   traceparent: string | null = null

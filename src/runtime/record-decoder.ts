@@ -6,10 +6,10 @@ import { decodeProblem, decodeValue } from './decode-value.ts'
 
 /** Gives the records of a node their values: all of it, or what the node needs. */
 export class RecordDecoder {
-  readonly #node: Pick<StageNode, 'decode' | 'fields' | 'steps'>
+  readonly #node: Pick<StageNode, 'decode' | 'fields' | 'steps' | 'encode'>
   readonly #fields: JsonFields | null
 
-  constructor(node: Pick<StageNode, 'decode' | 'fields' | 'steps'>) {
+  constructor(node: Pick<StageNode, 'decode' | 'fields' | 'steps' | 'encode'>) {
     this.#node = node
     this.#fields = node.fields === null ? null : new JsonFields(node.fields.names)
   }
@@ -19,7 +19,7 @@ export class RecordDecoder {
    * @throws RecordFailure RECORD_DECODE
    */
   decode(record: StepRecord): JsonFields | null {
-    const { decode, fields, steps } = this.#node
+    const { decode, fields, steps, encode } = this.#node
     if (decode !== 'json') {
       record.value = null
       return null
@@ -37,7 +37,7 @@ export class RecordDecoder {
     } catch (thrown) {
       record.value = null
       // Without steps the bytes go on as they are, only without a key.
-      if (steps.length > 0)
+      if (steps.length > 0 || encode !== null)
         throw new RecordFailure('RECORD_DECODE', `the value is no JSON${decodeProblem(thrown)}`)
     }
     return null

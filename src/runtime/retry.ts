@@ -39,6 +39,7 @@ export async function retryWhileUnavailable<Result>(
       return result
     } catch (thrown) {
       if (!isPassing(thrown)) throw thrown
+      // What was cut off because the run stops is no news of the peer.
       if (options.signal.aborted) return null
       if (failures === 0) options.onBlocked(thrown)
       await options.clock.sleep(pauseMs(options.backoff, failures, options.random), options.signal)

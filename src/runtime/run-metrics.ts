@@ -167,7 +167,7 @@ class NodePoints {
       this.#durations('millrace.message.duration', [], { data: meter.age, exemplars: [] })
     this.#number('millrace.stage.busy.time', seconds(meter.run.sumUs))
     const standing = {
-      call: meter.callsUs,
+      ...(meter.callsUs > 0 ? { call: meter.callsUs } : {}),
       sink: meter.sinkUs,
       pause: meter.pausedUs,
       commit: meter.blockedUs,
@@ -231,7 +231,7 @@ class NodePoints {
     const { meter, inflight } = this.#node
     this.#number('millrace.stage.inflight', inflight)
     if (meter.operations === undefined) return
-    const { durations, waitRatio, sent, retries, endpointDrops } = meter.operations
+    const { durations, waitRatio, sent, retries, replayed, endpointDrops } = meter.operations
     for (const [operation, error, data] of durations) {
       const errorType: Attributes = error === null ? [] : [['error.type', error]]
       const attributes = [...this.#messaging(operation), ...errorType]
@@ -242,6 +242,7 @@ class NodePoints {
         ...this.#messaging('send'),
         ['messaging.destination.name', topic],
       ])
+    this.#number('millrace.dlq.replayed', replayed)
     for (const [code, count] of retries)
       this.#number('millrace.stage.retries', count, [['error.type', code]])
     for (const [drop, count] of endpointDrops ?? [])

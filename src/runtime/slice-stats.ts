@@ -22,6 +22,8 @@ export class SliceStats {
   madeDeadLettered = 0
   /** Of those emitted: windows. */
   windows = 0
+  /** Dead letters that came back. */
+  replayed = 0
   /** What was written to the output topic and is no record. */
   markers = 0
   /** Records that came from a clock which is ahead of this one, and by how much at most, µs. */

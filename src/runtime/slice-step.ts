@@ -106,6 +106,7 @@ export class SliceStep {
       this.#progress.heardUs = pulledUs
       this.#output.beginPart(index, part)
       this.#tracer.beginPart(index, part)
+      if (part.replays !== undefined) this.#stats.replayed += part.batch.count - part.from
       startUs = this.#runPart(part, { startUs, pulledUs, index })
     }
     return this.#take()

@@ -20,6 +20,8 @@ export interface InputPart {
   readonly visibleUs: number
   /** Records that the source could not read, by index. */
   readonly failures: ReadonlyMap<number, RecordFailure>
+  /** Of a dead letter that came back: how often it was written back. */
+  readonly replays?: number
 }
 
 export interface StepResult {

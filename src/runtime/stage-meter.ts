@@ -134,6 +134,7 @@ export class StageMeter {
     this.bytes += stats.bytes
     this.made += stats.made
     this.operations.emitted(stats.windows)
+    this.operations.cameBack(stats.replayed)
     this.madeDeadLettered += stats.madeDeadLettered
     this.skewed += stats.skewed
     this.skewUs = Math.max(this.skewUs, stats.skewUs)

@@ -25,6 +25,7 @@ import type { SliceStats } from './slice-stats.ts'
 import type { InputPart, SinkBatch, StepEnvironment } from './slice.ts'
 import type { ChainEnd, MadeText } from './step-chain.ts'
 import { stoppedBy } from './stopped-by.ts'
+import { type EncodeAs, valueEncoder } from './value-encoder.ts'
 
 const maxBytesPerChar = 3
 
@@ -38,6 +39,8 @@ export class StageOutput implements ChainEnd {
   readonly #targets: OutputTargets
   readonly #sink: SinkCollector | null
   readonly #keepsBytes: boolean
+  /** null: as JSON. */
+  readonly #encodeAs: EncodeAs | null
   readonly #headers: OutputHeaders
   /** One for each partition of the output topic; null: its readers get none. */
   readonly #markers: OutputTarget | null
@@ -79,7 +82,8 @@ export class StageOutput implements ChainEnd {
     const hasMarkers = node.output?.kind === 'topic' && node.output.markers
     this.#markers = hasMarkers ? new OutputTarget(node.output, of) : null
     this.#sink = node.output?.kind === 'sink' ? new SinkCollector(taskId) : null
-    this.#keepsBytes = node.steps.length === 0
+    this.#encodeAs = node.encode === null ? null : valueEncoder(node.encode)
+    this.#keepsBytes = node.steps.length === 0 && node.encode === null
   }
 
   begin(slice: { stats: SliceStats; nowUs: number; nowMs: number }): void {
@@ -107,9 +111,7 @@ export class StageOutput implements ChainEnd {
   }
 
   accept(record: StepRecord): void {
-    const value = this.#keepsBytes
-      ? record.valueBytes
-      : encodeValue(record, record.isMade ? null : this.spliced)
+    const value = this.#keepsBytes ? record.valueBytes : this.#encoded(record)
     const target = this.#targets.of(record)
     const at = this.#staged
     this.#values[at] = value
@@ -158,7 +160,7 @@ export class StageOutput implements ChainEnd {
 
   /** @returns false, and nothing is written, when the dead-letter topic has room for none. */
   deadLetter(record: StepRecord, failure: RecordFailure): boolean {
-    const { batch, origin } = this.#part!
+    const { batch, origin, replays } = this.#part!
     this.#growing.timeAsRead(this.#part!, this.#index, batch.eventTimeMs[this.#index]!)
     const original = {
       key: record.keyBytes,
@@ -167,7 +169,8 @@ export class StageOutput implements ChainEnd {
     }
     const { topic, partition } = origin
     const context = this.#tracer.contextFor('dead_letter')
-    const place = { topic, partition, offset: record.offset, context }
+    const again = replays === undefined ? {} : { replays }
+    const place = { topic, partition, offset: record.offset, context, ...again }
     if (!this.#deadLetter(original, failure, place)) return false
     if (context !== null) this.#tracer.sent(context, this.#node.deadLetterTopic, 'dead_letter')
     return true
@@ -298,8 +301,7 @@ export class StageOutput implements ChainEnd {
   #deadLetter(
     original: RecordContent,
     failure: RecordFailure,
-    place: Pick<DeadLetterOrigin, 'topic' | 'partition' | 'offset'> &
-      Pick<DeadLetterFrame, 'context'>,
+    place: Omit<DeadLetterOrigin, 'stage' | 'mask'> & Pick<DeadLetterFrame, 'context'>,
   ): boolean {
     const { deadLetterTopic, stage } = this.#node
     const maxBytes = this.#limits.of(deadLetterTopic)
@@ -314,7 +316,7 @@ export class StageOutput implements ChainEnd {
   #madeDeadLetter(original: RecordContent, failure: RecordFailure): boolean {
     const emit = this.#emitOf(original, { topic: this.#node.deadLetterTopic, failure })
     const context = emit === null ? null : this.#tracer.emitContext(emit)
-    const nowhere = { topic: null, partition: 0, offset: null, context }
+    const nowhere = { topic: null, partition: 0, offset: null, context, isMade: true }
     const isKept = this.#deadLetter(original, failure, nowhere)
     if (isKept && emit !== null) this.#tracer.emitted(emit)
     return isKept
@@ -337,6 +339,11 @@ export class StageOutput implements ChainEnd {
         : this.#headers.result(this.#part!, this.#index, this.#leastTrace)
       assertSize({ key, value, headers }, topic, maxBytes)
     }
+  }
+
+  #encoded(record: StepRecord): string | Uint8Array | null {
+    if (this.#encodeAs !== null) return this.#encodeAs(record.value)
+    return encodeValue(record, record.isMade ? null : this.spliced)
   }
 
   #keyOf(record: StepRecord): string | Uint8Array | null {

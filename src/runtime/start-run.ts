@@ -1,7 +1,8 @@
 import { PipelineError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { incompatibilities, manifestOf, parseManifest } from '../topology/manifest.ts'
-import type { Topology } from '../topology/topology.ts'
+import { onlyStages } from '../topology/only-stages.ts'
+import { taskId, type Topology } from '../topology/topology.ts'
 import { outsideTask, WriterLinks } from './link-topologies.ts'
 import { PipelineRun, type RunEnvironment } from './pipeline-run.ts'
 import { ProgressBoard } from './progress-board.ts'
@@ -28,13 +29,17 @@ export async function startRun(
   signal: AbortSignal,
 ): Promise<Run> {
   await prepareLog(topologies, environment)
-  const { clock, follow, outsideEnds, notice } = environment
+  const { clock, follow, outsideEnds, notice, only = null } = environment
   const board = new ProgressBoard()
   const links = new WriterLinks(topologies, { outsideEnds: outsideEnds !== null })
   const shared = { board, links, signal }
   void outsideEnds?.then(() => board.end(outsideTask))
   const startedUs = clock.monotonicUs()
-  const runs = topologies.map((topology) => new PipelineRun(topology, environment))
+  const running = topologies.map((topology) => onlyStages(topology, only))
+  endOthers(topologies, { running, links, board })
+  const runs = running
+    .filter(({ nodes }) => nodes.length > 0)
+    .map((topology) => new PipelineRun(topology, environment))
   const ended = Promise.all(
     runs.map(async (run) => {
       if ((await run.run(shared)) === 'completed' || signal.aborted) return
@@ -58,6 +63,21 @@ export async function startRun(
       pipelines: await Promise.all(runs.map((run) => run.report())),
     }),
     part: () => Promise.all(runs.map((run) => run.part())),
+  }
+}
+
+/** Stages that do not run have written all that they will write, as far as their input has an end. */
+function endOthers(
+  topologies: readonly Topology[],
+  of: { running: readonly Topology[]; links: WriterLinks; board: ProgressBoard },
+): void {
+  const { running, links, board } = of
+  const nodes = new Set(running.flatMap((topology) => topology.nodes))
+  for (const topology of topologies) {
+    for (const node of topology.nodes) {
+      if (nodes.has(node) || !links.isBounded(node)) continue
+      for (let index = 0; index < node.tasks; index++) board.end(taskId(topology, node, index))
+    }
   }
 }
 

@@ -15,6 +15,7 @@ export interface WirePart {
   readonly partition: number
   readonly baseOffset: bigint
   readonly visibleUs: number
+  readonly replays?: number
 }
 
 export interface WireResult {
@@ -36,15 +37,25 @@ export interface WireError {
 const noFailures: ReadonlyMap<number, RecordFailure> = new Map()
 
 /** Parts of a topic: they hold no failures of a source. */
-export function partToWire({ input, batch, from, origin, visibleUs }: InputPart): WirePart {
+export function partToWire({
+  input,
+  batch,
+  from,
+  origin,
+  visibleUs,
+  replays,
+}: InputPart): WirePart {
   const { topic, partition, baseOffset } = origin
-  return { input, bytes: batch.bytes, from, topic, partition, baseOffset, visibleUs }
+  const part = { input, bytes: batch.bytes, from, topic, partition, baseOffset, visibleUs }
+  return replays === undefined ? part : { ...part, replays }
 }
 
 export function partFromWire(part: WirePart): InputPart {
-  const { input, bytes, from, topic, partition, baseOffset, visibleUs } = part
+  const { input, bytes, from, topic, partition, baseOffset, visibleUs, replays } = part
   const origin = { topic, partition, baseOffset, source: null }
-  return { input, batch: new RecordBatch(bytes), from, origin, visibleUs, failures: noFailures }
+  const batch = new RecordBatch(bytes)
+  const read = { input, batch, from, origin, visibleUs, failures: noFailures }
+  return replays === undefined ? read : { ...read, replays }
 }
 
 export function resultToWire({ outputs, stats, traces }: StepResult): WireResult {

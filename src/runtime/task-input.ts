@@ -2,6 +2,8 @@ import { RecordFailure } from '../core/errors.ts'
 import type { Source } from '../core/endpoints.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { StateChange, TaskCommit, TaskLog, TaskSpec } from '../core/log.ts'
+import { isReplayWriter } from '../core/replay-header.ts'
+import { replayedParts } from './replayed-parts.ts'
 import type { InputPart } from './slice.ts'
 
 /** Some 20 ms of work: long enough to make commits rare, short enough to keep the process responsive. */
@@ -72,7 +74,9 @@ export class LogInput implements TaskInput {
         (each) => each.topic === topic && each.partition === partition,
       )
       const origin = { topic, partition, baseOffset, source: null }
-      parts.push({ input, batch, from, origin, visibleUs, failures: noFailures })
+      const part = { input, batch, from, origin, visibleUs, failures: noFailures }
+      if (isReplayWriter(batch.writer)) parts.push(...replayedParts(part))
+      else parts.push(part)
       next.set(input, { topic, partition, offset })
       this.#sinceUs[input] = readableUs(batch, visibleUs)
       records += batch.count - from

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { Sink, SinkDefinition } from '../core/endpoints.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
+import type { FailingPeer } from './failing-peer.ts'
 
-/** Takes the place of a sink in a test and keeps what is written to it. */
-export function captureSink(written: RecordBatch[]): SinkDefinition {
+/** Takes the place of a sink in a test and keeps what is written to it, when its peer is well. */
+export function captureSink(written: RecordBatch[], peer: FailingPeer): SinkDefinition {
   return {
     type: 'capture',
     summary: 'Keeps what is written.',
@@ -16,6 +17,7 @@ export function captureSink(written: RecordBatch[]): SinkDefinition {
     create: (): Sink => ({
       begin: async () => null,
       write: async (batch) => {
+        peer.answer()
         written.push(batch)
         return { memory: null, failures: [] }
       },

@@ -1,5 +1,5 @@
 import { Readable, Writable } from 'node:stream'
-import type { AsyncOperator, OperatorEnvironment } from '../core/async-operator.ts'
+import type { AsyncOperator } from '../core/async-operator.ts'
 import {
   hookEvents,
   type HookEvent,
@@ -10,6 +10,7 @@ import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../core/record-batch.ts'
 import { invariant, PipelineError } from '../core/errors.ts'
 import type { AsyncDefinition } from '../core/operator.ts'
+import { replayTask } from '../core/replay-header.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import { z } from 'zod'
 import { MemoryLog } from '../logs/memory-log.ts'
@@ -26,31 +27,25 @@ import {
   type Topology,
 } from '../topology/topology.ts'
 import { captureSink } from './capture-sink.ts'
+import { noOperators, type DriverOptions } from './driver-options.ts'
+import { FailingPeer, type PeerAnswer } from './failing-peer.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
 import { SeededRandom } from './seeded-random.ts'
+import { StubbedHttp, type StubAnswer } from './stubbed-http.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** Turns of the event loop without any change after which a pipeline counts as quiet. */
 const quietTurns = 3
 /** A pipeline that is still at work after so many turns is stuck, or never comes to an end. */
 const maxTurns = 200_000
+/** Turns that a sink gets to come to its pause, and the step in which time passes then. */
+const pauseTurns = 8
+const pauseStepMs = 100
 
 /** While a call is under way that no virtual clock hurries, each further turn takes a real millisecond. */
 const promptTurns = 1_000
 /** Real time that calls get; those that take longer are left under way. */
 const maxCallMs = 10_000
-
-export interface DriverOptions {
-  /** Epoch ms. */
-  readonly startMs: number
-  readonly telemetry?: Telemetry
-  /** The events that are kept; by default all. */
-  readonly hears?: readonly HookEventName[]
-  /** For steps that wait for something outside; without it such a step needs a stub. */
-  readonly operators?: OperatorEnvironment
-  /** What stands in for a step that waits for something outside; null: the step itself works. */
-  readonly stub?: (stage: string, step: NodeStep) => AsyncOperator | null
-}
 
 /**
  * Runs a pipeline for real, over the memory log and a virtual clock: sources are what the test pushes,
@@ -64,6 +59,8 @@ export class PipelineDriver {
   readonly #telemetry: Telemetry
   readonly #sources = new Map<string, PushQueue>()
   readonly #sinks = new Map<string, RecordBatch[]>()
+  readonly #peers = new Map<string, FailingPeer>()
+  readonly #http = new StubbedHttp()
   /** By topic: the partition of the next record without a key that is sent to it. */
   readonly #roundRobin = new Map<string, number>()
   #run: Run | null = null
@@ -111,7 +108,14 @@ export class PipelineDriver {
       mask: (text: string) => text,
       telemetry: this.#telemetry,
       listeners: { log: () => {} },
-      endpoints: { clock, random, stdin: Readable.from([]), stdout: nothing, notice: () => {} },
+      endpoints: {
+        clock,
+        random,
+        stdin: Readable.from([]),
+        stdout: nothing,
+        notice: () => {},
+        http: this.#http.clientOf(),
+      },
     }
     const { operators } = this.#options
     const withOperators = {
@@ -133,6 +137,23 @@ export class PipelineDriver {
   async advance(byMs: number): Promise<void> {
     await this.clock.advance(byMs)
     await this.settle()
+  }
+
+  /** The peer of the sink of a stage answers so from now on, to one attempt after the other. */
+  fail(stage: string, answers: readonly PeerAnswer[]): void {
+    const peer = this.#peers.get(stage)
+    invariant(peer !== undefined, `"${stage}" is a stage with a sink`)
+    peer.plan(answers)
+  }
+
+  /** Calls over HTTP get these answers from now on. */
+  stub(name: string, answers: readonly StubAnswer[]): void {
+    this.#http.stub(name, answers)
+  }
+
+  /** Calls that had no stub, since the last look. */
+  takeUnexpectedCalls(): readonly string[] {
+    return this.#http.takeUnexpected()
   }
 
   /** Stops all tasks and starts them again from what was committed. */
@@ -201,10 +222,17 @@ export class PipelineDriver {
         else setImmediate(resolve)
       })
       this.#throwIfFailed()
-      quiet = (await this.#isQuiet()) ? quiet + 1 : 0
+      quiet = !this.#isPausing && (await this.#isQuiet()) ? quiet + 1 : 0
+      // Nobody can say how long a pause is that is drawn by chance: it passes by itself.
+      if (this.#isPausing && turn % pauseTurns === 0) await this.clock.advance(pauseStepMs)
       if (turn > maxTurns)
         throw new PipelineError('INVARIANT', 'the pipeline does not come to rest')
     }
+  }
+
+  /** Whether a sink waits to try again, until its peer is well. */
+  get #isPausing(): boolean {
+    return this.#peers.values().some(({ hasFailed }) => hasFailed)
   }
 
   async #isQuiet(): Promise<boolean> {
@@ -284,6 +312,10 @@ export class PipelineDriver {
 
   /** What is sent to a topic counts as written by its stage, so that it moves the watermark of readers. */
   #writerOf(topic: string, partition: number): string {
+    const isReplay = this.topology.topics.some(
+      ({ name, kind }) => name === topic && kind === 'replay',
+    )
+    if (isReplay) return replayTask(topic)
     for (const node of this.topology.nodes) {
       const output = outputTopicsOf(node).find((each) => each.topic === topic)
       if (output === undefined) continue
@@ -301,9 +333,11 @@ export class PipelineDriver {
     }
     if (node.output?.kind === 'sink') {
       const written: RecordBatch[] = []
+      const peer = new FailingPeer(node.settings.retry.max)
       this.#sinks.set(node.stage, written)
+      this.#peers.set(node.stage, peer)
       const { key } = node.output
-      isolated.output = { kind: 'sink', definition: captureSink(written), config: null, key }
+      isolated.output = { kind: 'sink', definition: captureSink(written, peer), config: null, key }
     }
     return isolated
   }
@@ -363,14 +397,4 @@ export class PipelineDriver {
 /** Nobody calls a listener that reaches beyond the log. */
 function withoutOutside(hook: StageHook): StageHook {
   return hook.listener.topics === undefined ? { ...hook, node: null } : hook
-}
-
-const noOperators: Omit<OperatorEnvironment, 'clock' | 'random'> = {
-  log: () => {},
-  spawn: ({ argv }) => {
-    throw new PipelineError(
-      'CONFIG_USAGE',
-      `no process runs here: ${argv[0]}; stand in for the step`,
-    )
-  },
 }

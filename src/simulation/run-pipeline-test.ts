@@ -40,6 +40,7 @@ export async function runPipelineTest(
     try {
       if (step === lastExpect && test.end === 'close') await driver.end()
       problems.push(...(await runStep(step, driver, seen)).map((message) => ({ step, message })))
+      for (const call of driver.takeUnexpectedCalls()) problems.push({ step, message: call })
     } catch (thrown) {
       problems.push({ step, message: messageOf(thrown) })
       break
@@ -62,6 +63,8 @@ function withoutClock(test: TestSpec, topology: Topology): Topology {
 async function runStep(step: TestStep, driver: PipelineDriver, seen: SeenSoFar): Promise<string[]> {
   if (step.kind === 'advance') await driver.advance(step.byMs)
   else if (step.kind === 'restart') await driver.restart()
+  else if (step.kind === 'fail') for (const [stage, answers] of step.of) driver.fail(stage, answers)
+  else if (step.kind === 'stub') for (const [name, answers] of step.of) driver.stub(name, answers)
   else if (step.kind === 'send') {
     for (const [to, items] of step.to) await driver.send(to, items.map(toRecord))
   } else {

@@ -89,6 +89,9 @@ function checkStage(stage: StageSpec, node: ConfigNode, findings: Findings): voi
   if (has('to') && has('sink')) {
     refuse('to', `${what} has both "to" and "sink"; for both, add a stage that reads the topic`)
   }
+  if (has('encode') && !has('to')) {
+    refuse('encode', `${what} writes no topic; "encode" says how values are written to "to"`)
+  }
   checkOutputs(stage, node, findings)
   const { initialMs, maxMs } = stage.retry.backoff
   if (initialMs > maxMs) {

@@ -20,6 +20,16 @@ export function checkTests(spec: PipelineSpec, root: ConfigNode, findings: Findi
         checkName(name, { known: sendNames, spec, path: [...step.path, name], findings })
         checkRecords([...step.path, name], root, findings)
       }
+    } else if (step.kind === 'fail') {
+      for (const name of step.of.keys()) {
+        if (outcomes.includes(name)) continue
+        const known = outcomes.length === 0 ? 'there is none' : `there are ${outcomes.join(', ')}`
+        findings.atKey([...step.path, name], {
+          code: 'CONFIG_INVALID',
+          message: `"${name}" is no stage with a sink${didYouMean(name, outcomes)}`,
+          hint: `only the peer of a sink can fail here; ${known}`,
+        })
+      }
     } else if (step.kind === 'expect') {
       for (const name of step.of.keys()) {
         checkName(name, { known: expectNames, spec, path: [...step.path, name], findings })

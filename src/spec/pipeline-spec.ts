@@ -1,3 +1,4 @@
+import type { PlannedAnswer, PlannedStub } from './test-schema.ts'
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
 import type { Expression, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
@@ -5,6 +6,7 @@ import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
 import type { Rate } from '../core/rate.ts'
 import type { ParsedConnection } from './connection-schema.ts'
+import type { EncodeSpec } from './encode-schema.ts'
 import type { TracingSettings } from './tracing-schema.ts'
 
 /**
@@ -53,6 +55,8 @@ export interface StageSpec {
   /** null: the stage writes no topic, or one of several. */
   readonly to: string | null
   readonly outputs: StageOutputs | null
+  /** null: as JSON. */
+  readonly encode: EncodeSpec | null
   readonly sink: Component<SinkDefinition> | null
   readonly eventTime: Expression | null
   readonly start: 'earliest' | 'latest'
@@ -142,6 +146,18 @@ export type TestStep =
     }
   | { readonly kind: 'advance'; readonly byMs: number; readonly path: ConfigPath }
   | { readonly kind: 'restart'; readonly path: ConfigPath }
+  | {
+      readonly kind: 'fail'
+      /** By stage with a sink. */
+      readonly of: ReadonlyMap<string, readonly PlannedAnswer[]>
+      readonly path: ConfigPath
+    }
+  | {
+      readonly kind: 'stub'
+      /** By table, stage or beginning of a URL. */
+      readonly of: ReadonlyMap<string, readonly PlannedStub[]>
+      readonly path: ConfigPath
+    }
   | {
       readonly kind: 'expect'
       readonly of: ReadonlyMap<string, unknown>

@@ -157,6 +157,7 @@ export function buildStage(
     key: stage.key ?? null,
     to: typeof stage.to === 'string' ? stage.to : null,
     outputs: typeof stage.to === 'object' ? stage.to : null,
+    encode: stage.encode ?? null,
     sink: components.sink,
     eventTime: stage.event_time ?? defaults?.event_time ?? null,
     start: stage.start,

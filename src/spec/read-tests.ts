@@ -3,7 +3,7 @@ import { childOf, type ConfigNode } from './config-node.ts'
 import type { PipelineFile } from './pipeline-schema.ts'
 import type { ConfigPath, TestSpec, TestStep } from './pipeline-spec.ts'
 import { readComponent } from './read-component.ts'
-import { testStepDefinitions } from './test-schema.ts'
+import { testStepDefinitions, type PlannedAnswer, type PlannedStub } from './test-schema.ts'
 
 export function readTestSteps(
   test: ConfigNode,
@@ -29,6 +29,10 @@ export function readTestSteps(
 function stepOf(kind: TestStep['kind'], config: unknown, path: ConfigPath): TestStep {
   if (kind === 'advance') return { kind, byMs: config as number, path }
   if (kind === 'restart') return { kind, path }
+  if (kind === 'fail')
+    return { kind, of: new Map(Object.entries(config as Record<string, PlannedAnswer[]>)), path }
+  if (kind === 'stub')
+    return { kind, of: new Map(Object.entries(config as Record<string, PlannedStub[]>)), path }
   if (kind === 'send') {
     return { kind, to: new Map(Object.entries(config as Record<string, unknown[]>)), path }
   }

@@ -3,6 +3,7 @@ import { duration, expression } from '../core/config-types.ts'
 import { hookEvents, type HookEventName } from '../core/hook.ts'
 import { rate } from '../core/rate.ts'
 import { topicName } from '../core/topic-name.ts'
+import { encode } from './encode-schema.ts'
 import { deliveries } from './pipeline-spec.ts'
 import { outputs } from './stage-outputs.ts'
 
@@ -141,6 +142,13 @@ function stateLimit() {
   })
 }
 
+function thresholds() {
+  return z.strictObject({
+    lag: z.int().min(1).optional().describe('Waiting records above which `lag_exceeded` is told.'),
+    delay: duration().optional().describe('Waiting time above which `delay_exceeded` is told.'),
+  })
+}
+
 export function stage(components: ComponentSchemas) {
   return z.strictObject({
     name: name().describe('Unique in the pipeline; consumer group and topics are named after it.'),
@@ -162,6 +170,11 @@ export function stage(components: ComponentSchemas) {
       .optional()
       .describe(
         'The topic that the stage writes; or several by name, among which the step `route` chooses, with `otherwise` for the rest; or a template of the topic with those that it may give.',
+      ),
+    encode: encode()
+      .optional()
+      .describe(
+        'How values are written to the topic: json (the default), text, bytes of a text in base64, or a csv row. Stages that read it begin with a `parse` step.',
       ),
     sink: components.sink.optional().describe('Where records go, outside of the topics.'),
     event_time: eventTime().optional(),
@@ -187,15 +200,7 @@ export function stage(components: ComponentSchemas) {
     max_future: duration()
       .prefault('1h')
       .describe('A record whose event time is further ahead of its arrival than this fails.'),
-    limits: z
-      .strictObject({
-        lag: z
-          .int()
-          .min(1)
-          .optional()
-          .describe('Waiting records above which `lag_exceeded` is told.'),
-        delay: duration().optional().describe('Waiting time above which `delay_exceeded` is told.'),
-      })
+    limits: thresholds()
       .optional()
       .describe('Thresholds of the events `lag_exceeded` and `delay_exceeded`.'),
     state: stateLimit().optional().describe('The limit of what steps remember.'),

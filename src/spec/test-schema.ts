@@ -1,6 +1,21 @@
 import { z } from 'zod'
 import { duration } from '../core/config-types.ts'
 
+const status = z.int().min(100).max(599)
+const noAnswer = z.enum(['timeout', 'refused'])
+const peerAnswer = z.union([status, noAnswer, z.literal('ok')])
+const stubAnswer = z.union([
+  status,
+  noAnswer,
+  z.strictObject({
+    status,
+    body: z.json().default(null),
+    headers: z.record(z.string(), z.string()).default({}),
+  }),
+])
+export type PlannedAnswer = z.output<typeof peerAnswer>
+export type PlannedStub = z.output<typeof stubAnswer>
+
 /** Steps of a test, in the form of definitions: they are read and documented in the same way. */
 export const testStepDefinitions = [
   {
@@ -17,6 +32,28 @@ export const testStepDefinitions = [
     type: 'advance',
     summary: 'Lets wall time pass.',
     config: duration(),
+  },
+  {
+    type: 'fail',
+    summary:
+      'What the peer of a sink answers to the next attempts: `ok`, a status of HTTP, `timeout` or `refused`; then all goes well. Pauses between attempts pass by themselves.',
+    config: z
+      .record(z.string(), z.array(peerAnswer).min(1))
+      .refine(
+        (of) => Object.keys(of).length > 0,
+        'it names a stage with a sink: "STAGE: [503, timeout, ok]"',
+      ),
+  },
+  {
+    type: 'stub',
+    summary:
+      'What is answered to calls over HTTP, by the name of a table or stage or by the beginning of a URL; the last answer repeats. A call without a stub fails the test.',
+    config: z
+      .record(z.string(), z.array(stubAnswer).min(1))
+      .refine(
+        (of) => Object.keys(of).length > 0,
+        'it names who calls, and the answers: "NAME: [{ status: 200, body: {} }]"',
+      ),
   },
   {
     type: 'restart',

@@ -100,7 +100,6 @@ const wrongWords: Readonly<Partial<Record<Place, Words>>> = {
 /** Parts of the language that this version does not have yet; told as that, not as a typing error. */
 const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   pipeline: ['tables'],
-  stage: ['encode'],
   step: ['lookup', 'join', 'detect'],
   source: ['http', 'tcp', 'websocket', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   sink: ['http', 'tcp', 'websocket', 'sse', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],

@@ -52,6 +52,8 @@ function inputFields(stage: StageSpec, byTopic: ReadonlyMap<string, FieldNames>)
 }
 
 function fieldsOut(stage: StageSpec, byTopic: ReadonlyMap<string, FieldNames>): FieldNames {
+  // Whoever reads it makes fields of it again.
+  if (stage.encode !== null) return null
   return stage.steps.reduce((fields, step) => afterStep(step, fields), inputFields(stage, byTopic))
 }
 

@@ -99,7 +99,25 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
   }
   // Steps may prepare the event time, so that it is not judged before them.
   const timed = parts.find(({ steps }) => steps.length > 0) ?? parts[0]
-  return parts.map((part) => nodeOf(part, stage, { ...environment, isTimed: part === timed }))
+  const nodes = parts.map((part) =>
+    nodeOf(part, stage, { ...environment, isTimed: part === timed }),
+  )
+  return stage.onError === 'dlq' ? withReplay(nodes, environment.topics) : nodes
+}
+
+/** Dead letters come back to the first part that reads topics: from there on the stage is as they met it. */
+function withReplay(nodes: readonly StageNode[], topics: TopicTable): StageNode[] {
+  const first = nodes.find(({ input }) => input.kind === 'topics')
+  return nodes.map((node) => {
+    const { input, stage, deadLetterTopic: deadLetters } = node
+    if (node !== first || input.kind !== 'topics') return node
+    const partitions = partitionsOf(input)!
+    const replay = topics.replay(stage, { deadLetters, partitions })
+    return {
+      ...node,
+      input: { ...input, replay: { name: replay.name, partitions: replay.partitions } },
+    }
+  })
 }
 
 /** It takes room in each record: only where an expression may read it. */
@@ -200,6 +218,9 @@ function nodeOf(
   const { input, steps, output } = part
   const isStateful = steps.some(keepsStepState)
   const eventTime = environment.isTimed ? (stage.eventTime?.evaluate ?? null) : null
+  // Between the parts of a stage, values are JSON.
+  const encode = part.suffix === '' ? stage.encode : null
+  const decode = decodeOf(part, { eventTime, encode })
   const tasks = taskCount(part, environment.regroup)
   const partitions = partitionsOf(input) ?? 1
   const id = `${stage.name}${part.suffix}`
@@ -211,9 +232,9 @@ function nodeOf(
     role: part.role,
     group: `${environment.prefix}${environment.pipeline}.${stage.name}${part.suffix}`,
     input,
-    decode: decodeOf(part, eventTime),
+    decode,
     fields:
-      decodeOf(part, eventTime) === 'json'
+      decode === 'json' && encode === null
         ? fieldsNeeded(steps, stage, {
             eventTime: eventTime !== null,
             key: hasKey(part),
@@ -225,6 +246,7 @@ function nodeOf(
     needsEventTime:
       eventTime !== null || isStateful || (output?.kind === 'topic' && output.markers),
     output,
+    encode,
     deadLetterTopic: environment.topics.aside(stage.name, 'dead_letter', {
       name: stage.dlq,
       partitions,
@@ -275,11 +297,14 @@ export function readsRawRecord(step: Pick<NodeStep, 'definition' | 'config'>): b
   return step.definition.type === 'parse' && (step.config as { field: unknown }).field === null
 }
 
-function decodeOf(part: Part, eventTime: StageNode['eventTime']): StageNode['decode'] {
+function decodeOf(
+  part: Part,
+  { eventTime, encode }: Pick<StageNode, 'eventTime' | 'encode'>,
+): StageNode['decode'] {
   const first = part.steps[0]
   if (first !== undefined && readsRawRecord(first)) return 'raw'
-  const readsValue =
-    part.steps.length > 0 || eventTime !== null || hasKey(part) || templateOf(part) !== null
+  const isWritten = encode !== null || templateOf(part) !== null
+  const readsValue = part.steps.length > 0 || eventTime !== null || hasKey(part) || isWritten
   return readsValue ? 'json' : 'none'
 }
 

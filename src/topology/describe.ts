@@ -55,6 +55,7 @@ const kindText = {
   dead_letter: 'dead letters',
   late: 'late records',
   events: 'events of reliable hooks',
+  replay: 'dead letters that come back',
   changelog: 'state',
 } as const
 
@@ -108,7 +109,8 @@ function counted(count: number, noun: string): string {
 /** The topology as a Mermaid flowchart, for Markdown pages. Dead-letter and late topics hang on dotted arrows. */
 export function drawTopology(topology: Topology): string {
   const ids = new Map(topology.topics.map(({ name }, index) => [name, `topic${index}`]))
-  const lines = topology.topics.map(({ name, partitions }) => {
+  const drawn = topology.topics.filter(({ kind }) => kind !== 'replay')
+  const lines = drawn.map(({ name, partitions }) => {
     return `  ${ids.get(name)}[(${quoted([name, counted(partitions, 'partition')])})]`
   })
   for (const [index, node] of topology.nodes.entries())

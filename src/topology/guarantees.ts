@@ -59,7 +59,9 @@ export const maxPaths = 20
 export function pipelineGuarantees(topology: Topology, log: LogKind): PipelineGuarantees {
   const { prefix, pipeline, nodes, hooks } = topology
   const read = new Set(nodes.flatMap(({ input }) => topicNames(input)))
-  const ends = nodes.flatMap((node) => endsOf(node).filter(({ to }) => !read.has(to)))
+  const ends = nodes.flatMap((node) =>
+    endsOf(node).filter(({ to }) => !read.has(to) || isOutside(node)),
+  )
   return {
     pipeline: `${prefix}${pipeline}`,
     log,
@@ -83,6 +85,11 @@ function endsOf(node: StageNode): End[] {
   if (output === null) return [{ node, to: '(no output)' }]
   if (output.kind === 'sink') return [{ node, to: output.definition.type }]
   return outputTopicsOf(node).map(({ topic }) => ({ node, to: topic }))
+}
+
+/** A sink may be called like a topic. */
+function isOutside({ output, publishes }: StageNode): boolean {
+  return (output === null || output.kind === 'sink') && publishes.length === 0
 }
 
 interface Graph {

@@ -39,6 +39,7 @@ export function hookNodes(
       steps: [],
       eventTime: null,
       needsEventTime: false,
+      encode: null,
       output: {
         kind: 'sink' as const,
         definition: listenerSink(listener),

@@ -34,9 +34,10 @@ export function manifestOf(topology: Topology): Manifest {
   }
 }
 
-/** A topic that is of no use without the node. */
-function ownTopics({ changelogTopic }: StageNode): string[] {
-  return changelogTopic === null ? [] : [changelogTopic]
+/** Topics that are of no use without the node. */
+function ownTopics({ changelogTopic, input }: StageNode): string[] {
+  const replay = input.kind === 'topics' ? (input.replay?.name ?? null) : null
+  return [changelogTopic, replay].filter((topic) => topic !== null)
 }
 
 function fingerprint(node: StageNode, { nodes }: Topology): NodeFingerprint {

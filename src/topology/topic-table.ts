@@ -57,6 +57,16 @@ export class TopicTable {
     }).name
   }
 
+  /** The topic by which dead letters come back; they are kept as long as where they come from. */
+  replay(stage: string, options: { deadLetters: string; partitions: number }): TopologyTopic {
+    return this.#addInternal(stage, {
+      name: `${this.#prefix}${this.#spec.pipeline}.${stage}.replay`,
+      kind: 'replay',
+      partitions: options.partitions,
+      retentionMs: this.#topics.get(options.deadLetters)?.retentionMs ?? defaultRetentionMs,
+    })
+  }
+
   /** A topic for the records that a stage could not use, with as many partitions as the stage reads. */
   aside(
     stage: string,

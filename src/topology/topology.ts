@@ -3,6 +3,7 @@ import type { Evaluate, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
+import type { EncodeSpec } from '../spec/encode-schema.ts'
 import type { Delivery, HookDelivery, StageSpec } from '../spec/pipeline-spec.ts'
 import type { TracingSettings } from '../spec/tracing-schema.ts'
 
@@ -41,6 +42,8 @@ export type TopicKind =
   | 'late'
   /** The events that reliable hooks of the pipeline listen to. */
   | 'events'
+  /** Dead letters on their way back to the stage. */
+  | 'replay'
   /** On Kafka: the state of a node's tasks, one partition each. */
   | 'changelog'
 
@@ -62,6 +65,8 @@ export interface StageNode {
   readonly needsEventTime: boolean
   /** null: the steps are all there is, for their events. */
   readonly output: TopicOutput | RoutedOutput | SinkOutput | null
+  /** How results are written; null: as JSON. */
+  readonly encode: EncodeSpec | null
   readonly deadLetterTopic: string
   readonly lateTopic: string
   /** Where events for reliable hooks of the stage go; empty where it has none. */
@@ -102,6 +107,8 @@ export interface TopicInput {
   readonly topics: readonly { readonly name: string; readonly partitions: number }[]
   /** Whether its records say, for `source` in expressions, where they came into the pipeline. */
   readonly tellsSource?: boolean
+  /** Where dead letters of the stage come back to; no task of a pipeline writes it. Absent: nowhere. */
+  readonly replay?: { readonly name: string; readonly partitions: number }
 }
 
 export interface TopicOutput {
@@ -179,6 +186,14 @@ export interface StageHook {
 /** What ids of the pipeline's tasks begin with, which write its records. */
 export function ownWriters({ prefix, pipeline }: Pick<Topology, 'prefix' | 'pipeline'>): string {
   return `${prefix}${pipeline}.`
+}
+
+/** The task that writes the dead letters of a stage back; `<task>/0` is its id, and this its group. */
+export function replayGroup(
+  topology: Pick<Topology, 'prefix' | 'pipeline'>,
+  stage: string,
+): string {
+  return `${ownWriters(topology)}${stage}.replay`
 }
 
 export function taskId(topology: Topology, node: StageNode, index: number): string {

@@ -24,6 +24,18 @@ export const orderStages = {
       - mask:
           email: sha256
     to: orders.clean`,
+  exec: `
+  - name: exec
+    from: orders.raw
+    steps:
+      - exec: { argv: [${process.execPath}, ./echo.mjs] }
+    to: orders.exec`,
+  module: `
+  - name: module
+    from: orders.raw
+    steps:
+      - module: ./seen.mjs
+    to: orders.module`,
   analyze: `
   - name: analyze
     from: orders.clean
@@ -92,7 +104,7 @@ export async function timedRun({
 }
 
 /** The largest resident set that the process has had; 0 where the system does not tell. */
-function peakMemoryMb(pid: number): number {
+export function peakMemoryMb(pid: number): number {
   try {
     const [, kib = '0'] =
       /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []

@@ -51,7 +51,7 @@ describe('the log of a command', () => {
       const [loaded] = loadTopologies(['a.yaml'], environment, { log }).files
       return loaded!.topology.topics.map(({ name }) => name).toSorted()
     }
-    expect(topics()).toEqual(['a', 'a.s.dlq', 'a.s.late', 'b'])
+    expect(topics()).toEqual(['a', 'a.s.dlq', 'a.s.late', 'a.s.replay', 'b'])
     expect(topics('kafka://x')).toEqual([
       'a',
       'a.s.changelog',
@@ -59,6 +59,7 @@ describe('the log of a command', () => {
       'a.s.late',
       'a.s.repartition',
       'a.s.repartition.changelog',
+      'a.s.replay',
       'b',
     ])
   })

@@ -92,7 +92,7 @@ describe('--no-create-topics', () => {
     const { log, command } = aCluster(totals)
     const run = ['run', 'a.yaml', '--no-create-topics', '--quiet']
     await expect(command(run)).rejects.toThrow(
-      /^9 topics are not on the Kafka log at kafka:\/\/broker:9092: raw, .*p\.totals\.changelog.*; create them with `millrace topics apply a\.yaml --log kafka:\/\/broker:9092`/,
+      /^10 topics are not on the Kafka log at kafka:\/\/broker:9092: raw, .*p\.totals\.changelog.*; create them with `millrace topics apply a\.yaml --log kafka:\/\/broker:9092`/,
     )
     expect(await log.reader.topics()).toEqual([])
     expect((await command(['topics', 'apply', 'a.yaml', '--yes'])).code).toBe(0)
@@ -113,7 +113,7 @@ describe('--no-create-topics', () => {
   it('tells topics of others apart', async () => {
     const { command } = aCluster(reader)
     await expect(command(['run', 'a.yaml', '--no-create-topics'])).rejects.toThrow(
-      /^one topic is not .*: p\.c\.dlq; create them with .*; one topic is not .*, and no stage writes to it: theirs/,
+      /^2 topics are not .*: p\.c\.dlq, p\.c\.replay; create them with .*; one topic is not .*, and no stage writes to it: theirs/,
     )
   })
 })

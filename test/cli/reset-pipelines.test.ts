@@ -198,3 +198,24 @@ describe('run --fresh', () => {
     expect(existsSync('/dev/null')).toBe(true)
   })
 })
+
+describe('what an older version left', () => {
+  it('keeps nobody from beginning again: a manifest, and the memory of a sink', async () => {
+    const folder = aFolder()
+    const topology = topologyOf(copy, folder)
+    const log = await aLog(topology)
+    await log.admin.storeManifest('ours.copy', '{"version":0}')
+    const id = 'ours.copy.write/0'
+    const task = await log.openTask({ id, group: 'ours.copy.write', inputs: [], start: 'earliest' })
+    const state = [{ step: '$sink', key: '', value: '{"bytes":7}', dueMs: null }]
+    await task.commit({ outputs: [], state, next: [] })
+    await task.close()
+    const notices: string[] = []
+    await resetWith([topology], log, (message) => notices.push(message))
+    expect(notices).toEqual([
+      expect.stringMatching(/^what the pipeline "ours\.copy" wrote before is not known.*version 0/),
+      expect.stringMatching(/^what the stage "write" wrote before stays.*out\.ndjson by hand/),
+    ])
+    expect(JSON.parse((await log.admin.loadManifest('ours.copy'))!)).toMatchObject({ version: 1 })
+  })
+})

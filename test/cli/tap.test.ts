@@ -119,3 +119,75 @@ describe('millrace tap', () => {
     })
   })
 })
+
+describe('millrace tap of chosen records', () => {
+  const mixed: Written[] = [
+    { key: 'a', value: '{"n":1}', timestampMs: 1 },
+    { key: 'b', value: '{"n":20}', timestampMs: 2 },
+    { key: 'a', value: '{"n":30}', timestampMs: Date.UTC(2026, 0, 2) },
+    { key: 'c', value: 'no JSON', timestampMs: 4 },
+    { key: 'd', value: '{"n":"x"}', timestampMs: 5 },
+  ]
+
+  it('shows those for which the expression is true, and says how many it left out', async () => {
+    const { stdout, stderr } = await tap(mixed, '--json', '--where', 'value.n > 10')
+    expect(values(stdout)).toEqual([{ n: 20 }, { n: 30 }])
+    expect(stderr).toBe('3 records were skipped.\n')
+  })
+
+  it('shows the last ones that are chosen, however far back they lie', async () => {
+    const { stdout, stderr } = await tap(
+      numbers(300),
+      '--json',
+      '--limit',
+      '2',
+      '--where',
+      'value < 4',
+    )
+    expect(values(stdout)).toEqual([2, 3])
+    expect(stderr).toMatch(/^296 records were skipped\.\n$/)
+  })
+
+  it('chooses by key and time, and by all of them together', async () => {
+    expect(values((await tap(mixed, '--json', '--key', 'a')).stdout)).toHaveLength(2)
+    expect(values((await tap(mixed, '--json', '--since', '2026-01-01')).stdout)).toEqual([
+      { n: 30 },
+    ])
+    const all = ['--key', 'a', '--where', 'value.n == 1', '--from', 'earliest']
+    expect(values((await tap(mixed, '--json', ...all)).stdout)).toEqual([{ n: 1 }])
+  })
+
+  it('counts records on which the expression cannot be evaluated', async () => {
+    const { stdout, stderr } = await tap(mixed, '--json', '--where', 'value.n * 2 > 10')
+    expect(values(stdout)).toEqual([{ n: 20 }, { n: 30 }])
+    expect(stderr).toBe('3 records were skipped; on 2 of them --where cannot be evaluated.\n')
+  })
+
+  it('refuses what is no expression', async () => {
+    await expect(tap(mixed, '--where', 'value.n >')).rejects.toThrow(/^--where: /)
+  })
+
+  it('sees a record of its own topic, partition and offset, also while it follows', async () => {
+    const cwd = aFolder()
+    await writeLog(join(cwd, '.millrace'), { topic: mixed })
+    const environment = aCliEnvironment({ cwd })
+    const where = "topic == 'topic' && partition == 0 && offset >= 2 && headers != null"
+    const tapping = runProgram(
+      [
+        'tap',
+        'topic',
+        '--json',
+        '--from',
+        'earliest',
+        '--limit',
+        '1',
+        '--follow',
+        '--where',
+        where,
+      ],
+      environment,
+    )
+    expect(await tapping).toBe(0)
+    expect(values(environment.stdout.text)).toEqual([{ n: 30 }])
+  })
+})

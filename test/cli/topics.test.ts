@@ -56,12 +56,13 @@ describe('millrace topics on the embedded log', () => {
       stderr: '',
       stdout: `Topics on the embedded log in ./.millrace
 
-  + raw         2 partitions, kept for 36h
-  + p.read.dlq  1 partition, kept for 7d
-  + copied      4 partitions, kept for 7d
-  + p.copy.dlq  2 partitions, kept for 7d
+  + raw            2 partitions, kept for 36h
+  + p.read.dlq     1 partition, kept for 7d
+  + copied         4 partitions, kept for 7d
+  + p.copy.dlq     2 partitions, kept for 7d
+  + p.copy.replay  2 partitions, kept for 7d
 
-4 to create, 0 to change, 0 as wanted.
+5 to create, 0 to change, 0 as wanted.
 `,
     })
     expect(existsSync(join(cwd, '.millrace'))).toBe(false)
@@ -69,11 +70,11 @@ describe('millrace topics on the embedded log', () => {
     expect(apply).toEqual({
       code: 0,
       stdout: plan.stdout,
-      stderr: '4 topics were created or changed.\n',
+      stderr: '5 topics were created or changed.\n',
     })
     const again = await topics(['apply', 'a.yaml'], { cwd })
     expect(again.code).toBe(0)
-    expect(again.stdout).toMatch(/Nothing to do: 4 topics are as wanted\.\n$/)
+    expect(again.stdout).toMatch(/Nothing to do: 5 topics are as wanted\.\n$/)
   })
 
   it('changes the retention, and refuses more partitions and compaction', async () => {
@@ -143,8 +144,9 @@ describe('millrace topics on Kafka', () => {
     }
     await cluster.admin.storeManifest('p', JSON.stringify(manifest))
     const { code, stdout } = await topics(['apply', 'b.yaml', '--yes'], { cwd, kafka })
-    expect(stdout).toMatch(/^ {2}~ raw {9}partitions 2 -> 6$/m)
-    expect(stdout).toMatch(/^ {2}~ p\.copy\.dlq {2}partitions 2 -> 6$/m)
+    expect(stdout).toMatch(/^ {2}~ raw {12}partitions 2 -> 6$/m)
+    expect(stdout).toMatch(/^ {2}~ p\.copy\.dlq {5}partitions 2 -> 6$/m)
+    expect(stdout).toMatch(/^ {2}~ p\.copy\.replay {2}partitions 2 -> 6$/m)
     expect(code).toBe(0)
     expect(await stored(['raw', 'p.copy.dlq'])).toMatchObject([
       { partitions: 6 },
@@ -228,7 +230,7 @@ describe('millrace topics on Kafka', () => {
     const { code, stdout } = await topics(['plan', 'a.yaml'], { cwd, kafka })
     expect(code).toBe(0)
     expect(stdout).not.toContain('theirs')
-    expect(stdout).toMatch(/^ {2}\+ p\.c\.dlq {2}9 partitions/m)
+    expect(stdout).toMatch(/^ {2}\+ p\.c\.dlq {5}9 partitions/m)
   })
 
   it('gives the plan as JSON', async () => {
@@ -248,10 +250,12 @@ describe('millrace topics on Kafka', () => {
           retention_ms: { from: 604_800_000, to: 86_400_000 },
         },
         { name: 'p.copy.dlq', partitions: { from: 2, to: 1 } },
+        { name: 'p.copy.replay', partitions: { from: 2, to: 1 } },
       ],
       refused: [
         { name: 'raw', reason: expect.stringContaining('never takes one away') },
         { name: 'p.copy.dlq', reason: expect.stringContaining('never takes one away') },
+        { name: 'p.copy.replay', reason: expect.stringContaining('never takes one away') },
       ],
       notes: [],
       unchanged: 3,
@@ -271,7 +275,7 @@ describe('before topics are changed', () => {
     const cwd = aFolder({ 'a.yaml': file('{}') })
     const result = await topics(['apply', 'a.yaml'], { cwd, kafka: true, answers })
     expect(result.code).toBe(code)
-    expect(result.stderr).toContain('Carry out these 5 changes? [y/N] ')
+    expect(result.stderr).toContain('Carry out these 6 changes? [y/N] ')
     expect(await stored(['raw'])).toHaveLength(isDone ? 1 : 0)
     if (!isDone) expect(result.stderr).toContain('Nothing was changed.')
   })

@@ -63,6 +63,7 @@ describe('the JSON Schema of pipeline files', () => {
     'a route without outputs',
     'a route that is not the last step',
     'two routes',
+    'an encode without a topic',
     'outputs of a route that do not fit those of the stage',
     'from and source',
     'neither from nor source',

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createSystemClock } from '../../src/clock/system-clock.ts'
 import {
   eventually,
   kill,
@@ -59,6 +59,7 @@ export interface SourceSuite {
   readonly records?: number
 }
 
+const clock = createSystemClock()
 const defaultRecords = 4_000
 /** Longer than the time after which a run that was told to stop gives up what is under way. */
 const stopMs = 8_000
@@ -152,7 +153,7 @@ export function itIsASink({
     const run = pipeline.start()
     await arrived(1)
     await peer.silent()
-    await sleep(silentMs)
+    await clock.sleep(silentMs)
     expect(memoryOf(run)).toBeLessThan(memoryBound)
     const { tookMs } = await stop(run)
     expect(tookMs).toBeLessThan(stopMs)

@@ -24,6 +24,8 @@ const startTimeoutMs = 60_000
 const pollMs = 100
 const answerMs = 1_000
 const queuesKeptMs = 6_000
+/** With more in use, publishers are blocked. */
+const usualMemory = '256MB'
 const user = 'guest'
 const password = 'guest'
 
@@ -49,9 +51,10 @@ interface Place {
 
 /**
  * Starts RabbitMQ of this machine on loopback, with everything it writes in a folder of its own.
+ * @param memory with more in use, publishers are blocked.
  * @throws NoRabbitmqError where it is not installed.
  */
-export async function startRabbitmq(): Promise<RabbitmqServer> {
+export async function startRabbitmq(memory: string = usualMemory): Promise<RabbitmqServer> {
   if (!existsSync(join(scripts, 'rabbitmq-server'))) {
     throw new NoRabbitmqError(
       'rabbitmq-server is not installed; on Debian and Ubuntu: apt-get install rabbitmq-server',
@@ -60,7 +63,7 @@ export async function startRabbitmq(): Promise<RabbitmqServer> {
   const [amqp, epmd, dist] = await freePorts(3)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-rabbitmq-'))
   const ports = { amqp: amqp!, epmd: epmd!, dist: dist! }
-  const server = new RabbitmqServer({ folder, ports, env: settle(folder, ports) })
+  const server = new RabbitmqServer({ folder, ports, env: settle(folder, ports, memory) })
   try {
     await server.start()
     return server
@@ -71,14 +74,14 @@ export async function startRabbitmq(): Promise<RabbitmqServer> {
 }
 
 /** Writes the settings of a new server. @returns the environment of it and its tools. */
-function settle(folder: string, ports: Place['ports']): Place['env'] {
+function settle(folder: string, ports: Place['ports'], memory: string): Place['env'] {
   const config = join(folder, 'rabbitmq.conf')
   writeFileSync(
     config,
     [
       `listeners.tcp.local = ${host}:${ports.amqp}`,
       `distribution.listener.interface = ${host}`,
-      'vm_memory_high_watermark.absolute = 256MB',
+      `vm_memory_high_watermark.absolute = ${memory}`,
       'disk_free_limit.absolute = 50MB',
       'log.console = true',
       'log.console.level = warning',
@@ -182,7 +185,7 @@ export class RabbitmqServer implements RabbitmqAddress {
   }
 
   async unblock(): Promise<void> {
-    await this.control('set_vm_memory_high_watermark', 'absolute', '256MB')
+    await this.control('set_vm_memory_high_watermark', 'absolute', usualMemory)
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { createSystemClock } from '../../src/clock/system-clock.ts'
 import { CliProcess, Workspace } from '../e2e/cli-process.ts'
 
+const clock = createSystemClock()
 const pollMs = 25
 const waitMs = 45_000
 
@@ -16,55 +17,62 @@ export interface ConnectorSettings {
 }
 
 /** From a file through a topic of one partition to the sink, with its dead letters in a file. */
-export function sinkPipeline({ connections = [], settings }: ConnectorSettings): string {
-  return [
-    'pipeline: suite',
-    ...(connections.length === 0 ? [] : ['connections:', ...indented(connections, 2)]),
-    ...['topics:', '  suite.raw: { partitions: 1 }', '  suite.write.dlq: { partitions: 1 }'],
-    ...[
-      'stages:',
-      '  - name: read',
-      '    source:',
-      '      file: ./in.ndjson',
-      '    key: value.key',
-    ],
-    ...[
-      '    to: suite.raw',
-      '  - name: write',
-      '    from: suite.raw',
-      '    retry:',
-      '      max: 2',
-    ],
-    ...['    sink:', ...indented(settings, 6), ...deadLetters('write')],
-  ].join('\n')
+export function sinkPipeline(connector: ConnectorSettings): string {
+  return `pipeline: suite
+${connectionsBlock(connector)}topics:
+  suite.raw: { partitions: 1 }
+  suite.write.dlq: { partitions: 1 }
+stages:
+  - name: read
+    source:
+      file: ./in.ndjson
+    key: value.key
+    to: suite.raw
+  - name: write
+    from: suite.raw
+    retry:
+      max: 2
+    sink:
+${indented(connector.settings, 6)}${deadLetters('write')}`
 }
 
 /** From the source through a topic of one partition to a file that has each record once. */
-export function sourcePipeline({ connections = [], settings }: ConnectorSettings): string {
-  return [
-    'pipeline: suite',
-    ...(connections.length === 0 ? [] : ['connections:', ...indented(connections, 2)]),
-    ...['topics:', '  suite.raw: { partitions: 1 }', '  suite.read.dlq: { partitions: 1 }'],
-    ...['stages:', '  - name: read', '    source:', ...indented(settings, 6), '    to: suite.raw'],
-    ...['  - name: write', '    from: suite.raw', '    sink:', '      file: ./out.ndjson'],
-    ...deadLetters('read'),
-  ].join('\n')
+export function sourcePipeline(connector: ConnectorSettings): string {
+  return `pipeline: suite
+${connectionsBlock(connector)}topics:
+  suite.raw: { partitions: 1 }
+  suite.read.dlq: { partitions: 1 }
+stages:
+  - name: read
+    source:
+${indented(connector.settings, 6)}    to: suite.raw
+  - name: write
+    from: suite.raw
+    sink:
+      file: ./out.ndjson
+${deadLetters('read')}`
 }
 
-function deadLetters(stage: string): string[] {
-  return [
-    ...['  - name: bad', `    from: suite.${stage}.dlq`, '    steps:'],
-    ...['      - parse:', '          format: text', '      - set:'],
-    ...[
-      `          code: headers['millrace-dlq-code']`,
-      `          message: headers['millrace-dlq-message']`,
-    ],
-    ...['    sink:', '      file: ./bad.ndjson'],
-  ]
+function deadLetters(stage: string): string {
+  return `  - name: bad
+    from: suite.${stage}.dlq
+    steps:
+      - parse:
+          format: text
+      - set:
+          code: headers['millrace-dlq-code']
+          message: headers['millrace-dlq-message']
+    sink:
+      file: ./bad.ndjson
+`
 }
 
-function indented(lines: readonly string[], width: number): string[] {
-  return lines.map((line) => `${' '.repeat(width)}${line}`)
+function connectionsBlock({ connections = [] }: ConnectorSettings): string {
+  return connections.length === 0 ? '' : `connections:\n${indented(connections, 2)}`
+}
+
+function indented(lines: readonly string[], width: number): string {
+  return lines.map((line) => `${' '.repeat(width)}${line}\n`).join('')
 }
 
 export interface DeadLetter {
@@ -130,19 +138,19 @@ export async function eventually(
   what: string,
   isSo: () => Promise<boolean> | boolean,
 ): Promise<void> {
-  const end = performance.now() + waitMs
+  const endUs = clock.monotonicUs() + 1_000 * waitMs
   while (!(await isSo())) {
-    if (performance.now() > end) throw new Error(`it did not come to be in time: ${what}`)
-    await sleep(pollMs)
+    if (clock.monotonicUs() > endUs) throw new Error(`it did not come to be in time: ${what}`)
+    await clock.sleep(pollMs)
   }
 }
 
 /** Ends a run in an orderly way. @returns its exit code, and how long that took, ms. */
 export async function stop(run: CliProcess): Promise<{ code: number | null; tookMs: number }> {
-  const start = performance.now()
+  const startUs = clock.monotonicUs()
   run.child.kill('SIGTERM')
   const { code } = await run.ended
-  return { code, tookMs: performance.now() - start }
+  return { code, tookMs: (clock.monotonicUs() - startUs) / 1_000 }
 }
 
 export async function kill(run: CliProcess): Promise<void> {

@@ -289,6 +289,18 @@ describe('a step that waits for something outside', () => {
     expect(await out()).toEqual(numbers(4))
   })
 
+  it('does not say that it works again when it is stopped while the peer is away', async () => {
+    const ask = planned(async () => {
+      throw new PipelineError('PEER_UNAVAILABLE', 'no answer')
+    })
+    const { run, bench, told } = await started({ values: numbers(4), definition: ask.definition })
+    await until(() => bench.notices.length > 0)
+    bench.stop()
+    await run.done
+    expect(bench.notices).toHaveLength(1)
+    expect(told.events.map(({ event }) => event)).toEqual(['stage_blocked'])
+  })
+
   it('stops the pipeline on what is no failure of a record, and loses nothing', async () => {
     const ask = planned(() => {
       throw new TypeError('a bug')
@@ -333,8 +345,10 @@ describe('a step that waits for something outside', () => {
     await run.done
     expect((await out()).map((value) => (value as { n: number }).n)).toEqual([0, 1, 2, 3, 4, 5])
   })
+})
 
-  it('hands on the trace of a record, with a span that is not the one that it came from', async () => {
+describe('the calls of such a step', () => {
+  it('hand on the trace of a record, with a span that is not the one that it came from', async () => {
     const seen: (string | null)[] = []
     const ask = planned((value, _record, { traceparent }) => {
       seen.push(traceparent)
@@ -352,7 +366,7 @@ describe('a step that waits for something outside', () => {
     expect(seen.slice(1)).toEqual([`00-${trace}-00f067aa0ba902b7-00`, null])
   })
 
-  it('counts the call as work, and pauses between attempts as back-off', async () => {
+  it('count as work, and pauses between attempts as back-off', async () => {
     const clock = new WorkingClock()
     let attempts = 0
     const ask = planned(async (value) => {

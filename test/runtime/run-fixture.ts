@@ -127,8 +127,11 @@ type Write = (
   attempt: number,
 ) => SinkReceipt['failures'] | Promise<SinkReceipt['failures']>
 
+/** Records that may be taken later. */
+type Refuse = (batch: RecordBatch, attempt: number) => NonNullable<SinkReceipt['refused']>
+
 /** Keeps what is written, unless `write` throws; refuses the records that it names. */
-export function plannedSink(type: string, write: Write) {
+export function plannedSink(type: string, write: Write, refuse: Refuse = () => []) {
   const written: RecordBatch[] = []
   let attempts = 0
   const definition: SinkDefinition = {
@@ -146,7 +149,7 @@ export function plannedSink(type: string, write: Write) {
         attempts += 1
         const failures = await write(batch, attempts)
         written.push(batch)
-        return { memory: attempts, failures }
+        return { memory: attempts, failures, refused: refuse(batch, attempts) }
       },
       close: async () => {},
     }),

@@ -147,8 +147,8 @@ export const brokenComponents: readonly BrokenFile[] = [
   },
   {
     rule: 'a source of later as a sink',
-    text: stageWith('from: a', 'sink:', '  postgres: {}'),
-    found: [['6:7', 'CONFIG_INVALID', '"postgres" (of a sink) is not supported yet']],
+    text: stageWith('from: a', 'sink:', '  exec: {}'),
+    found: [['6:7', 'CONFIG_INVALID', '"exec" (of a sink) is not supported yet']],
   },
   {
     rule: 'two sinks in one stage',

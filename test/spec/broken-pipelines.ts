@@ -108,6 +108,16 @@ export const brokenPipelines: readonly BrokenFile[] = [
     found: [['5:15', 'CONFIG_INVALID', 'last step']],
   },
   {
+    rule: 'an encode without a topic',
+    text: stageWith('from: a', 'encode: text', 'sink: { stdout: {} }'),
+    found: [['5:5', 'CONFIG_INVALID', 'writes no topic']],
+  },
+  {
+    rule: 'an encode that there is not',
+    text: stageWith('from: a', 'encode: xml', 'to: b'),
+    found: [['5:13', 'CONFIG_INVALID', 'text']],
+  },
+  {
     rule: 'two routes',
     text: stageWith(
       'from: a',

@@ -18,7 +18,10 @@ const load = (text: string) => {
 }
 
 /** What examples name. */
-const connections = { main: { kafka: { brokers: 'localhost:9092' } } }
+const connections = {
+  main: { kafka: { brokers: 'localhost:9092' } },
+  warehouse: { postgres: { database: 'warehouse', user: 'millrace' } },
+}
 
 const stageOf = {
   operators: (component: object) => {

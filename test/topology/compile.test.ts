@@ -158,6 +158,7 @@ describe('compiling a pipeline', () => {
       'test.p.s.in',
       'test.p.s.late',
       'test.p.s.repartition',
+      'test.p.s.replay',
     ])
   })
 

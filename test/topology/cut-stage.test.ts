@@ -288,6 +288,7 @@ stages:
       'p.first.dlq': 'dead_letter 1',
       'p.second.dlq': 'dead_letter 6',
       'p.second.late': 'late 6',
+      'p.second.replay': 'replay 6',
     })
   })
 

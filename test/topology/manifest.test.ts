@@ -113,9 +113,11 @@ describe('manifest', () => {
       'clean',
       'p.clean.dlq',
       'p.clean.late',
+      'p.clean.replay',
       'p.totals.dlq',
       'p.totals.late',
       'p.totals.repartition',
+      'p.totals.replay',
       'totals',
     ])
   })
@@ -133,6 +135,7 @@ describe('manifest', () => {
       b: 4,
       'p.s.dlq': 4,
       'p.s.late': 4,
+      'p.s.replay': 4,
       'p.s.changelog': 4,
     })
     expect(file(4).writes).toContain('p.s.changelog')

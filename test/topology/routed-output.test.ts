@@ -27,6 +27,7 @@ describe('several outputs of a stage', () => {
       'wide 8',
       'same 4',
       'p.s.dlq 4',
+      'p.s.replay 4',
     ])
     expect(describeTopology(topology)).toContain('writes  same (a), wide (b), same (otherwise)')
     expect(drawTopology(topology).match(/ --> topic/g)).toHaveLength(2)

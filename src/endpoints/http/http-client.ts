@@ -4,6 +4,7 @@ import { Agent, buildConnector } from 'undici'
 import type { Clock } from '../../core/clock.ts'
 import { PipelineError } from '../../core/errors.ts'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../core/http-client.ts'
+import { hasControlCharacter } from './header-value.ts'
 import { httpError, requestUnsendable } from './http-error.ts'
 import {
   addressRefused,
@@ -156,15 +157,6 @@ function firstHop({ method, url, headers, body }: HttpRequest): Hop {
 }
 
 const headerName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
-
-/** A tab is none that anybody could take for an end. */
-function hasControlCharacter(value: string): boolean {
-  for (let at = 0; at < value.length; at++) {
-    const code = value.charCodeAt(at)
-    if ((code < 0x20 && code !== 0x09) || code === 0x7f) return true
-  }
-  return false
-}
 
 /** Headers are sent as Latin-1, and mostly read as UTF-8. */
 function asBytes(value: string): string {

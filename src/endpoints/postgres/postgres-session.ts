@@ -51,7 +51,9 @@ export class PostgresSession {
   static async open(options: SessionOptions, signal: AbortSignal): Promise<PostgresSession> {
     const session = new PostgresSession(options, new Socket())
     const { connectTimeoutMs } = options.connection.settings
-    await session.#within(connectTimeoutMs, 'connecting', signal, () => session.#client.connect())
+    await session.#within({ limitMs: connectTimeoutMs, doing: 'connecting', signal }, () =>
+      session.#client.connect(),
+    )
     return session
   }
 
@@ -70,7 +72,8 @@ export class PostgresSession {
     signal: AbortSignal,
     work: (session: this) => Promise<Result>,
   ): Promise<Result> {
-    return this.#within(this.#options.timeoutMs + graceMs, doing, signal, () => work(this))
+    const limitMs = this.#options.timeoutMs + graceMs
+    return this.#within({ limitMs, doing, signal }, () => work(this))
   }
 
   /** @throws DatabaseError, and what a lost connection throws; `run` translates both. */
@@ -108,9 +111,7 @@ export class PostgresSession {
   }
 
   async #within<Result>(
-    limitMs: number,
-    doing: string,
-    signal: AbortSignal,
+    { limitMs, doing, signal }: { limitMs: number; doing: string; signal: AbortSignal },
     work: () => Promise<Result>,
   ): Promise<Result> {
     const { clock, connection } = this.#options

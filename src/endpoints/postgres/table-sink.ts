@@ -11,7 +11,7 @@ import { PostgresSession } from './postgres-session.ts'
 import { shownTable, type TableName } from './quote-name.ts'
 import { RowEncoder, type Row, type RowFailure } from './row-encoder.ts'
 import type { ConflictRule } from './row-statements.ts'
-import { SinkPositions, WrittenSoFar } from './sink-positions.ts'
+import { SinkPositions, type WrittenSoFar } from './sink-positions.ts'
 import { readTable, type Table } from './table-columns.ts'
 import { writeRows } from './write-rows.ts'
 

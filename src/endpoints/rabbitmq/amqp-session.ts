@@ -42,6 +42,7 @@ export class AmqpSession {
     const socket = new AbortController()
     const over = new AbortController()
     const stop = () => socket.abort()
+    if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
     const { connectTimeoutMs } = connection.settings
     // The client's own limit begins anew with every byte that comes.

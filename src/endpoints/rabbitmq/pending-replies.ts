@@ -79,19 +79,16 @@ export class PendingReplies {
   async #follow(onOpen: () => void): Promise<void> {
     const { topics, topic, clock, notice } = this.#options
     const { signal } = this.#closing
+    const request = { topic, start: 'latest', signal, onOpen } as const
+    let told = ''
     while (!signal.aborted) {
       try {
-        for await (const { batch, from } of topics.follow({
-          topic,
-          start: 'latest',
-          signal,
-          onOpen,
-        }))
-          this.#answer(batch, from)
+        for await (const { batch, from } of topics.follow(request)) this.#answer(batch, from)
       } catch (thrown) {
-        notice(
-          `results in "${topic}" cannot be read, so that messages are not answered: ${messageOf(thrown)}`,
-        )
+        const reason = messageOf(thrown)
+        if (told !== reason)
+          notice(`"${topic}" cannot be read, so that messages are not answered: ${reason}`)
+        told = reason
         await clock.sleep(retryMs, signal)
       }
     }

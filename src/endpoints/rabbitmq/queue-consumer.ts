@@ -15,7 +15,7 @@ export interface ConsumerOptions extends QueueWanted, Pick<SessionOptions, 'cloc
 /** Until the size of messages is known, so many are asked for at once. */
 const firstPrefetch = 128
 /** What messages that wait for the pipeline may take together, by the size of those that came. */
-const waitingBytes = 64 * 1024 * 1024
+const waitingBytes = 32 * 1024 * 1024
 /** Of how many messages the mean size is taken, at least; the older ones count less and less. */
 const meanOf = 1_000
 /** How often the server is asked how many messages wait. */

@@ -5,6 +5,7 @@ import { asPipelineError, invariant, PipelineError } from '../../core/errors.ts'
 import type { Template } from '../../core/expression.ts'
 import type { JsonValue } from '../../core/json.ts'
 import { emptyBatch } from '../../core/record-batch.ts'
+import { unlessAborted } from '../../core/unless-aborted.ts'
 import type { Declaration } from './declare-queue.ts'
 import { MessageIds } from './message-ids.ts'
 import { MessageSlice } from './message-slice.ts'
@@ -124,7 +125,7 @@ export class RabbitmqReader implements Source {
       if (lost !== null && !this.#isBack) throw lost
     }
     const { connection, queue, declare, prefetch, bind } = this.#setting
-    await this.#pending?.open()
+    if (this.#pending !== null) await unlessAborted(this.#pending.open(), signal)
     this.#consumer = await QueueConsumer.open(
       {
         connection,

@@ -49,7 +49,7 @@ export class RabbitmqWriter implements Sink {
   }
 
   async begin(): Promise<SinkMemory> {
-    await this.#opened()
+    await this.#opened(this.#closing.signal)
     return null
   }
 
@@ -61,7 +61,7 @@ export class RabbitmqWriter implements Sink {
     // The same batch again: what was confirmed of it is not sent a second time.
     if (this.#delivery?.batch !== batch) this.#take(batch, origins)
     const delivery = this.#delivery!
-    const session = await this.#opened()
+    const session = await this.#opened(AbortSignal.any([signal, this.#closing.signal]))
     const wake = () => this.#wake()
     signal.addEventListener('abort', wake, { once: true })
     try {
@@ -158,7 +158,7 @@ export class RabbitmqWriter implements Sink {
     return true
   }
 
-  async #opened(): Promise<AmqpSession> {
+  async #opened(signal: AbortSignal): Promise<AmqpSession> {
     if (this.#session?.lost === null) return this.#session
     const { connection, exchange, queue } = this.#setting
     const clock = this.#clock
@@ -168,7 +168,7 @@ export class RabbitmqWriter implements Sink {
     this.#delivery?.restart()
     try {
       const options = { connection, clock, purpose, onChange: () => this.#changed() }
-      const session = await AmqpSession.open(options, this.#closing.signal)
+      const session = await AmqpSession.open(options, signal)
       try {
         await this.#assertTarget(session)
       } catch (thrown) {

@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import type { EndpointDrop } from '../../core/endpoint-drops.ts'
+import type { EndpointEnvironment } from '../../core/endpoints.ts'
 import { sendProblem, type Problem } from '../listening/problem.ts'
 
 /** Seconds after which a client may try again. */
@@ -62,6 +64,34 @@ export function sendAccepted(responses: readonly ServerResponse[], records: numb
   }
 }
 
-export function sendProblems(responses: readonly ServerResponse[], problem: Problem): void {
-  for (const response of responses) sendProblem(response, problem)
+const drops: Readonly<Record<string, EndpointDrop>> = {
+  token: 'refused_client',
+  origin: 'refused_client',
+  too_large: 'too_large',
+  busy: 'too_many_requests',
+  closing: 'unstored_request',
+  unsure: 'unstored_request',
+  late: 'unstored_request',
+  no_reply: 'late_reply',
+}
+
+/** Tells clients why not, and counts it. */
+export class Refusals {
+  readonly #dropped: EndpointEnvironment['dropped']
+
+  constructor({ dropped }: Pick<EndpointEnvironment, 'dropped'>) {
+    this.#dropped = dropped
+  }
+
+  send(responses: readonly ServerResponse[], problem: Problem): void {
+    for (const response of responses) {
+      if (response.headersSent) continue
+      this.count(drops[problem.code] ?? 'refused_request')
+      sendProblem(response, problem)
+    }
+  }
+
+  count(drop: EndpointDrop): void {
+    this.#dropped?.(drop)
+  }
 }

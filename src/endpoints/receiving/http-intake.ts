@@ -8,14 +8,14 @@ import { emptyBytes, encodeHeaders, type WrittenHeader } from '../../core/record
 import type { SourceInfo } from '../../core/step-record.ts'
 import { traceContextOf } from '../../core/trace-context.ts'
 import type { CsvOptions, InputFormat } from '../formats/input-format.ts'
-import { sendProblem, type Problem } from '../listening/problem.ts'
+import type { Problem } from '../listening/problem.ts'
 import { pathOf } from '../listening/shared-server.ts'
 import type { Arrival } from './arrival.ts'
 import { BodyProblem } from './body-problem.ts'
 import { binaryEventHeaders, isBinaryEvent, structuredEvents } from './cloud-events.ts'
 import { bodyKind, mediaType, type BodyKind } from './content-type.ts'
 import { cutBody, type RecordBytes } from './cut-body.ts'
-import { problems } from './http-answers.ts'
+import { problems, type Refusals } from './http-answers.ts'
 import { decompressed, isKnownEncoding, readBody, tooLarge, type BodyMeter } from './read-body.ts'
 
 export interface IntakeSetting {
@@ -32,6 +32,7 @@ export interface IntakeOptions {
   readonly setting: IntakeSetting
   readonly clock: Clock
   readonly meter: BodyMeter
+  readonly refusals: Refusals
   /** Whether one more request may wait. */
   readonly hasRoom: () => boolean
   readonly accept: (arrival: Omit<Arrival, 'replyId'>) => void
@@ -77,7 +78,7 @@ export class HttpIntake {
       {
         whole: (body) => this.#took(body, head, { request, response }),
         tooLong: () => this.#refuse(request, response, tooLarge(setting.maxBody)),
-        gone: () => {},
+        gone: () => this.#options.refusals.count('unfinished'),
       },
     )
   }
@@ -120,7 +121,7 @@ export class HttpIntake {
       const { maxBody } = this.#options.setting
       this.#read(await decompressed(body, head.encoding, maxBody), head, of)
     } catch (thrown) {
-      sendProblem(of.response, problemOf(thrown))
+      this.#options.refusals.send([of.response], problemOf(thrown))
     }
   }
 
@@ -142,7 +143,7 @@ export class HttpIntake {
         responses: [response],
       })
     } catch (thrown) {
-      sendProblem(response, problemOf(thrown))
+      this.#options.refusals.send([response], problemOf(thrown))
     }
   }
 
@@ -183,7 +184,7 @@ export class HttpIntake {
    * see the answer.
    */
   #refuse(request: IncomingMessage, response: ServerResponse, refused: Problem): void {
-    sendProblem(response, refused)
+    this.#options.refusals.send([response], refused)
     let ignored = 0
     request.on('error', () => {})
     request.on('data', (part: Buffer) => {

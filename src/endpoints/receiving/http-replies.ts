@@ -3,7 +3,7 @@ import type { EndpointEnvironment } from '../../core/endpoints.ts'
 import { invariant } from '../../core/errors.ts'
 import { sendProblem, type Problem } from '../listening/problem.ts'
 import type { Arrival } from './arrival.ts'
-import { problems, sendProblems } from './http-answers.ts'
+import { problems, type Refusals } from './http-answers.ts'
 import { ReplyDesk, type Reply } from './reply-desk.ts'
 
 export interface ReplySetting {
@@ -35,6 +35,7 @@ const idDigits = 36
 export class HttpReplies {
   readonly #setting: ReplySetting
   readonly #desk: ReplyDesk
+  readonly #refusals: Refusals
   /** Two sources that read replies from one topic, or one after a restart, have different ones. */
   readonly #name: string
   readonly #waiting = new Map<string, Waiting>()
@@ -42,7 +43,12 @@ export class HttpReplies {
   #answerBytes = 0
   #count = 0
 
-  constructor(setting: ReplySetting, { topics, clock, random, notice }: EndpointEnvironment) {
+  constructor(
+    setting: ReplySetting,
+    { topics, clock, random, notice }: EndpointEnvironment,
+    refusals: Refusals,
+  ) {
+    this.#refusals = refusals
     invariant(topics !== undefined, 'an http source with reply has no topics to read')
     this.#setting = setting
     this.#desk = new ReplyDesk({ ...setting, topics, clock, notice })
@@ -73,7 +79,7 @@ export class HttpReplies {
   /** What was answered to the request that came first. */
   repeat(key: string, responses: readonly ServerResponse[]): void {
     const answer = this.#answers.get(key)
-    if (answer === undefined) sendProblems(responses, problems.replyLost)
+    if (answer === undefined) this.#refusals.send(responses, problems.replyLost)
     else send(responses, answer)
   }
 
@@ -82,14 +88,14 @@ export class HttpReplies {
     for (const { arrival, endUs } of this.#waiting.values()) {
       if (endUs > nowUs) return
       this.#forget(arrival)
-      sendProblems(arrival.responses, problems.noReply)
+      this.#refusals.send(arrival.responses, problems.noReply)
     }
   }
 
   close(): void {
     this.#desk.close()
     for (const { arrival } of this.#waiting.values())
-      sendProblems(arrival.responses, problems.unsure)
+      this.#refusals.send(arrival.responses, problems.unsure)
     this.#waiting.clear()
   }
 

@@ -8,7 +8,7 @@ import { RecordBatchBuilder } from '../../core/record-batch-builder.ts'
 import { isLoopback } from '../listening/shared-server.ts'
 import type { Arrival } from './arrival.ts'
 import { ArrivalQueue, type QueueLimits } from './arrival-queue.ts'
-import { problems, sendAccepted, sendProblems } from './http-answers.ts'
+import { problems, Refusals, sendAccepted } from './http-answers.ts'
 import { HttpIntake, type IntakeSetting } from './http-intake.ts'
 import { HttpReplies, type ReplySetting } from './http-replies.ts'
 import { replyHeader } from './reply-desk.ts'
@@ -45,6 +45,7 @@ export class HttpSource implements Source {
   /** Read, and not committed yet, in order. */
   #inFlight: { readonly positions: SourceSlice['positions']; readonly arrivals: Arrival[] }[] = []
   readonly #replies: HttpReplies | null
+  readonly #refusals: Refusals
   readonly #closing = new AbortController()
   readonly #builder = new RecordBatchBuilder('')
   /** Requests that are worth to be waited for. */
@@ -61,7 +62,9 @@ export class HttpSource implements Source {
     this.#environment = environment
     this.#queue = new ArrivalQueue(setting.queue)
     this.#keys = new RequestKeys(setting.keys, positions)
-    this.#replies = setting.reply === null ? null : new HttpReplies(setting.reply, environment)
+    this.#refusals = new Refusals(environment)
+    this.#replies =
+      setting.reply === null ? null : new HttpReplies(setting.reply, environment, this.#refusals)
   }
 
   async read({ maxRecords, maxBytes, signal }: ReadRequest): Promise<SourceSlice | null> {
@@ -87,9 +90,9 @@ export class HttpSource implements Source {
   async close(): Promise<void> {
     this.#closing.abort()
     const unread = this.#queue.takeOlder(Number.POSITIVE_INFINITY)
-    for (const { responses } of unread) sendProblems(responses, problems.stopping)
+    for (const { responses } of unread) this.#refusals.send(responses, problems.stopping)
     for (const { arrivals } of this.#inFlight)
-      for (const { responses } of arrivals) sendProblems(responses, problems.unsure)
+      for (const { responses } of arrivals) this.#refusals.send(responses, problems.unsure)
     this.#replies?.close()
     const route = await this.#opened?.catch(() => null)
     await route?.close()
@@ -125,11 +128,12 @@ export class HttpSource implements Source {
       setting: this.#setting,
       clock,
       meter: this.#meter,
+      refusals: this.#refusals,
       hasRoom: () => this.#queue.hasRoom(this.#meter.bytes),
       accept: (arrival) => this.#accept(arrival),
     })
     const request = (...exchange: Parameters<HttpIntake['take']>) => {
-      if (this.#closing.signal.aborted) sendProblems([exchange[1]], problems.stopping)
+      if (this.#closing.signal.aborted) this.#refusals.send([exchange[1]], problems.stopping)
       else intake.take(...exchange)
     }
     const route = await listening.open({ host, port, path, owner: 'the http source' }, { request })
@@ -144,7 +148,7 @@ export class HttpSource implements Source {
 
   #accept(arrived: Omit<Arrival, 'replyId'>): void {
     const { key, responses, values } = arrived
-    if (this.#closing.signal.aborted) sendProblems(responses, problems.stopping)
+    if (this.#closing.signal.aborted) this.#refusals.send(responses, problems.stopping)
     else if (key !== null && this.#isKnown(key, responses)) return
     else if (values.length === 0) sendAccepted(responses, 0)
     else {
@@ -165,7 +169,8 @@ export class HttpSource implements Source {
     const accepted = this.#keys.get(name, this.#environment.clock.wallMs())
     const known = pending?.key?.fingerprint ?? accepted?.fingerprint
     if (known === undefined) return false
-    if (known !== fingerprint) sendProblems(responses, problems.otherBody)
+    this.#refusals.count('duplicate')
+    if (known !== fingerprint) this.#refusals.send(responses, problems.otherBody)
     else if (pending !== undefined) pending.responses.push(...responses)
     else if (this.#replies !== null) this.#replies.repeat(name, responses)
     else sendAccepted(responses, accepted?.records ?? 0)
@@ -227,11 +232,11 @@ export class HttpSource implements Source {
       const sinceUs = nowUs - 1_000 * this.#setting.timeoutMs
       for (const { key, responses } of this.#queue.takeOlder(sinceUs)) {
         if (key !== null) this.#pending.delete(key.name)
-        sendProblems(responses, problems.late)
+        this.#refusals.send(responses, problems.late)
       }
       for (const { arrivals } of this.#inFlight)
         for (const { ingestUs, responses } of arrivals)
-          if (ingestUs < sinceUs) sendProblems(responses, problems.unsure)
+          if (ingestUs < sinceUs) this.#refusals.send(responses, problems.unsure)
       this.#replies?.sweep(nowUs)
     }
   }

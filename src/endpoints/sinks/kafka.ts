@@ -10,7 +10,7 @@ import {
 } from '../../core/endpoints.ts'
 import type { RecordBatch } from '../../core/record-batch.ts'
 import { openKafka } from '../kafka/open-kafka.ts'
-import { topicName } from '../kafka/topic-name.ts'
+import { topicName } from '../../core/topic-name.ts'
 
 const config = z.strictObject({
   connection: connectionName('kafka').describe('The Kafka cluster, by its name in `connections`.'),

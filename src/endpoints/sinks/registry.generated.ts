@@ -2,6 +2,7 @@
 import type { SinkDefinition } from '../../core/endpoints.ts'
 import { dropSink } from './drop.ts'
 import { fileSink } from './file.ts'
+import { httpSink } from './http.ts'
 import { kafkaSink } from './kafka.ts'
 import { postgresSink } from './postgres.ts'
 import { rabbitmqSink } from './rabbitmq.ts'
@@ -12,6 +13,7 @@ import { websocketSink } from './websocket.ts'
 export const sinks: readonly SinkDefinition[] = [
   dropSink,
   fileSink,
+  httpSink,
   kafkaSink,
   postgresSink,
   rabbitmqSink,

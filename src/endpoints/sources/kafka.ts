@@ -9,7 +9,7 @@ import {
   type SourceSlice,
 } from '../../core/endpoints.ts'
 import { openKafka } from '../kafka/open-kafka.ts'
-import { topicName } from '../kafka/topic-name.ts'
+import { topicName } from '../../core/topic-name.ts'
 
 const maxGroupLength = 255
 

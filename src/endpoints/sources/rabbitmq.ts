@@ -29,7 +29,7 @@ const config = z.strictObject({
     .max(maxPrefetch)
     .default(5_000)
     .describe(
-      'How many messages the server sends before those ahead of them are stored: what may wait in memory. Of large messages fewer are asked for, some 64 MiB in all.',
+      'How many messages the server sends before those ahead of them are stored: what may wait in memory. Of large messages fewer are asked for, some 32 MiB in all.',
     ),
   max_record: size()
     .prefault('16MiB')

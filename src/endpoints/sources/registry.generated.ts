@@ -4,6 +4,7 @@ import { fileSource } from './file.ts'
 import { generateSource } from './generate.ts'
 import { httpSource } from './http.ts'
 import { kafkaSource } from './kafka.ts'
+import { postgresSource } from './postgres.ts'
 import { rabbitmqSource } from './rabbitmq.ts'
 import { stdinSource } from './stdin.ts'
 import { tcpSource } from './tcp.ts'
@@ -14,6 +15,7 @@ export const sources: readonly SourceDefinition[] = [
   generateSource,
   httpSource,
   kafkaSource,
+  postgresSource,
   rabbitmqSource,
   stdinSource,
   tcpSource,

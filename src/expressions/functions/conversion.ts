@@ -1,3 +1,4 @@
+import { Decimal } from '../../core/decimal.ts'
 import { isExactNumber, type JsonValue } from '../../core/json.ts'
 import { isDecimalText } from '../decimal-text.ts'
 import { defineFunction, type FunctionDefinition } from '../function-definition.ts'
@@ -32,6 +33,23 @@ export const conversionFunctions: readonly FunctionDefinition[] = [
       return fallback === undefined
         ? fail(`integer: ${describe(value)} is no whole number`)
         : fallback
+    },
+  }),
+  defineFunction('decimal(x, fallback?)', {
+    summary:
+      'The decimal that a text spells, or a number as it is written: exact in `+ - * %`, comparison and `sum`, and a text in the output. An empty text is null. What is no number fails the record, or gives the fallback.',
+    examples: [
+      ["decimal('0.10') + decimal('0.2')", '0.30'],
+      ["decimal('n/a', null)", null],
+      ["decimal('12.50') == 12.5", true],
+    ],
+    call: (value: JsonValue, fallback?: JsonValue) => {
+      if (value === null || value instanceof Decimal) return value
+      const text = typeof value === 'boolean' ? '' : value instanceof Date ? '' : plainText(value)
+      if (typeof value === 'string' && text === '') return null
+      const decimal = text === null ? null : Decimal.parse(text)
+      if (decimal !== null) return decimal
+      return fallback === undefined ? fail(`decimal: ${describe(value)} is no decimal`) : fallback
     },
   }),
   defineFunction('string(x)', {
@@ -96,11 +114,19 @@ function coalesceCode(codes: readonly string[]): string {
   return `(${codes.join(' ?? ')})`
 }
 
+/** null for what is neither text nor number. */
+function plainText(value: JsonValue): string | null {
+  if (typeof value === 'string') return textIn(value, 'decimal')!.trim()
+  if (typeof value === 'number') return String(exactly(value, 'decimal'))
+  return isExactNumber(value) ? value.rawJSON : null
+}
+
 /** Undefined for what spells no number. */
 function readNumber(value: JsonValue): number | null | undefined {
   if (typeof value === 'number' || value === null) return value
   if (typeof value === 'boolean') return Number(value)
   if (value instanceof Date) return value.getTime()
+  if (value instanceof Decimal) return finite(value.toString())
   // Asked for in so many words, the nearest double is what is wanted.
   if (isExactNumber(value)) return finite(value.rawJSON)
   if (typeof value !== 'string') return undefined

@@ -1,7 +1,8 @@
+import { Decimal } from '../../core/decimal.ts'
 import { isExactNumber, type JsonValue } from '../../core/json.ts'
 import { defineFunction, type FunctionDefinition } from '../function-definition.ts'
 import { maxListLength } from '../limits.ts'
-import { add, compare } from '../operations.ts'
+import { add, compare, divide } from '../operations.ts'
 import {
   describe,
   fail,
@@ -151,19 +152,19 @@ export const listFunctions: readonly FunctionDefinition[] = [
     ],
     call: (value: JsonValue) => {
       const sum = sumOf(value, 'avg')
-      return sum === null || sum.count === 0 ? null : sum.total / sum.count
+      return sum === null || sum.count === 0 ? null : divide(sum.total, sum.count, 'avg')
     },
   }),
 ]
 
-function sumOf(value: JsonValue, where: string): { total: number; count: number } | null {
+function sumOf(value: JsonValue, where: string): { total: JsonValue; count: number } | null {
   const list = listIn(value, where)
   if (list === null) return null
-  let total = 0
+  let total: JsonValue = 0
   let count = 0
   for (const item of list) {
     if (item === null) continue
-    total = add(total, numberIn(item, where), where) as number
+    total = add(total, item instanceof Decimal ? item : numberIn(item, where), where)
     count += 1
   }
   return { total, count }

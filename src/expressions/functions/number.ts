@@ -1,12 +1,20 @@
+import { Decimal } from '../../core/decimal.ts'
 import type { JsonValue } from '../../core/json.ts'
 import { defineFunction, type FunctionDefinition } from '../function-definition.ts'
-import { exactly, fail, numberIn, wholeIn } from '../values.ts'
+import { exactly, fail, failNumber, numberIn, wholeIn } from '../values.ts'
 
 /** Decimal places that `round` takes; a double has no more. */
 const maxDigits = 15
+/** The same for a decimal. */
+const maxDecimalPlaces = 100
 
-function numeric(name: string, change: (value: number) => number): (value: JsonValue) => JsonValue {
+function numeric(
+  name: string,
+  change: (value: number) => number,
+  ofDecimal?: (value: Decimal) => JsonValue,
+): (value: JsonValue) => JsonValue {
   return (value) => {
+    if (value instanceof Decimal && ofDecimal !== undefined) return ofDecimal(value)
     const number = numberIn(value, name)
     return number === null ? null : exactly(change(number), name)
   }
@@ -16,7 +24,9 @@ export const numberFunctions: readonly FunctionDefinition[] = [
   defineFunction('abs(x)', {
     summary: 'The number without its sign.',
     examples: [['abs(-3)', 3]],
-    call: numeric('abs', Math.abs),
+    call: numeric('abs', Math.abs, (value) =>
+      Decimal.sign(value) < 0 ? Decimal.negate(value) : value,
+    ),
   }),
   defineFunction('round(x, digits?)', {
     summary:
@@ -25,34 +35,39 @@ export const numberFunctions: readonly FunctionDefinition[] = [
       ['round(2.5)', 3],
       ['round(1.005, 2)', 1.01],
       ['round(-2.5)', -3],
+      ["round(decimal('12.345'), 2)", '12.35'],
     ],
     call: (value: JsonValue, digits: JsonValue = 0) => {
-      const number = numberIn(value, 'round')
       const places = wholeIn(digits, 'round')
+      const most = value instanceof Decimal ? maxDecimalPlaces : maxDigits
+      if (places !== null && (places < 0 || places > most))
+        return fail(`round takes 0 to ${most} decimals`)
+      if (value instanceof Decimal && places !== null)
+        return Decimal.round(value, places) ?? failNumber('round: the decimal has too many digits')
+      const number = numberIn(value, 'round')
       if (number === null || places === null) return null
-      if (places < 0 || places > maxDigits) return fail(`round takes 0 to ${maxDigits} decimals`)
       return exactly(roundTo(number, places), 'round')
     },
   }),
   defineFunction('floor(x)', {
     summary: 'The next whole number below.',
     examples: [['floor(-1.5)', -2]],
-    call: numeric('floor', Math.floor),
+    call: numeric('floor', Math.floor, (value) => Decimal.whole(value, 'below')),
   }),
   defineFunction('ceil(x)', {
     summary: 'The next whole number above.',
     examples: [['ceil(1.2)', 2]],
-    call: numeric('ceil', Math.ceil),
+    call: numeric('ceil', Math.ceil, (value) => Decimal.whole(value, 'above')),
   }),
   defineFunction('trunc(x)', {
     summary: 'The number without its decimals.',
     examples: [['trunc(-1.7)', -1]],
-    call: numeric('trunc', Math.trunc),
+    call: numeric('trunc', Math.trunc, (value) => Decimal.whole(value, 'zero')),
   }),
   defineFunction('sign(x)', {
     summary: '-1, 0 or 1.',
     examples: [['sign(-12)', -1]],
-    call: numeric('sign', Math.sign),
+    call: numeric('sign', Math.sign, Decimal.sign),
   }),
   defineFunction('sqrt(x)', {
     summary: 'The square root.',

@@ -1,3 +1,4 @@
+import { Decimal } from '../../core/decimal.ts'
 import { decodeJson, encodeJson, isExactNumber, type JsonValue } from '../../core/json.ts'
 import { defineFunction, type FunctionDefinition } from '../function-definition.ts'
 import { spend } from '../fuel.ts'
@@ -79,6 +80,7 @@ export function encodeText(value: JsonValue, where: string): string {
   // Numbers and times are answered here: JSON.stringify would ask a Date's own toJSON.
   if (value instanceof Date) return JSON.stringify(isoText(value, where))
   if (isExactNumber(value)) return value.rawJSON
+  if (value instanceof Decimal) return JSON.stringify(value)
   const text = encodeJson(measured(value))
   spend(text.length / jsonCharsPerFuel)
   return madeText(text, where)

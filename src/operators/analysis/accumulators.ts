@@ -1,22 +1,16 @@
 import { copyJson } from '../../core/copy-json.ts'
+import { Decimal } from '../../core/decimal.ts'
 import { invariant } from '../../core/errors.ts'
 import type { AggregateCall, AggregateFunction } from '../../core/expression.ts'
 import type { JsonValue } from '../../core/json.ts'
 import { DistinctCount } from './distinct-count.ts'
-import { ExactSum, savedNumber } from './exact-sum.ts'
+import type { Accumulator } from './accumulator.ts'
+import { savedNumber } from './exact-sum.ts'
 import { canonicalJson } from './plain-json.ts'
 import { QuantileSketch } from './quantile-sketch.ts'
+import { Average, Sum } from './sums.ts'
+import { taggedDecimal, untaggedDecimal } from './tagged-decimal.ts'
 import { TopValues } from './top-values.ts'
-
-/** What one call of an aggregate function has gathered in one group. */
-export interface Accumulator {
-  /** @param value never null, and of a type that the function takes: the projection has seen to it. */
-  add(value: JsonValue, eventTimeMs: number): void
-  /** null where there was no value; shares nothing that changes with the accumulator. */
-  result(): JsonValue
-  /** The whole of it; valid until the next `add`. */
-  save(): JsonValue
-}
 
 type Parameters = AggregateCall['parameters']
 
@@ -49,64 +43,20 @@ class Count implements Accumulator {
   }
 }
 
-class Sum implements Accumulator {
-  readonly #sum: ExactSum
-  #count: number
-
-  constructor(sum: ExactSum, count: number) {
-    this.#sum = sum
-    this.#count = count
-  }
-
-  add(value: JsonValue): void {
-    this.#sum.add(value as number)
-    this.#count += 1
-  }
-
-  result(): JsonValue {
-    return this.#count === 0 ? null : this.#sum.toJson()
-  }
-
-  save(): JsonValue {
-    return [this.#count, this.#sum.save()]
-  }
-}
-
-class Average implements Accumulator {
-  readonly #sum: ExactSum
-  #count: number
-
-  constructor(sum: ExactSum, count: number) {
-    this.#sum = sum
-    this.#count = count
-  }
-
-  add(value: JsonValue): void {
-    this.#sum.add(value as number)
-    this.#count += 1
-  }
-
-  result(): JsonValue {
-    return this.#count === 0 ? null : this.#sum.toNumber() / this.#count
-  }
-
-  save(): JsonValue {
-    return [this.#count, this.#sum.save()]
-  }
-}
+type Ordered = number | string | Decimal
 
 /** Of numbers and texts in one group, numbers come first, so that the order of arrival never matters. */
 class Extreme implements Accumulator {
   readonly #isMax: boolean
-  #value: number | string | null
+  #value: Ordered | null
 
-  constructor(isMax: boolean, value: number | string | null) {
+  constructor(isMax: boolean, value: Ordered | null) {
     this.#isMax = isMax
     this.#value = value
   }
 
   add(value: JsonValue): void {
-    const next = value as number | string
+    const next = untaggedDecimal(value) ?? (value as number | string)
     if (this.#value === null || isBefore(this.#value, next) === this.#isMax) this.#value = next
   }
 
@@ -115,13 +65,27 @@ class Extreme implements Accumulator {
   }
 
   save(): JsonValue {
-    return this.#value
+    return this.#value instanceof Decimal ? taggedDecimal(this.#value) : this.#value
   }
 }
 
-function isBefore(left: number | string, right: number | string): boolean {
+function isBefore(left: Ordered, right: Ordered): boolean {
+  if (left instanceof Decimal || right instanceof Decimal) return isDecimalBefore(left, right)
   if (typeof left === typeof right) return left < right
   return typeof left === 'number'
+}
+
+/** Equal ones, as 1.5 and the number 1.5, by their texts: which one stays is not up to the order of arrival. */
+function isDecimalBefore(left: Ordered, right: Ordered): boolean {
+  if (typeof left === 'string' || typeof right === 'string') return typeof right === 'string'
+  const a = left instanceof Decimal ? left : Decimal.fromNumber(left)
+  const b = right instanceof Decimal ? right : Decimal.fromNumber(right)
+  // A number that has too many digits to be written out is far away, or next to zero.
+  if (a === null || b === null) return Number(left) < Number(right)
+  const order = Decimal.compare(a, b)
+  return order === 0
+    ? `${typeof left}${String(left)}` < `${typeof right}${String(right)}`
+    : order < 0
 }
 
 /** By event time; of equal times `first` keeps the earlier arrival and `last` takes the later. */
@@ -223,14 +187,8 @@ interface Factory {
 
 const factories: Readonly<Record<AggregateFunction, Factory>> = {
   count: { create: () => new Count(0), load: (saved) => new Count(savedNumber(saved)) },
-  sum: {
-    create: () => new Sum(new ExactSum(), 0),
-    load: (saved) => new Sum(...loadSum(saved)),
-  },
-  avg: {
-    create: () => new Average(new ExactSum(), 0),
-    load: (saved) => new Average(...loadSum(saved)),
-  },
+  sum: { create: () => new Sum(), load: (saved) => Sum.load(saved) },
+  avg: { create: () => new Average(), load: (saved) => Average.load(saved) },
   min: extreme(false),
   max: extreme(true),
   first: edge(false),
@@ -249,15 +207,12 @@ const factories: Readonly<Record<AggregateFunction, Factory>> = {
   },
 }
 
-function loadSum(saved: JsonValue | undefined): [ExactSum, number] {
-  invariant(Array.isArray(saved), 'a saved sum is a pair')
-  return [ExactSum.load(saved[1]), savedNumber(saved[0])]
-}
-
 function extreme(isMax: boolean): Factory {
   return {
     create: () => new Extreme(isMax, null),
     load(saved) {
+      const decimal = untaggedDecimal(saved)
+      if (decimal !== null) return new Extreme(isMax, decimal)
       const isValue = saved === null || typeof saved === 'number' || typeof saved === 'string'
       invariant(isValue, 'a saved extreme is a number or a text')
       return new Extreme(isMax, saved)

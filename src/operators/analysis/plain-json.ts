@@ -1,4 +1,5 @@
 import { putField } from '../../core/copy-json.ts'
+import { Decimal } from '../../core/decimal.ts'
 import { RecordFailure } from '../../core/errors.ts'
 import { isExactNumber, type JsonObject, type JsonValue } from '../../core/json.ts'
 
@@ -15,6 +16,7 @@ export function plainJson(value: JsonValue, depth = 0): JsonValue {
   if (typeof value === 'number') return plainNumber(value)
   if (typeof value !== 'object' || value === null || isExactNumber(value)) return value
   if (value instanceof Date) return isoTime(value)
+  if (value instanceof Decimal) return value.toString()
   if (depth >= maxKeptDepth) {
     throw new RecordFailure('RECORD_ENCODE', `the value nests deeper than ${maxKeptDepth} levels`)
   }

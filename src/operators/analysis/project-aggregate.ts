@@ -1,3 +1,4 @@
+import { Decimal } from '../../core/decimal.ts'
 import { RecordFailure } from '../../core/errors.ts'
 import type { AggregateCall, AggregateFunction, Evaluate } from '../../core/expression.ts'
 import { isExactNumber, type JsonObject, type JsonValue } from '../../core/json.ts'
@@ -5,6 +6,7 @@ import type { OperatorContext, StatelessOperator } from '../../core/operator.ts'
 import type { StepRecord } from '../../core/step-record.ts'
 import { type AggregateConfig, type Grouping, groupingOf } from './aggregate-config.ts'
 import { maxSummand } from './exact-sum.ts'
+import { taggedDecimal } from './tagged-decimal.ts'
 import { canonicalJson, isoTime, plainJson } from './plain-json.ts'
 import { isWindowable } from './window.ts'
 
@@ -99,8 +101,9 @@ function checked(value: JsonValue, argument: Argument): JsonValue {
       throw wrongType(value, argument, 'a condition, such as count(value.x != null)')
     case 'sum':
     case 'avg':
+      return value instanceof Decimal ? decimal(value, argument) : summable(value, argument)
     case 'percentile':
-      return summable(value, argument)
+      return summable(value instanceof Decimal ? Decimal.toNumber(value) : value, argument)
     case 'min':
     case 'max':
       return comparable(value, argument)
@@ -118,12 +121,24 @@ function summable(value: JsonValue, argument: Argument): number {
   )
 }
 
+/** Sums of as many as there can ever be have no more digits than decimals may have. */
+const maxSummedDigits = 400
+
+function decimal(value: Decimal, { place }: Argument): JsonValue {
+  if (value.toString().length <= maxSummedDigits) return taggedDecimal(value)
+  throw new RecordFailure(
+    'RECORD_NUMBER',
+    `aggregate: ${place}: a decimal of more than ${maxSummedDigits} digits cannot be calculated with`,
+  )
+}
+
 /** Text of four-digit years only: with those, the order of the texts is the order of the times. */
 const sortableYears = /^\d{4}-/
 
-function comparable(value: JsonValue, argument: Argument): number | string | null {
+function comparable(value: JsonValue, argument: Argument): JsonValue {
+  if (value instanceof Decimal) return decimal(value, argument)
   if (typeof value === 'string') return value
-  if (typeof value === 'number') return plainJson(value) as number
+  if (typeof value === 'number') return plainJson(value)
   if (!(value instanceof Date)) throw wrongType(value, argument, 'a number, a text or a time')
   const text = isoTime(value)
   if (text === null || sortableYears.test(text)) return text

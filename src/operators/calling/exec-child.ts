@@ -74,6 +74,10 @@ export class ExecChild {
     const id = (this.#lastId += 1)
     const line = requestLine(id, record, traceparent)
     return new Promise((resolve, reject) => {
+      if (this.#isClosed) {
+        reject(new PipelineError('PEER_UNAVAILABLE', `${this.#options.name} was stopped`))
+        return
+      }
       this.#queue.push({ id, line, resolve, reject })
       if (this.#process === null) this.#start()
       this.#flushSoon()
@@ -100,9 +104,9 @@ export class ExecChild {
     const over = new AbortController()
     if (this.#isSettling) void this.#settle(settleMs, over.signal)
     void this.#watch(started, over.signal)
-    void started.ended.then(({ how }) => {
+    void started.ended.then(({ how, isMissing }) => {
       over.abort()
-      this.#ended(how)
+      this.#ended(how, isMissing)
     })
     return started
   }
@@ -206,7 +210,7 @@ export class ExecChild {
   }
 
   /** Gives up everything: it is asked again, in the order in which it was asked. */
-  #ended(how: string): void {
+  #ended(how: string, isMissing: boolean): void {
     const { environment, facts, name } = this.#options
     const hadSettled = !this.#isSettling
     const sent = [...this.#sent.values()]
@@ -220,6 +224,7 @@ export class ExecChild {
     }
     const why = this.#killedFor === null ? `ended (${how})` : `was killed: it ${this.#killedFor}`
     if (given.length === 0) {
+      if (isMissing) return
       environment.log(
         'info',
         `${name} ${why} with nothing to do; it is started again when there is`,

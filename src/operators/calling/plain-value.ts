@@ -1,4 +1,5 @@
 import { putField } from '../../core/copy-json.ts'
+import { Decimal } from '../../core/decimal.ts'
 import { RecordFailure } from '../../core/errors.ts'
 import { isExactNumber, type JsonObject, type JsonValue } from '../../core/json.ts'
 
@@ -25,7 +26,7 @@ export function plainValue(returned: unknown): JsonValue {
 function plainObject(returned: object): JsonValue {
   if (Array.isArray(returned)) return Array.from(returned, plainValue)
   if (returned instanceof Date) return plainDate(returned)
-  if (isExactNumber(returned)) return returned
+  if (isExactNumber(returned) || returned instanceof Decimal) return returned
   const prototype: unknown = Object.getPrototypeOf(returned)
   if (prototype !== null && !isRoot(prototype)) throw refused(`a ${returned.constructor.name}`)
   const plain: JsonObject = {}

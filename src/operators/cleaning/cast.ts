@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { fieldPath } from '../../core/config-types.ts'
+import { Decimal } from '../../core/decimal.ts'
 import { RecordFailure } from '../../core/errors.ts'
 import { fieldEdit, kindOf, objectValue } from '../../core/field-edit.ts'
 import { parseFieldPath, topFields } from '../../core/field-path.ts'
 import { isoTimeMs } from '../../core/iso-time.ts'
 import { decodeJson, encodeJson, isExactNumber, type JsonValue } from '../../core/json.ts'
 import { defineStateless } from '../../core/operator.ts'
+import { decimalConverter } from './decimal-format.ts'
 import { tellsOffset, timeFormat } from './time-format.ts'
 import { isTimeZone, TimeZone } from './time-zone.ts'
 
@@ -14,17 +16,15 @@ const targets = {
   integer: 'an integer',
   boolean: 'true or false',
   string: 'a text',
+  decimal: 'a decimal',
   timestamp: 'a time',
 } as const
 type Target = keyof typeof targets
 
 const target = z
-  .enum(Object.keys(targets) as [Target, ...Target[]], {
-    error: ({ input }) =>
-      input === 'decimal' ? '`decimal` is not supported yet; use `number`' : undefined,
-  })
+  .enum(Object.keys(targets) as [Target, ...Target[]])
   .describe(
-    'number and integer take decimal digits in text; boolean takes true/false, yes/no, t/f, y/n and 1/0; timestamp takes ISO 8601 and epoch milliseconds, or `formats`.',
+    'number and integer take decimal digits in text; decimal does too and stays exact, as a text in the output; boolean takes true/false, yes/no, t/f, y/n and 1/0; timestamp takes ISO 8601 and epoch milliseconds, or `formats`.',
   )
 
 const rule = z
@@ -44,6 +44,14 @@ const rule = z
       .describe(
         'For timestamp: where the clock hangs whose times the text shows when it names no zone. UTC by default.',
       ),
+    decimal: z
+      .enum([',', '.'])
+      .optional()
+      .describe('For decimal: what stands before the decimals in the text. A point by default.'),
+    group: z
+      .enum(['.', ',', ' ', "'", '_'])
+      .optional()
+      .describe('For decimal: what may stand between groups of three digits. Nothing by default.'),
     empty: z
       .array(z.union([z.string(), z.number()]).transform(String))
       .default([])
@@ -53,12 +61,14 @@ const rule = z
       .default('fail')
       .describe('What a value that cannot be converted does: fail the record, or become null.'),
   })
-  .superRefine(({ type, formats, timezone }, context) => {
-    if (type === 'timestamp' || (formats ?? timezone) === undefined) return
-    context.addIssue({
-      code: 'custom',
-      message: '`formats` and `timezone` go with the type timestamp only',
-    })
+  .superRefine(({ type, formats, timezone, decimal, group }, context) => {
+    const refuse = (message: string) => context.addIssue({ code: 'custom', message })
+    if (type !== 'timestamp' && (formats ?? timezone) !== undefined)
+      refuse('`formats` and `timezone` go with the type timestamp only')
+    if (type !== 'decimal' && (decimal ?? group) !== undefined)
+      refuse('`decimal` and `group` go with the type decimal only')
+    if (group !== undefined && group === (decimal ?? '.'))
+      refuse('`decimal` and `group` are the same character')
   })
 type Rule = z.output<typeof rule>
 
@@ -99,6 +109,15 @@ export const cast = defineStateless({
       output: [{ seen: '2026-07-01T12:30:00.000Z' }, { seen: null }],
     },
     {
+      title: 'Amounts of money, exactly; in the output they are texts',
+      config: { price: 'decimal', tax: { type: 'decimal', decimal: ',', group: '.' } },
+      input: [
+        { price: '0.10', tax: '1.234,50' },
+        { price: 12.5, tax: '12.50' },
+      ],
+      output: [{ price: '0.10', tax: '1234.50' }],
+    },
+    {
       title: 'Null instead of a failed record',
       config: { paid: { type: 'boolean', on_fail: null } },
       input: [{ paid: 'yes' }, { paid: 0 }, { paid: 'perhaps' }],
@@ -129,8 +148,7 @@ export const cast = defineStateless({
 type Converter = (value: JsonValue) => JsonValue | undefined
 
 function conversion(field: string, options: Rule): (value: JsonValue) => JsonValue {
-  const convert =
-    options.type === 'timestamp' ? timestampConverter(options) : converters[options.type]
+  const convert = converterOf(options)
   const isEmpty = emptyTest(options.empty)
   return (value) => {
     if (value === null || value === '' || isEmpty?.(value) === true) return null
@@ -144,6 +162,11 @@ function conversion(field: string, options: Rule): (value: JsonValue) => JsonVal
   }
 }
 
+function converterOf(options: Rule): Converter {
+  if (options.type === 'timestamp') return timestampConverter(options)
+  return options.type === 'decimal' ? decimalConverter(options) : converters[options.type]
+}
+
 function emptyTest(texts: readonly string[]): ((value: JsonValue) => boolean) | null {
   if (texts.length === 0) return null
   const empty = new Set(texts)
@@ -153,7 +176,7 @@ function emptyTest(texts: readonly string[]): ((value: JsonValue) => boolean) | 
   }
 }
 
-const converters: Record<Exclude<Target, 'timestamp'>, Converter> = {
+const converters: Record<Exclude<Target, 'timestamp' | 'decimal'>, Converter> = {
   number: toNumber,
   integer: toInteger,
   boolean: toBoolean,
@@ -167,6 +190,7 @@ function toNumber(value: JsonValue): JsonValue | undefined {
   if (typeof value === 'number') return value
   if (typeof value === 'string') return numberOfText(value.trim())
   if (isExactNumber(value)) return numberOfText(value.rawJSON)
+  if (value instanceof Decimal) return Decimal.toNumber(value)
   return value instanceof Date ? value.getTime() : undefined
 }
 
@@ -207,6 +231,7 @@ function toText(value: JsonValue): JsonValue | undefined {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (isExactNumber(value)) return value.rawJSON
+  if (value instanceof Decimal) return value.toString()
   return value instanceof Date ? value.toISOString() : undefined
 }
 

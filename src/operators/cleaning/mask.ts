@@ -1,6 +1,7 @@
 import { createHmac, hash } from 'node:crypto'
 import { z } from 'zod'
 import { fieldPath } from '../../core/config-types.ts'
+import { Decimal } from '../../core/decimal.ts'
 import { RecordFailure } from '../../core/errors.ts'
 import { fieldEdit, kindOf, objectValue } from '../../core/field-edit.ts'
 import { parseFieldPath, topFields } from '../../core/field-path.ts'
@@ -98,6 +99,7 @@ function textOf(value: JsonValue, field: string): string {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (value instanceof Date) return value.toISOString()
+  if (value instanceof Decimal) return value.toString()
   if (isExactNumber(value)) return value.rawJSON
   throw new RecordFailure(
     'RECORD_TYPE',

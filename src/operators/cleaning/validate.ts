@@ -3,6 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import ajvFormats from 'ajv-formats'
 import { z } from 'zod'
 import { textFile } from '../../core/config-types.ts'
+import { Decimal } from '../../core/decimal.ts'
 import { invariant, messageOf, PipelineError, RecordFailure } from '../../core/errors.ts'
 import { RegularExpression, TextFile } from '../../core/expression.ts'
 import { isExactNumber, isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
@@ -203,6 +204,7 @@ function extensionKeywords(root: JsonObject): Iterable<string> {
 function jsonForm(value: JsonValue): JsonValue {
   if (typeof value !== 'object' || value === null) return value
   if (value instanceof Date) return value.toISOString()
+  if (value instanceof Decimal) return value.toString()
   if (isExactNumber(value)) return nearestNumber(value.rawJSON)
   if (Array.isArray(value)) {
     const items = value.map(jsonForm)

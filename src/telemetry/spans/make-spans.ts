@@ -1,23 +1,16 @@
-import {
-  type Attributes,
-  type HrTime,
-  type Link,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  TraceFlags,
-} from '@opentelemetry/api'
+import { type Attributes, type Link, SpanKind } from '@opentelemetry/api'
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import type {
   CommittedTraces,
-  SpanPlace,
   TracedEmit,
   TracedHook,
   TracedRecord,
+  TracedReplay,
   TracedSend,
 } from '../../core/telemetry.ts'
-import { attribute, schemaUrl } from './semantic-conventions.ts'
+import { contextOf, toReadable, type Described } from './readable-span.ts'
+import { attribute } from './semantic-conventions.ts'
 
 export interface SpanMakerOptions {
   /** `OTEL_SERVICE_NAME`; null: each stage is a service of its own. */
@@ -31,23 +24,6 @@ export interface SpanMakerOptions {
   /** What the topics of the run lie in. */
   readonly system: 'kafka' | 'millrace'
 }
-
-interface Timed {
-  readonly name: string
-  readonly kind: SpanKind
-  readonly startUs: number
-  readonly endUs: number
-}
-
-interface Described extends Timed {
-  readonly id: SpanPlace
-  readonly parentId: string | null
-  readonly attributes: Attributes
-  readonly links?: readonly Link[]
-  readonly failure?: { readonly code: string; readonly message: string } | null
-}
-
-type Failure = NonNullable<TracedRecord['failure']>
 
 /** Makes spans of what was traced, after the fact: their ids and times are those of the record. */
 export class SpanMaker {
@@ -70,6 +46,34 @@ export class SpanMaker {
 
   ofHook(hook: TracedHook): ReadableSpan {
     return toReadable(hookSpan(hook), this.#resourceOf(hook), this.#options.version)
+  }
+
+  ofReplay(replay: TracedReplay): ReadableSpan {
+    const { topic, partition, attempt, code, letter, link, pipeline, stage, startUs, endUs } =
+      replay
+    const attributes: Attributes = {
+      [attribute.system]: this.#options.system,
+      [attribute.operation]: 'send',
+      [attribute.operationType]: 'send',
+      [attribute.pipeline]: pipeline,
+      [attribute.stage]: stage,
+      [attribute.destination]: topic,
+      [attribute.partition]: String(partition),
+      [attribute.attempts]: attempt,
+      [attribute.dlqReason]: code,
+      [attribute.replayId]: letter,
+    }
+    const described: Described = {
+      id: replay,
+      parentId: null,
+      name: `replay ${topic}`,
+      kind: SpanKind.PRODUCER,
+      startUs,
+      endUs,
+      attributes,
+      links: link === null ? [] : [{ context: contextOf(link) }],
+    }
+    return toReadable(described, this.#resourceOf(replay), this.#options.version)
   }
 
   *#record(record: TracedRecord, traces: CommittedTraces): Generator<Described> {
@@ -314,62 +318,11 @@ function linksOf({ traceId, parentId, link }: TracedRecord): Link[] {
   return parentId === null ? [] : [{ context: contextOf({ traceId, spanId: parentId }) }]
 }
 
-/** Attempts are told apart by their last digits; two records never share the rest. */
 /** Behind those of attempts to write to the sink. */
 const firstCallAttempt = 1_024
 
+/** Attempts are told apart by their last digits; two records never share the rest. */
 function attemptId(processId: string, index: number): string {
   const last = (Number.parseInt(processId.slice(-4), 16) ^ (index + 1)).toString(16)
   return `${processId.slice(0, -4)}${last.padStart(4, '0')}`
-}
-
-function contextOf({ traceId, spanId }: SpanPlace): SpanContext {
-  return { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true }
-}
-
-function toReadable(span: Described, resource: Resource, version: string): ReadableSpan {
-  const { id, parentId, name, kind, startUs, endUs, attributes, failure = null } = span
-  const context: SpanContext = { ...contextOf(id), isRemote: false }
-  const endTime = hrTime(endUs)
-  const errors = failure === null ? {} : { [attribute.errorType]: failure.code }
-  return {
-    name,
-    kind,
-    spanContext: () => context,
-    ...(parentId === null
-      ? {}
-      : { parentSpanContext: contextOf({ traceId: id.traceId, spanId: parentId }) }),
-    startTime: hrTime(startUs),
-    endTime,
-    duration: hrTime(endUs - startUs),
-    status: statusOf(failure),
-    attributes: { ...attributes, ...errors },
-    links: [...(span.links ?? [])],
-    events: failure === null ? [] : [exception(failure, endTime)],
-    ended: true,
-    resource,
-    instrumentationScope: { name: 'millrace', version, schemaUrl },
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0,
-  }
-}
-
-/** Success is left unset, as the conventions want. */
-function statusOf(failure: Failure | null): ReadableSpan['status'] {
-  if (failure === null) return { code: SpanStatusCode.UNSET }
-  return { code: SpanStatusCode.ERROR, message: failure.message }
-}
-
-function exception({ code, message }: Failure, time: HrTime): ReadableSpan['events'][number] {
-  const attributes = {
-    [attribute.exceptionType]: code,
-    [attribute.exceptionMessage]: message,
-  }
-  return { name: 'exception', time, attributes, droppedAttributesCount: 0 }
-}
-
-function hrTime(timeUs: number): HrTime {
-  const seconds = Math.floor(timeUs / 1_000_000)
-  return [seconds, Math.round((timeUs - seconds * 1_000_000) * 1_000)]
 }

@@ -44,6 +44,8 @@ export const attribute = {
   /** Why the record is traced: `parent`, `head`, `error`, `slow`, `retry` or `hook`. */
   reason: 'millrace.trace.reason',
   dlqReason: 'millrace.dlq.reason',
+  /** The dead letter that was written back, as `topic/partition/offset`. */
+  replayId: 'millrace.replay.id',
   /** The same on the span of a window and on those of the records in it. */
   window: 'millrace.window.id',
   /** Event time of the result, ISO 8601. */

@@ -4,6 +4,7 @@ import type {
   SpanCounts,
   SpanReserve,
   TracedHook,
+  TracedReplay,
   Tracing,
 } from '../../core/telemetry.ts'
 import { TokenBucket } from '../../core/token-bucket.ts'
@@ -67,6 +68,10 @@ export class SpanTracing implements Tracing {
     }
     this.#limit.take(1)
     this.#options.queue.add(this.#options.maker.ofHook(hook))
+  }
+
+  replayed(replay: TracedReplay): void {
+    this.#options.queue.add(this.#options.maker.ofReplay(replay))
   }
 
   leftOut(records: number): void {

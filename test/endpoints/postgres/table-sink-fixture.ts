@@ -1,4 +1,5 @@
 import { createSystemClock } from '../../../src/clock/system-clock.ts'
+import { createSystemRandom } from '../../../src/clock/system-random.ts'
 import { ConnectionName } from '../../../src/core/connection-name.ts'
 import type { Sink, SinkMemory, SinkOrigins } from '../../../src/core/endpoints.ts'
 import { Expression } from '../../../src/core/expression.ts'
@@ -7,7 +8,6 @@ import { RecordBatchBuilder } from '../../../src/core/record-batch-builder.ts'
 import type { PostgresConnection } from '../../../src/core/postgres-connection.ts'
 import { postgresSink } from '../../../src/endpoints/sinks/postgres.ts'
 import { compileExpression } from '../../../src/expressions/compile.ts'
-import { SeededRandom } from '../../../src/simulation/seeded-random.ts'
 import { anEnvironment } from '../endpoint-fixture.ts'
 
 export const never = new AbortController().signal
@@ -18,8 +18,6 @@ export function aConnection(settings: PostgresConnection): ConnectionName<'postg
   return connection
 }
 
-let seed = 1
-
 /** A sink as a pipeline file says, `config` but for the connection. */
 export function aSink(
   settings: PostgresConnection,
@@ -29,11 +27,10 @@ export function aSink(
   const parsed = postgresSink.config.parse({ connection: 'db', ...config })
   for (const expression of Object.values(parsed.columns ?? {})) bind(expression)
   const environment = anEnvironment()
-  seed += 1
   return {
     sink: postgresSink.create(
       { ...parsed, connection: aConnection(settings) },
-      { ...environment, clock: createSystemClock(), random: new SeededRandom(seed) },
+      { ...environment, clock: createSystemClock(), random: createSystemRandom() },
       memory,
     ),
     notices: environment.notices,

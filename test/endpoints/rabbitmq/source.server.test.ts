@@ -78,6 +78,24 @@ describeWithRabbitmq('the source rabbitmq', () => {
     await new SourceReading().until(source, 90)
   })
 
+  it('asks for fewer messages where they are large', async () => {
+    const queue = await client.queue('large')
+    const large = Buffer.alloc(256 * 1024, 'x')
+    for (let sent = 0; sent < 200; sent += 20) {
+      await client.send(
+        queue,
+        Array.from({ length: 20 }, () => large),
+      )
+    }
+    const source = opened({ queue, prefetch: 5_000 })
+    const { signal } = new AbortController()
+    const slice = await source.read({ maxRecords: 1, maxBytes: 1e6, signal })
+    await clock.sleep(1_000)
+    // 32 MiB of them are here.
+    expect(await client.ready(queue)).toBe(200 - 128)
+    source.committed?.(slice!.positions)
+  })
+
   it('leaves out a message whose id was there before, in this run and after a crash', async () => {
     const queue = await client.queue('ids')
     const ids = ['a', 'b', 'a', 'c', 'b']

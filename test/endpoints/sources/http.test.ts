@@ -165,6 +165,27 @@ describe('an http source refuses', () => {
     expect(await post({ headers: json, body: '1' })).toMatchObject({ status: 202 })
   })
 
+  test('and counts it by its reason', async () => {
+    const drops: string[] = []
+    const dropped = (drop: string) => void drops.push(drop)
+    const { port, send: post } = await aSource({
+      setting: { token: 't', max_body: '10B' },
+      environment: { dropped },
+    })
+    const headers = { ...json, authorization: 'Bearer t' }
+    await post({ headers: json, body: '1' })
+    await post({ headers, body: '"more than ten"' })
+    await post({ headers, body: '{' })
+    const socket = rawSocket(port)
+    socket.write(
+      'POST /in HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer t\r\ncontent-length: 9\r\n\r\n1',
+    )
+    await systemClock.sleep(30)
+    socket.destroy()
+    await until(() => drops.length === 4)
+    expect(drops).toEqual(['refused_client', 'too_large', 'refused_request', 'unfinished'])
+  })
+
   test('who does not know the token', async () => {
     const { send: post } = await aSource({ setting: { token: 'let-me-in' } })
     const sent = (authorization?: string) =>

@@ -60,12 +60,14 @@ describe('cast', () => {
     )
   })
 
-  it('refuses types that it does not have, with a word on decimal', () => {
-    expect(() => runOperator(cast, { a: 'decimal' }, [])).toThrow('not supported yet')
+  it('refuses types that it does not have, and options of other types', () => {
     for (const type of [
       'int',
       { type: 'number', formats: ['yyyy'] },
       { type: 'timestamp', timezone: 'Mars' },
+      { type: 'number', decimal: ',' },
+      { type: 'decimal', decimal: ',', group: ',' },
+      { type: 'decimal', group: '.' },
     ]) {
       expect(() => runOperator(cast, { a: type }, [])).toThrow()
     }
