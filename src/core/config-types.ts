@@ -62,21 +62,6 @@ export function size() {
     })
 }
 
-const eventRatePattern = /^([1-9]\d{0,8})\/(\d+(?:\.\d+)?(?:ms|s|m|h|d))$/
-
-/** `10/1m`: so many at once at most, and so many in each such time on average. */
-export function eventRate() {
-  return z
-    .string()
-    .regex(eventRatePattern, 'a rate is a number by a duration: 10/1m, 5/10s')
-    .refine((text) => parseDuration(text.split('/')[1] ?? '') > 0, 'the time of a rate is not 0')
-    .meta({ format: 'rate', examples: ['10/1m', '5/10s'] })
-    .transform((text) => {
-      const [count = '0', per = ''] = text.split('/')
-      return { count: Number(count), perMs: parseDuration(per) }
-    })
-}
-
 /** A JavaScript expression over `value`, `key`, `headers` ...; a YAML number, boolean or null is itself. */
 export function expression() {
   return z

@@ -84,11 +84,29 @@ export class HookMeter {
     this.lastUs = nowUs
   }
 
-  /** An event that was given to its listener until that had it, one at a time. @param runUs of all attempts. */
-  handled(queuedUs: number, runUs: number, nowUs: number): void {
+  /**
+   * An event that was given to its listener until that had it, by a task that does so one at a time.
+   * @param of.freeUs since when the task could turn to it. @param of.runUs of all attempts.
+   */
+  handled(
+    of: {
+      readonly queuedUs: number
+      readonly freeUs: number
+      readonly runUs: number
+      readonly ahead: number
+    },
+    nowUs: number,
+  ): void {
+    const { queuedUs, freeUs, runUs, ahead } = of
+    this.ahead += ahead
+    if (ahead < 1) this.alone += 1
+    if (!(this.firstArrivalUs <= queuedUs)) this.firstArrivalUs = queuedUs
+    if (!(this.lastArrivalUs >= queuedUs)) this.lastArrivalUs = queuedUs
     this.wait.add(Math.max(0, nowUs - runUs - queuedUs))
-    this.#change(nowUs, -1)
-    this.ended(queuedUs, nowUs - runUs, nowUs)
+    this.run.add(runUs)
+    this.busyUs += nowUs - Math.max(freeUs, queuedUs)
+    if (Number.isNaN(this.firstUs)) this.firstUs = nowUs
+    this.lastUs = nowUs
   }
 
   /** An event that waited is given up. */

@@ -3,6 +3,7 @@ import type { Sink, SinkReceipt } from '../core/endpoints.ts'
 import { messageOf, PipelineError, type RecordErrorCode } from '../core/errors.ts'
 import type { HookOutcome } from '../core/telemetry.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
+import { Departures } from './departures.ts'
 import { awayError } from './listener-failure.ts'
 import { tooSlow } from './listener-queue.ts'
 import type { ReliableHook } from './reliable-hook.ts'
@@ -26,6 +27,8 @@ interface Attempt {
 interface Delivery {
   readonly stored: StoredEvent
   readonly queuedUs: number
+  readonly freeUs: number
+  readonly ahead: number
   startUs: number
   runUs: number
   attempts: number
@@ -46,10 +49,13 @@ interface Progress {
  */
 export class ListenerSink implements Sink {
   readonly #hook: ReliableHook
+  /** Events that the listener has or has refused. */
+  readonly #departures: Departures
   #progress: Progress | null = null
 
   constructor(hook: ReliableHook) {
     this.#hook = hook
+    this.#departures = new Departures(hook.options.clock.monotonicUs())
   }
 
   begin(): Promise<null> {
@@ -113,8 +119,9 @@ export class ListenerSink implements Sink {
     const nowUs = this.#hook.options.clock.monotonicUs()
     // Events of a machine whose clock is ahead have waited for nothing, as far as can be told.
     const queuedUs = Math.min(toldUs, nowUs)
-    this.#hook.meterOf(stored.event.event).queued(nowUs, 0)
-    return { stored, queuedUs, startUs: Number.NaN, runUs: 0, attempts: 0 }
+    const freeUs = this.#departures.lastUs
+    const ahead = this.#departures.total - this.#departures.by(queuedUs)
+    return { stored, queuedUs, freeUs, ahead, startUs: Number.NaN, runUs: 0, attempts: 0 }
   }
 
   /** @returns why the listener did not take the event; null where it did. */
@@ -130,6 +137,7 @@ export class ListenerSink implements Sink {
       if (away !== null) throw away
       if (outcome === 'delivered' || refusals >= retry.max) {
         this.#hook.ended(delivery.stored, { ...delivery, outcome, message })
+        this.#departures.note(1, clock.monotonicUs())
         return message
       }
       await clock.sleep(pauseMs(retry.backoff, refusals - 1, random), signal)

@@ -30,6 +30,10 @@ export interface Handled {
   readonly startUs: number
   /** All calls. */
   readonly runUs: number
+  /** Since when the task was free for it. */
+  readonly freeUs: number
+  /** Events that were ahead of it in its partition. */
+  readonly ahead: number
   readonly outcome: HookOutcome
   readonly message: string | null
   readonly attempts: number
@@ -77,11 +81,11 @@ export class ReliableHook {
   ended(stored: StoredEvent, handled: Handled): void {
     const { event } = stored
     const { clock, tracing, hook, index } = this.options
-    const { queuedUs, runUs, outcome, message } = handled
+    const { outcome, message } = handled
     const meter = this.meterOf(event.event)
     const endUs = clock.monotonicUs()
     meter[outcome === 'timed_out' ? 'timedOut' : outcome] += 1
-    meter.handled(queuedUs, runUs, endUs)
+    meter.handled(handled, endUs)
     const cause = causeOf(stored)
     tracing?.called({ ...handled, event, cause, listener: hook.listener.type, hook: index, endUs })
     if (message !== null) this.refused(event, message)

@@ -4,6 +4,7 @@ import type { Expression, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
+import type { Rate } from '../core/rate.ts'
 import type { ParsedConnection } from './connection-schema.ts'
 import type { EncodeSpec } from './encode-schema.ts'
 import type { TracingSettings } from './tracing-schema.ts'
@@ -123,7 +124,7 @@ export interface HookDelivery {
   /** Events that may wait, unless the hook is reliable. */
   readonly queue: number
   /** null: any. */
-  readonly rate: { readonly count: number; readonly perMs: number } | null
+  readonly rate: Rate | null
 }
 
 export interface TestSpec {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { duration, eventRate, expression } from '../core/config-types.ts'
+import { duration, expression } from '../core/config-types.ts'
 import { hookEvents, type HookEventName } from '../core/hook.ts'
+import { rate } from '../core/rate.ts'
 import { topicName } from '../core/topic-name.ts'
 import { encode } from './encode-schema.ts'
 import { deliveries } from './pipeline-spec.ts'
@@ -82,6 +83,9 @@ export function eventTime() {
 
 export const hookDefaults = { deadline: '5s', queue: 1_000 } as const
 
+/** In a queue, or at once by its rate. */
+const maxEvents = 100_000
+
 const eventNames = Object.keys(hookEvents) as [HookEventName, ...HookEventName[]]
 
 function eventName() {
@@ -114,12 +118,12 @@ function hook(listeners: z.ZodType) {
     queue: z
       .int()
       .min(1)
-      .max(100_000)
+      .max(maxEvents)
       .optional()
       .describe(
         `Events that may wait for a listener; what comes beyond them is dropped and counted. Default ${hookDefaults.queue}; not for a reliable hook, whose events wait in the topic.`,
       ),
-    rate: eventRate()
+    rate: rate(maxEvents)
       .optional()
       .describe(
         'How many events a listener is given at most. What is more is dropped and counted, and the next event tells how many as `event.left_out`; with `reliable` it waits instead.',

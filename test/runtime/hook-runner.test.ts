@@ -301,3 +301,42 @@ describe('closing a hook runner', () => {
     expect(runner.stats()).toMatchObject([{ delivered: 0, dropped: 2 }])
   })
 })
+
+describe('limits of a hook', () => {
+  it('are a rate: what is over it is counted, and the next event tells how many', async () => {
+    const seen: HookEvent[] = []
+    const limits = { deadlineMs: 5_000, queue: 1_000, rate: { count: 3, perMs: 60_000 } }
+    const { clock, problems, runner } = run(aHook((event) => void seen.push(event), { limits }))
+    publish(runner, 10)
+    await clock.advance(1)
+    expect(seen.map(({ value }) => value)).toEqual([0, 1, 2])
+    expect(runner.stats()).toMatchObject([{ delivered: 3, limited: 7, dropped: 0 }])
+    expect(problems).toMatchObject([{ kind: 'limited', count: 7 }])
+    await clock.advance(20_000)
+    publish(runner, 2)
+    await clock.advance(1)
+    expect(seen.at(-1)!.data).toEqual({ left_out: 7 })
+    await clock.advance(60_000)
+    publish(runner, 1)
+    await clock.advance(1)
+    expect(seen.at(-1)!.data).toEqual({ left_out: 1 })
+    expect(runner.stats()).toMatchObject([{ delivered: 5, limited: 8 }])
+  })
+
+  it('are a deadline and a queue of its own', async () => {
+    const limits = { deadlineMs: 200, queue: 2, rate: null }
+    const { clock, problems, runner } = run(aHook(() => new Promise(() => {}), { limits }))
+    for (let calls = 0; calls < maxParallelCalls; calls += 2) {
+      publish(runner, 2)
+      await clock.advance(1)
+    }
+    publish(runner, 3)
+    await clock.advance(150)
+    expect(runner.stats()).toMatchObject([{ timedOut: 0, dropped: 1 }])
+    await clock.advance(1_000)
+    expect(runner.stats()).toMatchObject([{ timedOut: maxParallelCalls + 2, dropped: 1 }])
+    expect(problems.map(({ message }) => message)).toContain(
+      'the listener did not finish within 0.2 s',
+    )
+  })
+})

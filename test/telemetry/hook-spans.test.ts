@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { HookEvent } from '../../src/core/hook.ts'
-import type { JsonObject } from '../../src/core/json.ts'
 import { encodeHeaders } from '../../src/core/record-batch.ts'
 import type { TracedHook } from '../../src/core/telemetry.ts'
 import { TokenBucket } from '../../src/core/token-bucket.ts'
@@ -9,72 +8,12 @@ import { HookRunner } from '../../src/runtime/hook-runner.ts'
 import { HookTracing } from '../../src/runtime/hook-tracing.ts'
 import type { HookProblem } from '../../src/runtime/listener-queue.ts'
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
-import {
-  plannedListener,
-  plannedSink,
-  plannedSource,
-  RunBench,
-  until,
-} from '../runtime/run-fixture.ts'
 import { at, json } from '../simulation/pipeline-fixture.ts'
+import { hooked, hooksOf } from './hook-scene.ts'
 import { byTrace, named, openTracing, traceScene } from './span-scene.ts'
 import type { ReceivedSpan } from './otlp-spans.ts'
 import { chain, parent, spanId, traceId } from './traced-pipelines.ts'
 
-interface Scene {
-  readonly notify?: (event: HookEvent, bench: RunBench) => Promise<void> | void
-  readonly values?: readonly JsonObject[]
-  readonly headers?: Uint8Array
-  readonly write?: Parameters<typeof plannedSink>[1]
-  readonly steps?: string
-  readonly on: string
-  readonly tracing: string
-}
-
-/** A source, and a stage with one listener behind it. */
-async function hooked(scene: Scene) {
-  const { notify = () => {}, values = [{ n: 1 }], on, tracing: settings, steps = '[]' } = scene
-  const eventTime = steps.includes('window') ? 'event_time: value.ts' : ''
-  const text = `
-pipeline: p
-tracing: { ${settings} }
-stages:
-  - { name: ingest, source: { plan: 1 }, to: one }
-  - name: work
-    from: one
-    ${eventTime}
-    steps: ${steps}
-    retry: { max: 3 }
-    sink: { kept: 1 }
-    hooks:
-      - { on: ${on}, do: { told: 1 } }
-`
-  const bench = new RunBench()
-  const tracing = await openTracing()
-  const told = plannedListener('told', (event) => notify(event, bench))
-  const sink = plannedSink('kept', scene.write ?? (() => []))
-  const { headers = encodeHeaders([]) } = scene
-  const source = plannedSource('plan', { values, sliceSize: 100, headers }, bench.clock)
-  const topology = bench.topology(text, {
-    sources: [source],
-    sinks: [sink.definition],
-    listeners: [told.definition],
-    partitions: 1,
-  })
-  const run = await bench.start([topology], { telemetry: tracing.telemetry })
-  let isOver = false
-  void run.done.then(() => (isOver = true))
-  await until(async () => {
-    await bench.clock.advance(10)
-    return isOver
-  })
-  expect(run.runs[0]!.error).toBe(null)
-  const { counts } = tracing.telemetry.tracing
-  return { spans: await tracing.spans(), events: told.events, bench, counts }
-}
-
-const hooksOf = (spans: readonly ReceivedSpan[]) =>
-  spans.filter(({ name }) => name.startsWith('hook '))
 const fails = () => {
   throw new Error('no such room')
 }
@@ -297,6 +236,30 @@ describe('a listener that fails', () => {
       { trace_id: kept!.traceId, span_id: kept!.spanId },
       {},
     ])
+  })
+})
+
+describe('a listener of a reliable hook', () => {
+  it('has a span with a link to that of the record, with all attempts in it', async () => {
+    let calls = 0
+    const { spans, events } = await hooked({
+      on: 'record_processed',
+      tracing: 'rate: all',
+      reliable: true,
+      notify: (_event, { clock }) => {
+        calls += 1
+        if (calls === 1) throw new TypeError('not yet')
+        return clock.sleep(20)
+      },
+    })
+    const [call, ...more] = hooksOf(spans)
+    expect(more).toEqual([])
+    const record = named(spans, 'process one')[0]!
+    expect(call!.links).toMatchObject([{ traceId: record.traceId, spanId: record.spanId }])
+    expect(call!.attributes).toMatchObject({ 'millrace.attempts': 2 })
+    expect(events[0]!.data).toMatchObject({ trace_id: record.traceId, span_id: record.spanId })
+    expect(new Set(events.map(({ id }) => id)).size).toBe(1)
+    expect(events).toHaveLength(2)
   })
 })
 
