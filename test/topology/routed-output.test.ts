@@ -31,7 +31,7 @@ describe('several outputs of a stage', () => {
     ])
     expect(describeTopology(topology)).toContain('writes  same (a), wide (b), same (otherwise)')
     expect(drawTopology(topology).match(/ --> topic/g)).toHaveLength(2)
-    expect(manifestOf(topology).writes).toEqual(['same', 'wide', 'p.s.dlq'])
+    expect(manifestOf(topology).writes).toEqual(['same', 'wide', 'p.s.dlq', 'p.s.replay'])
     expect(describeTopology(topologyOf(file(templated)))).toContain('${value.t} of same, wide')
   })
 
