@@ -18,6 +18,8 @@ import { supervisorOf, workerStarter } from './cli/worker-process.ts'
 import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
 import type { HttpClient } from './core/http-client.ts'
+import { processSpawner } from './endpoints/processes/spawn-process.ts'
+import { openListening } from './endpoints/listening/open-listening.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
@@ -57,10 +59,12 @@ const environment: CliEnvironment = {
   openLog: logOpener({ clock, cwd, env }, openKafka),
   openKafkaEndpoints,
   openHttpClient,
+  openListening: () => openListening({ clock }),
   openMetricsExporter,
   openTracing,
   supervisor,
   startWorker: workerStarter(env, cwd),
+  spawn: processSpawner(clock, env),
 }
 
 process.on('uncaughtException', (error) => exit(printError(environment, error)))

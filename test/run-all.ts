@@ -15,9 +15,9 @@ interface Part extends ProjectResult {
 
 const nothing: ProjectResult = { passed: 0, failed: 0, skipped: 0, failures: [], unsteady: [] }
 const checks = ['gen:check', 'typecheck', 'lint', 'arch', 'knip']
-const projects = ['unit', 'storage', 'e2e', 'judges', 'kafka']
+const projects = ['unit', 'storage', 'e2e', 'judges', 'endpoints', 'kafka']
 /** Real brokers and processes have time limits, which a machine with other work can make them miss. */
-const timed: ReadonlySet<string> = new Set(['e2e', 'judges', 'kafka'])
+const timed: ReadonlySet<string> = new Set(['e2e', 'judges', 'endpoints', 'kafka'])
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-test-'))
 const parts: Part[] = []
@@ -36,7 +36,7 @@ try {
 say('')
 for (const { name, passed, failed, skipped } of parts) {
   const verdict = failed === 0 ? 'ok' : 'FAILED'
-  // Tests that this machine cannot run: those of Kafka, where there is no broker. Never in CI.
+  // Tests that this machine cannot run: those with a server, where there is none. Never in CI.
   const rest = skipped === 0 ? '' : `, ${skipped} SKIPPED`
   line(verdict, name, `${passed} passed, ${failed} failed${rest}`)
 }

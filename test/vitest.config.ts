@@ -16,6 +16,9 @@ const kafka = {
   hookTimeout: 60_000,
 }
 
+/** Sources and sinks with the servers that they are for. */
+const serverTests = 'test/endpoints/**/*.server.test.ts'
+
 export default defineConfig({
   test: {
     experimental,
@@ -27,7 +30,7 @@ export default defineConfig({
           // No module of ours keeps anything: files can share them, which halves the time.
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/judges/**', 'test/kafka/**', storageTests],
+          exclude: ['test/e2e/**', 'test/judges/**', 'test/kafka/**', storageTests, serverTests],
           // All take less than a second on a quiet machine.
           testTimeout: 30_000,
         },
@@ -51,6 +54,17 @@ export default defineConfig({
           globalSetup: ['test/judges/zipkin.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'endpoints',
+          experimental,
+          include: [serverTests],
+          globalSetup: ['test/endpoints/shared-postgres.ts', 'test/endpoints/shared-rabbitmq.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },

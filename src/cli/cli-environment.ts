@@ -1,7 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
+import type { SpawnProcess } from '../core/async-operator.ts'
 import type { Clock, Random } from '../core/clock.ts'
 import type { KafkaEndpoints } from '../core/endpoints.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import type { Listening } from '../core/listening.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import type { MetricsExporter, MetricsExporterOptions } from '../telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from '../telemetry/spans/tracing-options.ts'
@@ -36,9 +38,13 @@ export interface CliEnvironment {
   }) => Promise<KafkaEndpoints>
   /** Requests to others, for sinks, lookups and listeners; absent where tests reach none. */
   readonly openHttpClient?: () => Promise<HttpClient>
+  /** Servers for sources and sinks that wait to be called; absent where tests have none. */
+  readonly openListening?: () => Listening
   /** Who started this process as one of several workers; null: it is on its own. */
   readonly supervisor: Supervisor | null
   readonly startWorker: StartWorker
+  /** For steps that run processes; absent where tests run none. */
+  readonly spawn?: SpawnProcess
 }
 
 /** What it takes to load pipeline files. */

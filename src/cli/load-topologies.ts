@@ -12,6 +12,7 @@ import { operators } from '../operators/registry.generated.ts'
 import { ConfigErrors, formatPath, type Diagnostic } from '../spec/diagnostic.ts'
 import { connectionsOpened, loadPipeline, type LoadedPipeline } from '../spec/load-pipeline.ts'
 import type { PipelineSpec, TopicSettings } from '../spec/pipeline-spec.ts'
+import { topicsNamedBy } from '../spec/stage-outputs.ts'
 import { bindConfig } from '../topology/bind-config.ts'
 import {
   compileTopology,
@@ -231,9 +232,8 @@ function placeOfLog({ log, connections }: PipelineSpec): string {
 
 /** A topic is declared by one pipeline, and has its settings for all that use it. */
 function withKnownTopics(spec: PipelineSpec, known: KnownTopics): PipelineSpec {
-  const used = spec.stages.flatMap(({ from, to, dlq, late }) => [...from, to, dlq, late])
-  const missing = used.flatMap((name) => {
-    if (name === null || spec.topics.has(name)) return []
+  const missing = spec.stages.flatMap(topicsNamedBy).flatMap((name) => {
+    if (spec.topics.has(name)) return []
     const settings = known.get(name)
     return settings === undefined ? [] : [[name, settings] as const]
   })

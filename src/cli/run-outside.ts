@@ -1,6 +1,7 @@
 import type { EndpointEnvironment, KafkaEndpoints } from '../core/endpoints.ts'
 import type { ListenerEnvironment } from '../core/hook.ts'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../core/http-client.ts'
+import type { Listening } from '../core/listening.ts'
 import type { Log } from '../core/log.ts'
 import { LogFollower } from '../runtime/follow-topic.ts'
 import type { CliEnvironment } from './cli-environment.ts'
@@ -11,12 +12,14 @@ export class RunOutside {
   readonly endpoints: EndpointEnvironment
   readonly listeners: ListenerEnvironment
   readonly #http: LazyHttpClient | null
+  readonly #listening: Listening | null
 
   constructor(log: Log, environment: CliEnvironment, writeLog: WriteLog) {
-    const { clock, random, stdout, openHttpClient } = environment
+    const { clock, random, stdout, openHttpClient, openListening } = environment
     const notice = (message: string) => writeLog('warn', message)
     this.#http = openHttpClient === undefined ? null : new LazyHttpClient(openHttpClient)
     const http = this.#http === null ? {} : { http: this.#http }
+    this.#listening = openListening?.() ?? null
     this.endpoints = {
       clock,
       random,
@@ -24,7 +27,9 @@ export class RunOutside {
       notice,
       ...kafkaOf(environment, notice),
       ...http,
+      ...(this.#listening === null ? {} : { listening: this.#listening }),
       topics: new LogFollower(log.reader, clock),
+      share: sharedByName(),
       // Opened by the source that reads it only.
       get stdin() {
         return environment.stdin
@@ -34,7 +39,17 @@ export class RunOutside {
   }
 
   async close(): Promise<void> {
+    await this.#listening?.close()
     await this.#http?.close()
+  }
+}
+
+function sharedByName(): NonNullable<EndpointEnvironment['share']> {
+  const shared = new Map<string, object>()
+  return <Shared extends object>(name: string, make: () => Shared) => {
+    const found = shared.get(name) ?? make()
+    shared.set(name, found)
+    return found as Shared
   }
 }
 

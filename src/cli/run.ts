@@ -27,6 +27,7 @@ import { RunOutside } from './run-outside.ts'
 import { runWorkers } from './run-workers.ts'
 import { RunTelemetry } from './run-telemetry.ts'
 import { measuredRun } from './measured-run.ts'
+import { operatorEnvironment } from './operator-environment.ts'
 import { openTracing } from './run-tracing.ts'
 import { StatusArea } from './status-area.ts'
 import { StepThreads } from './step-threads.ts'
@@ -261,6 +262,7 @@ function runEnvironment(
     telemetry,
     mask,
     listeners: outside.listeners,
+    operators: operatorEnvironment(environment, writeLog),
     notice,
     follow: options.follow === true,
     outsideEnds: null,

@@ -2,8 +2,10 @@ import { messageOf } from '../core/errors.ts'
 import { runPipelineTest } from '../simulation/run-pipeline-test.ts'
 import type { TestSpec } from '../spec/pipeline-spec.ts'
 import { exitCodes, say, type CliEnvironment, type ExitCode } from './cli-environment.ts'
+import type { WriteLog } from './create-logger.ts'
 import { compileForTest, isError, loadTopologies, type PipelineFile } from './load-topologies.ts'
 import { printDiagnostics } from './print-diagnostics.ts'
+import { operatorEnvironment } from './operator-environment.ts'
 import { printable, printableLine } from './printable.ts'
 
 interface Outcome {
@@ -30,7 +32,7 @@ export async function test(
   for (const file of files) {
     if (file.spec.tests.length === 0) say(environment, `${file.shown}: it has no "tests:"`)
     for (const spec of file.spec.tests) {
-      const outcome = mask.json(await runOne(spec, file))
+      const outcome = mask.json(await runOne(spec, file, environment))
       outcomes.push(outcome)
       if (!json) stdout.write(textOf(outcome))
     }
@@ -42,11 +44,26 @@ export async function test(
   return failed === 0 ? exitCodes.ok : exitCodes.failed
 }
 
-async function runOne(spec: TestSpec, file: PipelineFile): Promise<Outcome> {
+/** What the user's processes and modules have to say matters where a test fails. */
+function tellWarnings(environment: CliEnvironment): WriteLog {
+  return (level, message) => {
+    if (level !== 'debug') say(environment, message)
+  }
+}
+
+async function runOne(
+  spec: TestSpec,
+  file: PipelineFile,
+  environment: CliEnvironment,
+): Promise<Outcome> {
   const { name } = spec
   const about = { file: file.shown, name }
   try {
-    const { passed, problems } = await runPipelineTest(spec, compileForTest(file, spec.partitions))
+    const { passed, problems } = await runPipelineTest(
+      spec,
+      compileForTest(file, spec.partitions),
+      operatorEnvironment(environment, tellWarnings(environment)),
+    )
     const located = problems.map(({ step, message }) => ({
       ...file.source.locate(step.path),
       message,

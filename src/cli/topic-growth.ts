@@ -1,5 +1,5 @@
 import type { Manifest } from '../topology/manifest.ts'
-import { topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
+import { outputTopicsOf, topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { LogKind, StageNode, TopologyTopic } from '../topology/topology.ts'
 
 /** Who has to do with topics, to know what becomes of them when a topic gets more partitions. */
@@ -64,6 +64,6 @@ function topicsKeyedBy(node: StageNode, keyed: ReadonlySet<string>): string[] {
   const makesKeys = steps.some(
     ({ definition }) => definition.kind === 'stateful' && definition.project !== undefined,
   )
-  const isKeyed = output?.kind === 'topic' && (output.key !== null || makesKeys)
-  return isKeyed ? [output.topic] : []
+  const isKeyed = makesKeys || (output !== null && output.key !== null)
+  return isKeyed ? outputTopicsOf(node).map(({ topic }) => topic) : []
 }

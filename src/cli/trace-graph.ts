@@ -1,6 +1,7 @@
 import type { LogReader } from '../core/log.ts'
 import { parseManifest } from '../topology/manifest.ts'
 import type { Log } from '../core/log.ts'
+import { outputTopicsOf } from '../topology/order-nodes.ts'
 import type { TopicInput, Topology } from '../topology/topology.ts'
 import { readTimings } from './read-timings.ts'
 
@@ -13,8 +14,8 @@ export interface TraceNode {
   readonly taskPrefix: string
   readonly tasks: number
   readonly reads: readonly string[]
-  /** null: it writes to a sink, or nothing. */
-  readonly writes: string | null
+  /** Empty: it writes to a sink, or nothing. */
+  readonly writes: readonly string[]
 }
 
 export interface TraceGraph {
@@ -33,7 +34,7 @@ export function graphOfTopologies(topologies: readonly Topology[]): TraceGraph {
       taskPrefix: `${prefix}${pipeline}.${id}/`,
       tasks,
       reads: input.kind === 'topics' ? topicsOf(input) : [],
-      writes: output?.kind === 'topic' ? output.topic : null,
+      writes: outputTopicsOf({ output }).map(({ topic }) => topic),
     })),
   )
   const aside = topologies.flatMap((topology) =>
@@ -66,7 +67,7 @@ async function nodesOfHistory(reader: LogReader): Promise<TraceNode[]> {
   const { timings } = await readTimings(reader, { fromMs: null, toMs: Infinity }, null)
   const latest = new Map<string, TraceNode & { readonly order: number }>()
   for (const { pipeline, order, node } of timings) {
-    const { id, stage, tasks, tasksRun, reads = [], writes = null } = node
+    const { id, stage, tasks, tasksRun, reads = [], writes = [] } = node
     const [task] = tasksRun
     const known = latest.get(`${pipeline}.${id}`)?.taskPrefix
     const taskPrefix = task?.slice(0, task.lastIndexOf('/') + 1) ?? known ?? `${pipeline}.${id}/`
@@ -77,10 +78,7 @@ async function nodesOfHistory(reader: LogReader): Promise<TraceNode[]> {
 }
 
 function graphOf(nodes: readonly TraceNode[], more: readonly string[]): TraceGraph {
-  const topics = nodes.flatMap(({ reads, writes }) => [
-    ...reads,
-    ...(writes === null ? [] : [writes]),
-  ])
+  const topics = nodes.flatMap(({ reads, writes }) => [...reads, ...writes])
   return { nodes, topics: [...new Set([...topics, ...more])].filter((name) => name !== '') }
 }
 

@@ -169,9 +169,10 @@ export class TraceWalk {
 
   /** What became of it at a stage: records with its times, by the task that read it. */
   async #results(record: LoggedRecord, node: TraceNode): Promise<TraceHop[]> {
-    if (node.writes === null) return []
     const writer = taskOf(node, record.partition)
-    const candidates = await this.#search.ofIngest(record.ingestUs, node.writes, { writer })
+    const candidates: LoggedRecord[] = []
+    for (const topic of node.writes)
+      candidates.push(...(await this.#search.ofIngest(record.ingestUs, topic, { writer })))
     const possible = candidates.filter((child) => canBecome(record, child))
     const matches = await this.#choose(record, possible)
     if (matches.length > 0)
@@ -222,7 +223,7 @@ export class TraceWalk {
   /** Records that were set aside say where they came from. */
   async #aside(record: LoggedRecord, node: TraceNode): Promise<TraceHop[]> {
     const written = this.#graph.topics.filter(
-      (topic) => topic !== node.writes && topic !== record.topic && this.#search.has(topic),
+      (topic) => !node.writes.includes(topic) && topic !== record.topic && this.#search.has(topic),
     )
     const hops: TraceHop[] = []
     for (const topic of written.filter(
@@ -241,13 +242,13 @@ export class TraceWalk {
   }
 
   #isRead(topic: string): boolean {
-    return this.#graph.nodes.some(({ reads, writes }) => reads.includes(topic) || writes === topic)
+    return this.#graph.nodes.some(({ reads, writes }) => [...reads, ...writes].includes(topic))
   }
 
   /** The result of the window that holds it, where its key and the bounds of the window tell it. */
   async #window(record: LoggedRecord, node: TraceNode): Promise<TraceHop[]> {
     const { eventTimeMs } = record
-    if (node.writes === null || Number.isNaN(eventTimeMs)) return []
+    if (node.writes.length === 0 || Number.isNaN(eventTimeMs)) return []
     const value = decodedOrNull(record.value)
     const texts = new Set(
       isJsonObject(value)
@@ -256,7 +257,7 @@ export class TraceWalk {
     )
     if (record.key !== null) texts.add(Buffer.from(record.key).toString('utf8'))
     const writer = taskOf(node, record.partition)
-    const found = await this.#search.newest([node.writes], ({ batch }, index) => {
+    const found = await this.#search.newest(node.writes, ({ batch }, index) => {
       if (batch.writer !== writer) return false
       const key = batch.keyText(index)
       if (key !== null && !texts.has(key)) return false
@@ -270,7 +271,7 @@ export class TraceWalk {
 
   #noteEnd({ stage, writes }: TraceNode): void {
     this.#notes.push(
-      writes === null
+      writes.length === 0
         ? `${stage} writes to a sink, of which the log keeps nothing: see there`
         : `behind ${stage} nothing of it was found: it was filtered, absorbed or dropped there, or ${stage} has not come to it yet`,
     )

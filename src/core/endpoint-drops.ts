@@ -9,7 +9,11 @@ export const endpointDrops = {
   unfinished: 'A client ended in the middle of a message.',
   out_of_room: 'A client was closed because unfinished messages filled all the memory for them.',
   bad_frame: 'A client broke the rules of its protocol.',
-  late_reply: 'A result did not come in time, so that its message was answered without it.',
+  late_reply:
+    'A result did not come in time, so that its message was answered without it, or not at all.',
+  duplicate: 'A message came a second time: its id was among those that are remembered.',
+  unroutable_reply: 'There was no queue by the name that a message wanted its answer in.',
+  lost_reply: 'An answer was given up: too many waited, or the server was away.',
   skipped_push: 'A message was not pushed to a client that took the ones before it too slowly.',
 } as const satisfies Readonly<Record<string, string>>
 

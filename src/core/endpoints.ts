@@ -6,6 +6,7 @@ import type { EndpointDrop } from './endpoint-drops.ts'
 import type { RecordErrorCode } from './errors.ts'
 import type { HttpClient } from './http-client.ts'
 import type { JsonValue } from './json.ts'
+import type { Listening } from './listening.ts'
 import type { RecordBatch } from './record-batch.ts'
 import type { SourceInfo } from './step-record.ts'
 import type { TopicFollower } from './topic-follower.ts'
@@ -18,6 +19,11 @@ export interface EndpointEnvironment {
   readonly stdout: Writable
   /** A notice for the user about something that is no error, such as input that cannot be replayed. */
   readonly notice: (message: string) => void
+  /**
+   * What several sources and sinks of a run have in common, such as the clients of one path: made by the
+   * first who asks for the name. Absent: each has its own.
+   */
+  readonly share?: <Shared extends object>(name: string, make: () => Shared) => Shared
   /** Counts what was refused or left out, for the metrics of the stage; absent: nobody asks. */
   readonly dropped?: (drop: EndpointDrop, count?: number) => void
   /** The topics of Kafka clusters, loaded by those who use them; absent where nothing outside is reached. */
@@ -26,6 +32,8 @@ export interface EndpointEnvironment {
   readonly http?: HttpClient
   /** Topics of the log, read beside the tasks; absent where there is no log. */
   readonly topics?: TopicFollower
+  /** Servers for those who wait to be called; absent where nothing outside is reached. */
+  readonly listening?: Listening
 }
 
 /** Topics of Kafka clusters as sources and sinks. Each connects at its first call, not before. */
@@ -98,6 +106,19 @@ export interface Source {
 /** What a sink remembers between runs, such as the length of its file; committed with the positions. */
 export type SinkMemory = JsonValue
 
+/**
+ * What the records of a batch came of, for sinks that keep their positions with what they write. A record
+ * has the same origin each time it comes.
+ */
+export interface SinkOrigins {
+  /** `TOPIC/PARTITION`; null for a record of which nothing but its content is known. */
+  input(index: number): string | null
+  /** Offsets of an input grow, in every batch. */
+  offset(index: number): bigint
+  /** Of several results of one record: the how-manieth, from 0. */
+  ordinal(index: number): number
+}
+
 export interface SinkReceipt {
   readonly memory: SinkMemory
   /** Records that the sink cannot take at all; the stage's `on_error` decides. */
@@ -106,6 +127,11 @@ export interface SinkReceipt {
     readonly code: RecordErrorCode
     readonly message: string
   }[]
+  /**
+   * Records that the peer refused, and may take later. They alone are written again, as often as
+   * `retry.max` of the stage says, and then fail.
+   */
+  readonly refused?: readonly { readonly index: number; readonly message: string }[]
 }
 
 export interface Sink {
@@ -117,10 +143,11 @@ export interface Sink {
   begin(): Promise<SinkMemory>
   /**
    * Writes all records, durably where the sink can: the stage commits its position only afterwards.
-   * After a throw the same batch is written again, or the sink is closed.
+   * After a throw the same batch is written again, or the sink is closed. Of what the signal cuts off nothing
+   * needs to be told.
    * @throws PipelineError DISK_FULL, PEER_UNAVAILABLE (the stage waits and writes again), FILE_FAILED
    */
-  write(batch: RecordBatch, signal: AbortSignal): Promise<SinkReceipt>
+  write(batch: RecordBatch, signal: AbortSignal, origins?: SinkOrigins): Promise<SinkReceipt>
   close(): Promise<void>
 }
 

@@ -42,6 +42,10 @@ export const errorTable = {
     kind: 'config',
     help: 'A file or folder that the pipeline names is missing, unreadable or of the wrong kind.',
   },
+  CONFIG_ADDRESS: {
+    kind: 'config',
+    help: 'An address to listen on is taken, or is none of this machine that the user may listen on.',
+  },
   CONFIG_USAGE: {
     kind: 'config',
     help: 'A command was called with arguments that it does not take.',
@@ -80,18 +84,34 @@ export const errorTable = {
   },
   RECORD_ROUTE: {
     kind: 'record',
-    help: 'No output of a `route` matches and there is no `otherwise`.',
+    help: 'No output of a `route` matches and there is no `otherwise`, or `to` gives a topic that is not in `allow`.',
+  },
+  RECORD_THROTTLED: {
+    kind: 'record',
+    help: 'More records came than a `throttle` step with `over: dlq` lets pass.',
   },
   RECORD_TOO_LARGE: {
     kind: 'record',
     help: 'The record is larger than its topic or source takes.',
   },
   RECORD_REJECTED: { kind: 'record', help: 'A sink cannot take this record.' },
+  RECORD_MODULE: {
+    kind: 'record',
+    help: 'The function of a `module` step threw, or returned what is no JSON.',
+  },
+  RECORD_EXEC: {
+    kind: 'record',
+    help: 'The process of an `exec` step says that it cannot use the record, or answered with what is no answer.',
+  },
   PEER_UNAVAILABLE: {
     kind: 'unavailable',
     help: 'The peer did not answer; the stage waits and tries again.',
   },
   PEER_REJECTED: { kind: 'rejected', help: 'The peer refused this record.' },
+  PEER_REFUSED: {
+    kind: 'config',
+    help: 'A server that a source or sink uses cannot be used as it is set up: its credentials, rights, certificates or names.',
+  },
   DISK_FULL: { kind: 'full', help: 'No room is left on the disk; work goes on when there is.' },
   FILE_FAILED: { kind: 'fatal', help: 'Reading or writing a file failed.' },
   STATE_FULL: { kind: 'fatal', help: 'A stage holds as many keys as `state.max_keys` allows.' },

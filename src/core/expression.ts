@@ -79,18 +79,29 @@ export class Aggregation {
 /** @throws RecordFailure when an expression in the text cannot be evaluated on this record. */
 export type Render = (record: StepRecord) => string
 
+export interface BoundTemplate {
+  readonly render: Render
+  /** The text, where it is the same for all records. */
+  readonly constant: string | null
+  readonly expressions: readonly Expression[]
+}
+
 /** Text of a pipeline file with `${expression}` in it. Bound like `Expression`. */
 export class Template {
   readonly source: string
-  #bound: { readonly render: Render; readonly constant: string | null } | null = null
+  #bound: BoundTemplate | null = null
 
   constructor(source: string) {
     this.source = source
   }
 
-  /** @param bound `constant`: the text, where it is the same for all records. */
-  bind(bound: { readonly render: Render; readonly constant: string | null }): void {
+  bind(bound: BoundTemplate): void {
     this.#bound = bound
+  }
+
+  /** Those in the text; none where it was not compiled. */
+  get expressions(): readonly Expression[] {
+    return this.#bound?.expressions ?? []
   }
 
   /** What is null becomes nothing, text itself, anything else JSON. */

@@ -1,5 +1,6 @@
+import type { MadeRecord } from './made-record.ts'
 import type { z } from 'zod'
-import type { RecordFailure } from './errors.ts'
+import type { AsyncOperator, AsyncPlace, OperatorEnvironment } from './async-operator.ts'
 import type { JsonValue } from './json.ts'
 import type { StepRecord } from './step-record.ts'
 
@@ -35,7 +36,7 @@ export interface KeyedState<Value> {
    * Keeps `value` under `key`. From then on the operator changes the value only in a call that ends
    * in `absorb`, and puts it again: a record that fails later in the stage takes back its puts, not
    * changes made in place.
-   * @param dueMs event time at which `onDue` is called for the entry; none by default.
+   * @param dueMs event time, or wall clock (`timers`), at which `onDue` is called for the entry; none by default.
    */
   put(key: string, value: Value, dueMs?: number): void
   delete(key: string): void
@@ -43,18 +44,12 @@ export interface KeyedState<Value> {
   readonly size: number
 }
 
-export interface MadeRecord {
-  readonly key: string | null
-  readonly value: JsonValue
-  readonly eventTimeMs: number
-  /** Why the value is not whole: the record is dead-lettered as it stands, instead of handed on. */
-  readonly failure?: RecordFailure
-}
-
 export interface StatefulContext<Value> extends OperatorContext {
   readonly state: KeyedState<Value>
   /** Event time up to which the input is complete, epoch ms; -Infinity while nothing is known. */
   readonly watermarkMs: number
+  /** Wall clock, epoch ms: read once for each slice, and whenever `onDue` or `onFlush` is called. */
+  readonly nowMs: number
   /** The record lives on in the state only. */
   absorb(): void
   /** The record came after all its windows had closed; it goes to the stage's late topic. */
@@ -77,8 +72,15 @@ export interface StatefulOperator<Value> {
   readonly codec: StateCodec<Value>
   /** Each entry of its state is an open window. */
   readonly hasWindows?: true
+  /** Due times are of the wall clock, not of event time: `onDue` is called also where no record comes. */
+  readonly timers?: 'wall'
+  /**
+   * With wall timers: bytes of its state above which the stage reads no more until some of it was due.
+   * Something has to be due in time then.
+   */
+  readonly maxBytes?: number
   process(record: StepRecord, context: StatefulContext<Value>): void
-  /** The watermark has reached the entry's `dueMs`. Entries come in order of due time, then key. */
+  /** The watermark, or the wall clock, has reached the entry's `dueMs`. Entries come in order of due time, then key. */
   onDue(key: string, value: Value, context: StatefulContext<Value>): void
   /** Called every so many wall-clock milliseconds with `onFlush`; null for never. */
   readonly flushEveryMs: number | null
@@ -112,9 +114,10 @@ interface DefinitionBase<Type extends string, Config extends z.ZodType> {
   /**
    * The top-level fields that the step reads or sets, besides those that expressions of its setting
    * name: where all steps of a stage say so, nothing else of the value is decoded and encoded again.
-   * A step that says so neither removes fields nor replaces the value as a whole. Absent: any field.
+   * A step that says so neither removes fields nor replaces the value as a whole. Absent, or null: any
+   * field.
    */
-  touches?(config: z.output<Config>): readonly string[]
+  touches?(config: z.output<Config>): readonly string[] | null
   /** The fields after this step, given those before; an operator without it leaves them as they were. */
   fieldsAfter?(before: FieldNames, config: z.output<Config>): FieldNames
 }
@@ -143,12 +146,38 @@ export interface StatefulDefinition<
    * they are, with the scope of its partition.
    */
   project?(config: z.output<Config>): StatelessOperator
+  /**
+   * What is told where records that belong together may lie in several partitions, though each has a
+   * state of its own; null: nothing. They belong together by the expression `by` of the setting.
+   */
+  scopeWarning?(config: z.output<Config>): string | null
   /** Whether records of one `madeKey` always lie in one partition already, because it is the record's key. */
   keepsKey?(config: z.output<Config>): boolean
   create(config: z.output<Config>): StatefulOperator<Value>
 }
 
-export type OperatorDefinition = StatelessDefinition | StatefulDefinition
+/** An operator that waits for something outside. It runs before any step that keeps state. */
+export interface AsyncDefinition<
+  Type extends string = string,
+  Config extends z.ZodType = z.ZodType,
+> extends DefinitionBase<Type, Config> {
+  readonly kind: 'async'
+  /** Whether one record can become several. */
+  readonly emitsMany?: boolean
+  /**
+   * Called when a task opens. One that reaches nothing yet is made all the same: its calls tell.
+   * @throws PipelineError CONFIG_FILE when a file of the setting cannot be used.
+   */
+  create(
+    config: z.output<Config>,
+    environment: OperatorEnvironment,
+    place: AsyncPlace,
+  ): AsyncOperator | Promise<AsyncOperator>
+}
+
+export type OperatorDefinition = StatelessDefinition | StatefulDefinition | AsyncDefinition
+/** Those that run within the step of a task. */
+export type SyncDefinition = StatelessDefinition | StatefulDefinition
 
 export function defineStateless<Type extends string, Config extends z.ZodType>(
   definition: StatelessDefinition<Type, Config>,
@@ -159,5 +188,11 @@ export function defineStateless<Type extends string, Config extends z.ZodType>(
 export function defineStateful<Type extends string, Config extends z.ZodType, Value>(
   definition: StatefulDefinition<Type, Config, Value>,
 ): StatefulDefinition<Type, Config, Value> {
+  return definition
+}
+
+export function defineAsync<Type extends string, Config extends z.ZodType>(
+  definition: AsyncDefinition<Type, Config>,
+): AsyncDefinition<Type, Config> {
   return definition
 }

@@ -331,7 +331,7 @@ export function firstHeaders(encoded: Uint8Array, count: number): Uint8Array {
   return kept
 }
 
-function decodeHeaders(encoded: Uint8Array): Header[] {
+export function decodeHeaders(encoded: Uint8Array): Header[] {
   const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
   const headers: Header[] = []
   // The count is of no use here: the bytes end where the headers end.

@@ -1,6 +1,7 @@
 import type { JsonFields } from './json-fields.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { emptyBytes, type RecordBatch } from './record-batch.ts'
+import type { MadeRecord } from './made-record.ts'
+import { decodeHeaders, emptyBytes, type RecordBatch } from './record-batch.ts'
 
 /** Where a record came into the pipeline; known in the stage that has the source only. */
 export interface SourceInfo {
@@ -27,23 +28,29 @@ export class StepRecord {
   eventTimeMs = Number.NaN
   /** The key of a record that a step made (a window's result); null means the input's key stays. */
   madeKey: string | null = null
+  /** The output that a step has chosen for it, by its name in `to`; null: none. */
+  output: string | null = null
   #batch: RecordBatch | null = null
   #index = 0
   #origin: RecordOrigin = noOrigin
+  #madeHeaders: Uint8Array = emptyBytes
 
   moveTo(batch: RecordBatch, index: number, origin: RecordOrigin): void {
     this.#batch = batch
     this.#index = index
     this.#origin = origin
     this.madeKey = null
+    this.output = null
     this.eventTimeMs = batch.eventTimeMs[index]!
   }
 
   /** A record with no input bytes, such as a window's result. */
-  make(made: { key: string | null; value: JsonValue; eventTimeMs: number }): void {
+  make(made: MadeRecord): void {
     this.#batch = null
     this.#origin = noOrigin
+    this.#madeHeaders = made.headers ?? emptyBytes
     this.madeKey = made.key
+    this.output = null
     this.value = made.value
     this.eventTimeMs = made.eventTimeMs
   }
@@ -79,13 +86,13 @@ export class StepRecord {
   }
 
   get headerBytes(): Uint8Array {
-    return this.#batch?.headerBytes(this.#index) ?? emptyBytes
+    return this.#batch?.headerBytes(this.#index) ?? this.#madeHeaders
   }
 
   /** Header values as text by name, the last one of a name; without a prototype. */
   get headers(): JsonObject {
     const byName = Object.create(null) as JsonObject
-    for (const [name, value] of this.#batch?.headers(this.#index) ?? []) {
+    for (const [name, value] of decodeHeaders(this.headerBytes)) {
       byName[name] = Buffer.from(value).toString('utf8')
     }
     return byName

@@ -100,6 +100,13 @@ export interface TracedRecord {
   readonly windows: readonly string[]
   /** What was written because of it. */
   readonly sends: readonly TracedSend[]
+  /** Calls of steps that wait for something outside; absent where there are none. */
+  attempts?: readonly StepAttempt[]
+}
+
+/** A call of a step about one record. */
+export interface StepAttempt extends SinkAttempt {
+  readonly step: string
 }
 
 export interface TracedSend {

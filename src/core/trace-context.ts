@@ -94,10 +94,15 @@ export function traceContextOf(headers: Uint8Array): TraceContext | null {
   return traceContextAt(data, { start: 0, end: headers.length }, at)
 }
 
+/** The value of a `traceparent`. */
+export function traceparentOf({ traceId, spanId, flags }: TraceContext): string {
+  return `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`
+}
+
 /** Encoded headers with this context instead of the one they had. All others stay byte for byte, in their order. */
 export function withTraceContext(headers: Uint8Array, context: TraceContext): Uint8Array {
-  const { traceId, spanId, flags, state } = context
-  const value = `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`
+  const { state } = context
+  const value = traceparentOf(context)
   const states = state === '' ? [] : [[tracestateName, state] as const]
   return appendHeaders(withoutTraceContext(headers), [[traceparentName, value], ...states])
 }

@@ -43,12 +43,16 @@ export function definitionPage(kind: DefinitionKind, definition: DocumentedDefin
 function factsOf(definition: NamedDefinition): string[] {
   const facts = definition as { kind?: string; replayable?: boolean; delivery?: string }
   if (facts.kind === 'stateful') return ['It keeps state, in the log.']
+  if (facts.kind === 'async') return [asyncFact]
   if (facts.replayable === false) return ['What it has read cannot be read again.']
   if (facts.delivery === 'exactly_once')
     return ['It writes each record exactly once, also after a crash.']
   if (facts.delivery === 'at_least_once') return ['After a crash it can write records again.']
   return []
 }
+
+const asyncFact =
+  'It waits for something outside, for `concurrency` records of different keys at once in each task; those of one key in order. While a peer is away its stage is blocked, and nothing is dead-lettered.'
 
 function settingLine(definition: NamedDefinition, schema: JsonSchema): string {
   const bare = takesBareName(definition)

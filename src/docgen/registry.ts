@@ -18,11 +18,11 @@ export interface Registry {
 export const registries: readonly Registry[] = [
   {
     file: 'src/operators/registry.generated.ts',
-    folders: ['src/operators/cleaning', 'src/operators/analysis'],
+    folders: ['cleaning', 'pacing', 'calling', 'analysis'].map((name) => `src/operators/${name}`),
     list: 'operators',
     type: 'OperatorDefinition',
     typeFile: '../core/operator.ts',
-    define: ['defineStateless', 'defineStateful'],
+    define: ['defineStateless', 'defineStateful', 'defineAsync'],
     // A file named after a reserved word cannot export that word.
     suffixes: ['', 'Operator'],
   },

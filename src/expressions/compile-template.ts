@@ -1,4 +1,4 @@
-import type { Evaluate, Template } from '../core/expression.ts'
+import { Expression, type BoundTemplate, type Evaluate } from '../core/expression.ts'
 import { encodeJson, type JsonValue } from '../core/json.ts'
 import { compileExpression } from './compile.ts'
 import { ExpressionError } from './expression-error.ts'
@@ -9,9 +9,10 @@ const opening = '${'
  * Compiles text with `${expression}` in it; `$${` stands for `${` itself.
  * @throws ExpressionError with the place in the text.
  */
-export function compileTemplate(source: string): Parameters<Template['bind']>[0] {
+export function compileTemplate(source: string): BoundTemplate {
   const texts: string[] = []
   const values: Evaluate[] = []
+  const expressions: Expression[] = []
   let text = ''
   let at = 0
   for (;;) {
@@ -27,12 +28,14 @@ export function compileTemplate(source: string): Parameters<Template['bind']>[0]
     texts.push(text + source.slice(at, start))
     text = ''
     values.push(compilePart(source, from, end))
+    expressions.push(new Expression(source.slice(from, end)))
     at = end + 1
   }
   const rest = text + source.slice(at)
-  if (values.length === 0) return { render: () => rest, constant: rest }
+  if (values.length === 0) return { render: () => rest, constant: rest, expressions }
   return {
     constant: null,
+    expressions,
     render: (record) => {
       let rendered = ''
       for (let index = 0; index < values.length; index++)

@@ -5,8 +5,8 @@ import { showPercent } from './report-text.ts'
 export interface Bottleneck {
   /** The stage whose steps or sink it is; null where it is none. */
   readonly stage: string | null
-  /** `steps`, `sink` and `peer` of the stage; commits of the `log`; or the `input`, which brings no more. */
-  readonly cause: 'steps' | 'sink' | 'peer' | 'log' | 'input'
+  /** `steps`, `calls`, `sink` and `peer` of the stage; commits of the `log`; or the `input`, which brings no more. */
+  readonly cause: 'steps' | 'calls' | 'sink' | 'peer' | 'log' | 'input'
   readonly sentence: string
 }
 
@@ -22,8 +22,12 @@ export interface StageLoad {
   readonly stage: string
   readonly n: number
   readonly T: number
+  /** The part of `T` in calls that wait for something outside, many at the same time. */
+  readonly called?: number
   readonly D: number
   readonly standing: {
+    /** Slices that waited for their calls; absent where no step waits. */
+    readonly calls?: number
     readonly sink: number
     readonly pauses: number
     readonly commits: number
@@ -52,7 +56,7 @@ export function bottleneckOf(
 ): Bottleneck | null {
   const active = stages.filter(({ n }) => n > 0)
   if (active.length === 0) return null
-  const workMs = active.reduce((sum, { T }) => sum + T, 0)
+  const workMs = active.reduce((sum, stage) => sum + ownMs(stage), 0)
   const wallMs = durationMs * processes
   const isWorking = workMs >= workingShare * wallMs
   const candidates = active.flatMap((stage) => candidatesOf(stage, { wallMs, isWorking }))
@@ -61,7 +65,7 @@ export function bottleneckOf(
     workMs >= saturatedShare * wallMs ||
     worst.share >= saturatedShare ||
     active.some(({ busyShare }) => busyShare >= saturatedShare)
-  const busiest = active.toSorted((left, right) => right.T - left.T)[0]!
+  const busiest = active.toSorted((left, right) => ownMs(right) - ownMs(left))[0]!
   if (!isSaturated || (workMs === 0 && worst.share === 0)) return idle(busiest)
   const cause = workMs >= worst.share * wallMs ? asSteps(busiest, wallMs) : worst
   const sentence = sentenceOf(cause, { workMs, wallMs })
@@ -77,13 +81,14 @@ function candidatesOf(
   stage: StageLoad,
   { wallMs, isWorking }: { readonly wallMs: number; readonly isWorking: boolean },
 ): Candidate[] {
-  const { sink, pauses, commits, committing } = stage.standing
+  const { calls = 0, sink, pauses, commits, committing } = stage.standing
   // A commit goes on beside the steps of the next slice, and takes longer where the processor is busy.
   const log = isWorking ? commits : commits + committing
   // Tasks stand still side by side; what they work on one after the other is one processor's.
   const shareOf = (ms: number) => ms / wallMs / Math.max(1, stage.tasksRun.length)
   return [
     asSteps(stage, wallMs),
+    { stage, cause: 'calls', share: shareOf(calls) },
     { stage, cause: 'sink', share: shareOf(sink) },
     { stage, cause: 'peer', share: shareOf(pauses) },
     { stage, cause: 'log', share: shareOf(log) },
@@ -91,7 +96,12 @@ function candidatesOf(
 }
 
 function asSteps(stage: StageLoad, wallMs: number): Candidate {
-  return { stage, cause: 'steps', share: stage.T / wallMs }
+  return { stage, cause: 'steps', share: ownMs(stage) / wallMs }
+}
+
+/** What its steps take of a processor. */
+function ownMs({ T, called = 0 }: StageLoad): number {
+  return Math.max(0, T - called)
 }
 
 function idle(busiest: StageLoad): Bottleneck {
@@ -110,13 +120,16 @@ function sentenceOf(
   { stage, cause, share }: Candidate,
   { workMs, wallMs }: { readonly workMs: number; readonly wallMs: number },
 ): string {
-  const { stage: name, T, n } = stage
+  const { stage: name, n } = stage
+  const T = ownMs(stage)
   switch (cause) {
     case 'steps':
       return (
         `${name} is the bottleneck: at work for ${showPercent(T / wallMs)} of the run, ` +
         `${showPercent(T / workMs)} of all processing time; it can do ${Math.round((1_000 * n) / T)} records/s`
       )
+    case 'calls':
+      return `${name} is the bottleneck: it waits for what it calls for ${showPercent(share)} of the run; more of these calls at once (\`concurrency\`) or more partitions would help`
     case 'sink':
       return `${name} is the bottleneck: its sink takes ${showPercent(share)} of the run, its steps ${showPercent(T / wallMs)}`
     case 'peer':

@@ -1,4 +1,4 @@
-import { topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
+import { outputTopicsOf, topicsReadBy, topicsWrittenBy } from '../topology/order-nodes.ts'
 import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import type { ExpectedWriter } from './watermark.ts'
 
@@ -51,9 +51,10 @@ export class WriterLinks {
     const writers = this.#writers.get(topic)
     if (writers === undefined) return [{ id: null, holds: false, sendsMarkers: false }]
     return writers.flatMap(({ topology, node }) => {
-      const isMain = node.output?.kind === 'topic' && node.output.topic === topic
-      const sendsMarkers = isMain && node.output.markers
-      const isOneTask = isMain && node.output.samePartition && node.tasks > 1
+      const main = outputTopicsOf(node).find((output) => output.topic === topic)
+      const sendsMarkers =
+        node.output?.kind === 'topic' && node.output === main && node.output.markers
+      const isOneTask = main?.samePartition === true && node.tasks > 1
       const ids = isOneTask ? [taskId(topology, node, partition)] : allTasks(topology, node)
       return ids.map((id) => ({ id, holds: this.isBounded(node), sendsMarkers }))
     })

@@ -107,8 +107,8 @@ export class OperationMeter {
   }
 
   /** What another process measured of the same node. */
-  addData(data: OperationData): void {
-    const { durations, waitRatio, sent, retries, windows, replayed, endpointDrops } = data
+  addData(other: OperationData): void {
+    const { durations, waitRatio, sent, retries, windows, replayed, endpointDrops } = other
     for (const [operation, error, data] of durations) this.#of(operation, error).addData(data)
     this.#waitRatio.addData(waitRatio)
     for (const [topic, count] of sent) addTo(this.#sent, topic, count)

@@ -26,6 +26,11 @@ export class OutputHeaders {
     return this.#readsSource ? withoutSource(headers) : headers
   }
 
+  /** Those that a record was held back with. */
+  made(headers: Uint8Array): Uint8Array {
+    return this.#readsSource && headers.length > 0 ? withoutSource(headers) : headers
+  }
+
   /** Where the record came from stands last: there its readers look for it. */
   result(part: InputPart, index: number, trace: HeaderTrace): Uint8Array {
     const { source } = part.origin

@@ -1,3 +1,4 @@
+import type { OperatorEnvironment } from '../core/async-operator.ts'
 import type { Clock, Random } from '../core/clock.ts'
 import type { EndpointEnvironment } from '../core/endpoints.ts'
 import { asPipelineError, type PipelineError } from '../core/errors.ts'
@@ -8,6 +9,7 @@ import type { Telemetry } from '../core/telemetry.ts'
 import type { TokenBucket } from '../core/token-bucket.ts'
 import type { WorkGroup } from '../core/work-group.ts'
 import type { ChosenStages } from '../topology/only-stages.ts'
+import { outputTopicsOf } from '../topology/order-nodes.ts'
 import { ownWriters, taskId, type StageNode, type Topology } from '../topology/topology.ts'
 import { countDrops } from './count-drops.ts'
 import { hookCondition } from './hook-condition.ts'
@@ -41,6 +43,8 @@ export interface RunEnvironment {
   readonly random: Random
   readonly endpoints: EndpointEnvironment
   readonly listeners: ListenerEnvironment
+  /** For steps that wait for something outside; absent where no pipeline has any. */
+  readonly operators?: OperatorEnvironment
   readonly telemetry: Telemetry
   readonly notice: (message: string, facts?: JsonObject) => void
   /** Replaces secrets in what leaves the process beside the records, such as messages in dead letters. */
@@ -173,7 +177,7 @@ export class PipelineRun {
       tasksRun: everRun.map((index) => taskId(this.topology, node, index)),
       meter,
       reads: node.input.kind === 'topics' ? node.input.topics.map(({ name }) => name) : [],
-      writes: node.output?.kind === 'topic' ? node.output.topic : null,
+      writes: outputTopicsOf(node).map(({ topic }) => topic),
       lag: backlog.reduce((sum, { records }) => sum + records, 0),
       backlog,
       inflight: isOver ? 0 : all.reduce((sum, { inWork }) => sum + inWork, 0),
@@ -248,6 +252,7 @@ export class PipelineRun {
       tracing,
       pipeline: this.topology.pipeline,
       environment: countDrops(endpoints, shared.meter.operations),
+      operators: this.#environment.operators ?? null,
       board: shared.board,
       meter: shared.meter,
     })

@@ -2,6 +2,7 @@ import type { RecordFailure } from '../core/errors.ts'
 import { dispositions } from '../core/operator.ts'
 import type {
   SliceTraces,
+  StepAttempt,
   TracedEmit,
   TracedRecord,
   TracedSend,
@@ -12,7 +13,7 @@ import { spanIdOf, traceIdOf } from '../core/trace-ids.ts'
 import { RecordContexts } from './record-contexts.ts'
 import { type RecordSubject, recordSpanId, type SeenRecord, tracedRecord } from './seen-record.ts'
 import type { InputPart, StepEnvironment } from './slice.ts'
-import { spansBeforeSend, type TraceRequest } from './trace-request.ts'
+import { noTraces, spansBeforeSend, textOf, type TraceRequest } from './trace-request.ts'
 import { type WindowContributors, WindowLinks } from './window-links.ts'
 
 /** Results of one record that are part of its trace; a record that becomes more of them is no single thing. */
@@ -185,6 +186,13 @@ export class RecordTracer {
   /** The record at hand was tried more than once. */
   retried(): void {
     if (this.current === null) this.#fault('retry')
+  }
+
+  /** Steps of the record at hand have called something outside. */
+  called(attempts: readonly StepAttempt[]): void {
+    if (this.current === null) return
+    this.current.attempts = attempts
+    this.#left -= attempts.length
   }
 
   /** The record at hand, for an event about it; null: nothing is traced. */
@@ -387,12 +395,3 @@ export class RecordTracer {
 }
 
 const maxMessageLength = 1_000
-
-function noTraces(): SliceTraces {
-  return { records: [], emits: [], leftOut: 0 }
-}
-
-function textOf(part: string | Uint8Array | null): string {
-  if (part === null || typeof part === 'string') return part ?? ''
-  return Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('latin1')
-}

@@ -165,7 +165,12 @@ class NodePoints {
     if (meter.age !== undefined && meter.age.count > 0)
       this.#durations('millrace.message.duration', [], { data: meter.age, exemplars: [] })
     this.#number('millrace.stage.busy.time', seconds(meter.run.sumUs))
-    const standing = { sink: meter.sinkUs, pause: meter.pausedUs, commit: meter.blockedUs }
+    const standing = {
+      call: meter.callsUs,
+      sink: meter.sinkUs,
+      pause: meter.pausedUs,
+      commit: meter.blockedUs,
+    }
     for (const [part, us] of Object.entries(standing))
       this.#number('millrace.backpressure.time', seconds(us), [['millrace.wait.part', part]])
     const { queueUs, batchUs, backoffUs, commitUs } = meter

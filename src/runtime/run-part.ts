@@ -47,7 +47,7 @@ export interface NodePart {
   readonly kept?: readonly KeptState[]
   readonly meter: MeterData
   readonly reads?: readonly string[]
-  readonly writes?: string | null
+  readonly writes?: readonly string[]
 }
 
 /** The strongest of them is that of all. */
@@ -91,7 +91,7 @@ function mergedNodes(all: readonly NodePart[]): (MeteredPart & { readonly stage:
   const byId = new Map<string, NodePart[]>()
   for (const node of all) byId.set(node.id, [...(byId.get(node.id) ?? []), node])
   return [...byId.values()].map((nodes) => {
-    const { stage, role, tasks, reads = [], writes = null } = nodes[0]!
+    const { stage, role, tasks, reads = [], writes = [] } = nodes[0]!
     const meter = new StageMeter()
     for (const node of nodes) meter.addData(node.meter)
     return {

@@ -67,7 +67,9 @@ export interface StageReport {
    * the means and sums take that commit out, p50, p95 and p99 of `s` do not.
    */
   readonly commitInQueue: boolean
-  /** Standing still, of all slices and tasks: for the sink, between attempts, for the commit before; and commits. */
+  /** Of `T`: calls of steps that wait for something outside, and the steps up to them; many at the same time. */
+  readonly called: number
+  /** Standing still, of all slices and tasks: for calls, for the sink, between attempts, for the commit before; and commits. */
   readonly standing: StageLoad['standing']
   /** Records per second of the stage's active time (first to last commit). */
   readonly rate: number
@@ -102,9 +104,9 @@ export interface MeteredPart {
   readonly tasksRun: readonly string[]
   readonly meter: StageMeter
   readonly lag: number
-  /** Topics that it reads, and the one that it writes: by them it is known who wrote what it waits for. */
+  /** Topics that it reads, and those that its results go to: by them it is known who wrote what it waits for. */
   readonly reads?: readonly string[]
-  readonly writes?: string | null
+  readonly writes?: readonly string[]
   /** Of its queues the part that is the commit before as well, µs; see `commitInQueue`. */
   readonly commitTwiceUs?: number
 }
@@ -146,7 +148,7 @@ export function pipelineReport(
  */
 function commitTwiceUs({ meter, reads = [] }: MeteredPart, parts: readonly MeteredPart[]): number {
   if (meter.joined === 0) return 0
-  const writers = parts.filter(({ writes = null }) => writes !== null && reads.includes(writes))
+  const writers = parts.filter(({ writes = [] }) => writes.some((topic) => reads.includes(topic)))
   const written = sumOf(writers, (writer) => writer.meter.run.count)
   if (written === 0) return 0
   const commitUs = sumOf(writers, (writer) => writer.meter.commitUs) / written
@@ -184,6 +186,7 @@ export function stageReport(
     n,
     t: distribution(run, { n, sumUs: run.sumUs }),
     T,
+    called: msOf((meter) => meter.calledUs),
     s: distribution(wait, { n, sumUs: wait.sumUs - twiceUs }),
     D,
     waiting: {
@@ -195,6 +198,7 @@ export function stageReport(
     commitInQueue: meters.some(({ joined }) => joined > 0),
     standing: {
       sink: msOf((meter) => meter.sinkUs),
+      calls: msOf((meter) => meter.callsUs),
       pauses: msOf((meter) => meter.pausedUs),
       commits: msOf((meter) => meter.blockedUs),
       committing: msOf((meter) => meter.committingUs),

@@ -35,6 +35,9 @@ export class SliceStats {
   sinkUs = 0
   pausedUs = 0
   blockedUs = 0
+  /** Of the slice, µs: until all its calls of steps that wait were over; and the part of all runs up to there. */
+  callsUs = 0
+  calledUs = 0
 
   constructor(capacity: number) {
     this.waitUs = new Float64Array(capacity)

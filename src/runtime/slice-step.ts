@@ -1,17 +1,17 @@
 import type { Clock } from '../core/clock.ts'
-import { PipelineError, RecordFailure } from '../core/errors.ts'
-import { JsonFields } from '../core/json-fields.ts'
+import { invariant, RecordFailure } from '../core/errors.ts'
 import type { StateChange, TaskCommit } from '../core/log.ts'
 import { dispositions, type Disposition } from '../core/operator.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
 import { StepRecord } from '../core/step-record.ts'
 import type { StageNode } from '../topology/topology.ts'
-import { decodeProblem, decodeValue } from './decode-value.ts'
 import { eventTimeOf } from './event-time.ts'
+import type { PreparedRecord, PreparedSlice } from './prepared-record.ts'
+import { RecordDecoder } from './record-decoder.ts'
 import { RecordLimits } from './record-limits.ts'
 import { RecordTracer } from './record-tracer.ts'
 import { SliceStats } from './slice-stats.ts'
-import type { InputPart, StepEnvironment, StepResult } from './slice.ts'
+import { recordsBefore, type InputPart, type StepEnvironment, type StepResult } from './slice.ts'
 import { StageOutput } from './stage-output.ts'
 import { type KeptState, StepChain } from './step-chain.ts'
 import { stoppedBy } from './stopped-by.ts'
@@ -28,7 +28,7 @@ const writersStep = '$writers'
 
 /**
  * The step of a task: state and records in, outputs and state changes out, nothing else touched. It
- * reads the clock for the timing of records alone, which decides nothing.
+ * reads the clock once for each slice: for the timing of records, and for steps that wait for it.
  */
 export class SliceStep {
   /** Set by whoever knows the log; a record that is larger fails. */
@@ -44,9 +44,10 @@ export class SliceStep {
   #trace: TraceRequest | null = null
   readonly #output: StageOutput
   readonly #record = new StepRecord()
-  readonly #fields: JsonFields | null
+  readonly #decoder: RecordDecoder
   readonly #tellsSource: boolean
   #progress: WriterProgress | null = null
+  #prepared: PreparedSlice | null = null
   #timestampMs = 0
   #stats = new SliceStats(0)
   #storedWatermarkMs = Number.NEGATIVE_INFINITY
@@ -58,7 +59,7 @@ export class SliceStep {
     this.#tracker = tracker
     this.#events = environment.events
     this.#tellsSource = node.input.kind === 'topics' && node.input.tellsSource === true
-    this.#fields = node.fields === null ? null : new JsonFields(node.fields.names)
+    this.#decoder = new RecordDecoder(node)
     this.#tracer = new RecordTracer(environment)
     this.#told = { isDecoded: node.decode !== 'none', tracer: this.#tracer }
     this.#output = new StageOutput(environment, { tracer: this.#tracer, limits: this.limits })
@@ -88,7 +89,13 @@ export class SliceStep {
     this.#trace = request
   }
 
-  run(read: readonly InputPart[], pulledUs: number): StepResult {
+  /** @param prepared of a node with steps that wait for something outside: what has come of these. */
+  run(
+    read: readonly InputPart[],
+    pulledUs: number,
+    prepared: PreparedSlice | null = null,
+  ): StepResult {
+    this.#prepared = prepared
     const parts = this.#tellsSource ? read.map(withStoredSource) : read
     const records = parts.reduce((sum, { batch, from }) => sum + batch.count - from, 0)
     this.#begin(records, pulledUs)
@@ -100,7 +107,7 @@ export class SliceStep {
       this.#output.beginPart(index, part)
       this.#tracer.beginPart(index, part)
       if (part.replays !== undefined) this.#stats.replayed += part.batch.count - part.from
-      startUs = this.#runPart(part, { startUs, pulledUs })
+      startUs = this.#runPart(part, { startUs, pulledUs, index })
     }
     return this.#take()
   }
@@ -110,6 +117,18 @@ export class SliceStep {
     this.#begin(0, this.#clock.monotonicUs())
     this.#chain.flush()
     return this.#take()
+  }
+
+  /** Does what the wall clock has made due, or some of it where that is much. */
+  wake(): StepResult {
+    this.#begin(0, this.#clock.monotonicUs())
+    this.#chain.wake()
+    return this.#take()
+  }
+
+  /** What it waits for. */
+  get timers(): Pick<StepChain, 'nextWakeMs' | 'isFull'> {
+    return this.#chain
   }
 
   /** Takes note that the tracker was told of writers that have gone silent; of all of them, perhaps. */
@@ -198,7 +217,8 @@ export class SliceStep {
     this.#tracer.begin(this.#trace)
     this.#trace = null
     this.#stats = new SliceStats(records)
-    this.#output.begin({ stats: this.#stats, nowUs, nowMs: this.#clock.wallMs() })
+    this.#chain.nowMs = this.#clock.wallMs()
+    this.#output.begin({ stats: this.#stats, nowUs, nowMs: this.#chain.nowMs })
   }
 
   #take(): StepResult {
@@ -219,8 +239,9 @@ export class SliceStep {
   }
 
   /** Returns when the last record's steps ended. */
-  #runPart(part: InputPart, times: { startUs: number; pulledUs: number }): number {
+  #runPart(part: InputPart, times: { startUs: number; pulledUs: number; index: number }): number {
     const { batch } = part
+    const prepared = this.#prepared?.[times.index] ?? null
     const visibleKnown = !Number.isNaN(part.visibleUs)
     const isJoined = !visibleKnown && batch.writer !== ''
     let { startUs } = times
@@ -230,35 +251,51 @@ export class SliceStep {
         continue
       }
       this.#timestampMs = batch.timestampMs[index]!
+      const ahead = prepared === null ? undefined : prepared[index]
+      const beganUs = ahead === undefined || Number.isNaN(ahead.startUs) ? startUs : ahead.startUs
       this.#output.beginRecord(index)
-      this.#tracer.beginRecord(index, startUs)
+      this.#tracer.beginRecord(index, beganUs)
       this.#record.moveTo(batch, index, part.origin)
-      this.#runRecord(part, index)
+      this.#runRecord(part, index, ahead)
       const endUs = this.#clock.monotonicUs()
+      // What it waited for since it began: for the peer, and for other records of the slice.
+      const heldUs = ahead === undefined ? 0 : startUs - beganUs - ahead.runUs
+      const runUs = endUs - beganUs - heldUs
       const leftUs = batch.ingestUs[index]! + batch.waitUs[index]! + batch.runUs[index]!
       const queuedFromUs = visibleKnown ? Math.max(part.visibleUs, leftUs) : leftUs
-      this.#tracer.endRecord(endUs, startUs - queuedFromUs)
-      this.#output.flushRecord({ waitUs: startUs - leftUs, runUs: endUs - startUs })
+      if (ahead !== undefined) this.#tellAhead(ahead)
+      this.#tracer.endRecord(endUs, beganUs - queuedFromUs)
+      this.#output.flushRecord({ waitUs: endUs - runUs - leftUs, runUs })
       if (queuedFromUs > times.pulledUs) this.#stats.addSkewed(queuedFromUs - times.pulledUs)
       this.#stats.queueUs += times.pulledUs - queuedFromUs
-      this.#stats.batchUs += startUs - times.pulledUs
+      this.#stats.batchUs += beganUs - times.pulledUs + heldUs - (ahead?.backoffUs ?? 0)
       this.#stats.bytes += batch.sizeBytes(index)
       if (isJoined) this.#stats.joined += 1
-      this.#stats.addRecord(startUs - queuedFromUs, endUs - startUs, endUs)
+      this.#stats.addRecord(endUs - runUs - queuedFromUs, runUs, endUs)
       startUs = endUs
     }
     return startUs
   }
 
-  #runRecord(part: InputPart, index: number): void {
+  /** Its calls and the time between them. */
+  #tellAhead({ backoffUs, runUs, attempts, isRetried }: PreparedRecord): void {
+    this.#stats.calledUs += runUs
+    this.#stats.backoffUs += backoffUs
+    if (isRetried) this.#tracer.retried()
+    if (attempts.length > 0) this.#tracer.called(attempts)
+  }
+
+  #runRecord(part: InputPart, index: number, ahead: PreparedRecord | undefined): void {
     const refusedBySource = part.failures.size === 0 ? undefined : part.failures.get(index)
     if (refusedBySource !== undefined) {
       this.#fail(refusedBySource)
       return
     }
     try {
-      this.#decode()
-      this.#chain.process(this.#record)
+      if (ahead === undefined) {
+        this.#decode()
+        this.#chain.process(this.#record)
+      } else this.#processAhead(ahead)
       this.#accept()
     } catch (thrown) {
       this.#chain.rollBackState()
@@ -267,40 +304,29 @@ export class SliceStep {
     }
   }
 
-  #decode(): void {
-    const record = this.#record
-    this.#chain.currentStep = null
-    if (this.#node.decode !== 'json') {
-      record.value = null
-      return
-    }
+  #processAhead({ failure, drops, values }: PreparedRecord): void {
+    this.#chain.begin()
     this.#output.spliced = null
-    if (this.#fields !== null && this.#mayRead(record)) {
-      const some = record.fields(this.#fields)
-      if (some !== null) {
-        record.value = some
-        if (this.#node.fields!.splices) this.#output.spliced = this.#fields
-        return
-      }
-    }
-    try {
-      record.value = decodeValue(record)
-    } catch (thrown) {
-      record.value = null
-      // Without steps the bytes go on as they are, only without a key.
-      if (this.#node.steps.length > 0)
-        throw new RecordFailure('RECORD_DECODE', `the value is no JSON${decodeProblem(thrown)}`)
+    if (failure !== null) throw failure
+    for (const { reason, step } of drops) this.#chain.drop(reason, step)
+    for (const value of values) {
+      this.#record.value = value
+      this.#chain.accept(this.#record)
     }
   }
 
-  /** Only ASCII is spliced: there, the places of bytes are those of characters. */
-  #mayRead(record: StepRecord): boolean {
-    return !this.#node.fields!.splices || record.isAscii
+  #decode(): void {
+    this.#chain.currentStep = null
+    this.#output.spliced = null
+    this.#output.spliced = this.#decoder.decode(this.#record)
   }
 
   #accept(): void {
     const { outcome } = this.#chain
-    if (outcome === 0) throw silentStep(this.#node.stage)
+    invariant(
+      outcome !== 0,
+      `a step of the stage "${this.#node.stage}" neither emitted nor dropped a record`,
+    )
     this.#chain.acceptState()
     const index = 31 - Math.clz32(outcome & -outcome)
     this.#tracer.outcome = index
@@ -358,24 +384,4 @@ export class SliceStep {
     // What was due is done, whatever becomes of the record that moved the watermark.
     this.#chain.acceptState()
   }
-}
-
-/** Of the slice, without markers: the index of a record in its stats. */
-function recordsBefore(
-  parts: readonly InputPart[],
-  place: { part: number; index: number },
-): number {
-  let records = 0
-  for (const [at, { batch, from }] of parts.slice(0, place.part + 1).entries()) {
-    const end = at === place.part ? place.index : batch.count
-    for (let index = from; index < end; index++) if (!batch.isMarker(index)) records += 1
-  }
-  return records
-}
-
-function silentStep(stage: string): PipelineError {
-  return new PipelineError(
-    'INVARIANT',
-    `a step of the stage "${stage}" neither emitted nor dropped a record`,
-  )
 }

@@ -54,3 +54,16 @@ export interface StepEnvironment {
   /** Replaces secrets in a text. */
   readonly mask: (text: string) => string
 }
+
+/** Of the slice, without markers: the index of a record in its stats. */
+export function recordsBefore(
+  parts: readonly InputPart[],
+  place: { part: number; index: number },
+): number {
+  let records = 0
+  for (const [at, { batch, from }] of parts.slice(0, place.part + 1).entries()) {
+    const end = at === place.part ? place.index : batch.count
+    for (let index = from; index < end; index++) if (!batch.isMarker(index)) records += 1
+  }
+  return records
+}

@@ -21,6 +21,8 @@ const sums = [
   'sinkUs',
   'pausedUs',
   'blockedUs',
+  'callsUs',
+  'calledUs',
   'committingUs',
   'busyUs',
   'ahead',
@@ -78,6 +80,8 @@ export class StageMeter {
   /** By slice, µs: writing to the sink, pausing before the last try, and until the commit before returned. */
   sinkUs = 0
   pausedUs = 0
+  callsUs = 0
+  calledUs = 0
   blockedUs = 0
   /** From the end of a slice's steps to its commit, without what is counted above, µs. */
   committingUs = 0
@@ -125,8 +129,8 @@ export class StageMeter {
     this.queueUs += stats.queueUs
     this.batchUs += stats.batchUs
     this.backoffUs += stats.backoffUs
-    // A blocked sink keeps a slice between its steps and its commit.
-    this.commitUs -= stats.backoffUs
+    // A blocked sink keeps a slice between its steps and its commit; pauses of steps lie before their end.
+    this.commitUs -= stats.pausedUs * stats.records
     this.bytes += stats.bytes
     this.made += stats.made
     this.operations.emitted(stats.windows)
@@ -138,6 +142,8 @@ export class StageMeter {
     this.sinkUs += stats.sinkUs
     this.pausedUs += stats.pausedUs
     this.blockedUs += stats.blockedUs
+    this.callsUs += stats.callsUs
+    this.calledUs += stats.calledUs
     this.slices += 1
     for (let index = 0; index < dispositions.length; index++) {
       this.dispositions[index]! += stats.dispositions[index]!

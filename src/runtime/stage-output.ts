@@ -14,15 +14,16 @@ import {
 } from './dead-letter.ts'
 import { encodeKey, encodeValue } from './encode-result.ts'
 import { GrowingRecord } from './growing-record.ts'
-import { OutputCollector, type PartitionBuilders } from './output-collector.ts'
+import { OutputCollector } from './output-collector.ts'
 import { type HeaderTrace, OutputHeaders } from './output-headers.ts'
+import { OutputTarget, OutputTargets } from './output-targets.ts'
 import type { RecordLimits } from './record-limits.ts'
 import { assertSize, hasRoom } from './record-size.ts'
 import type { RecordTracer } from './record-tracer.ts'
 import { SinkCollector } from './sink-collector.ts'
 import type { SliceStats } from './slice-stats.ts'
 import type { InputPart, SinkBatch, StepEnvironment } from './slice.ts'
-import type { ChainEnd } from './step-chain.ts'
+import type { ChainEnd, MadeText } from './step-chain.ts'
 import { stoppedBy } from './stopped-by.ts'
 
 const maxBytesPerChar = 3
@@ -34,15 +35,18 @@ export class StageOutput implements ChainEnd {
   readonly #tracer: RecordTracer
   readonly #limits: RecordLimits
   readonly #collector: OutputCollector
-  readonly #main: PartitionBuilders | null
+  readonly #targets: OutputTargets
   readonly #sink: SinkCollector | null
   readonly #keepsBytes: boolean
   readonly #headers: OutputHeaders
-  readonly #ownPartition: number
-  /** Results of the current record: values, keys and times side by side, `#staged` of them. */
+  /** One for each partition of the output topic; null: its readers get none. */
+  readonly #markers: OutputTarget | null
+  /** Results of the current record: values, keys, times and topics side by side, `#staged` of them. */
   readonly #values: (string | Uint8Array | null)[] = []
   readonly #keys: (string | Uint8Array | null)[] = []
   readonly #eventTimesMs: number[] = []
+  /** null: the sink, or nowhere. */
+  readonly #wanted: (OutputTarget | null)[] = []
   #staged = 0
   #isLate = false
   #stats: SliceStats | null = null
@@ -57,8 +61,6 @@ export class StageOutput implements ChainEnd {
   #markedSilent = false
   /** What the next markers say: that this task has ended or is idle, and holds nobody back. */
   isSilent = false
-  /** Bytes that a record of the output topic may have, in this slice. */
-  #maxBytes = Number.POSITIVE_INFINITY
   readonly #growing = new GrowingRecord()
 
   constructor(
@@ -72,21 +74,19 @@ export class StageOutput implements ChainEnd {
     this.#environment = environment
     this.#node = node
     this.#collector = new OutputCollector(taskId)
-    this.#main =
-      node.output?.kind === 'topic'
-        ? this.#collector.topic(node.output.topic, node.output.partitions)
-        : null
+    const of = { collector: this.#collector, taskIndex: environment.taskIndex }
+    this.#targets = new OutputTargets(node, of)
+    const hasMarkers = node.output?.kind === 'topic' && node.output.markers
+    this.#markers = hasMarkers ? new OutputTarget(node.output, of) : null
     this.#sink = node.output?.kind === 'sink' ? new SinkCollector(taskId) : null
     this.#keepsBytes = node.steps.length === 0
-    this.#ownPartition = this.#main === null ? 0 : environment.taskIndex % this.#main.partitions
   }
 
   begin(slice: { stats: SliceStats; nowUs: number; nowMs: number }): void {
     this.#stats = slice.stats
     this.#now = { us: slice.nowUs, ms: slice.nowMs }
     this.#part = null
-    if (this.#node.output?.kind === 'topic')
-      this.#maxBytes = this.#limits.of(this.#node.output.topic)
+    this.#targets.begin(this.#limits)
     this.dropRecord()
   }
 
@@ -110,16 +110,16 @@ export class StageOutput implements ChainEnd {
     const value = this.#keepsBytes
       ? record.valueBytes
       : encodeValue(record, record.isMade ? null : this.spliced)
-    if (record.isMade) {
-      this.#appendMade(record, value)
-      return
-    }
-    const key = this.#keyOf(record)
-    this.#assertFits(key, value, record)
-    this.#values[this.#staged] = value
-    this.#keys[this.#staged] = key
-    this.#eventTimesMs[this.#staged] = record.eventTimeMs
-    this.#staged += 1
+    const target = this.#targets.of(record)
+    const at = this.#staged
+    this.#values[at] = value
+    this.#keys[at] = this.#keyOf(record)
+    this.#eventTimesMs[at] = record.eventTimeMs
+    this.#wanted[at] = target
+    if (target !== null && target.maxBytes !== Number.POSITIVE_INFINITY)
+      this.#assertFits(record, target)
+    if (record.isMade) this.#appendMade(record, target)
+    else this.#staged += 1
   }
 
   late(record: StepRecord): void {
@@ -150,8 +150,9 @@ export class StageOutput implements ChainEnd {
       growing.key = this.#keys[result]!
       growing.value = this.#values[result]!
       times.eventTimeMs = this.#eventTimesMs[result]!
-      if (isTraced) this.#useTraced('result', this.#topic)
-      this.#append()
+      const target = this.#wanted[result]!
+      if (isTraced) this.#useTraced('result', target?.topic ?? null)
+      this.#append(target)
     }
   }
 
@@ -173,15 +174,13 @@ export class StageOutput implements ChainEnd {
     return true
   }
 
-  madeFailed(
-    made: { key: string | null; valueText: string; eventTimeMs: number },
-    failure: RecordFailure,
-  ): void {
+  madeFailed(made: MadeText, failure: RecordFailure): void {
     const { onError } = this.#node.settings
     if (onError === 'stop') throw stoppedBy(failure, this.#node.stage)
     this.#stats!.addFailure(failure.code)
     this.#growing.timeAsMade(this.#now, made.eventTimeMs)
-    const original = { key: made.key, value: made.valueText, headers: emptyBytes }
+    const { key, valueText: value, headers = emptyBytes } = made
+    const original = { key, value, headers: this.#headers.made(headers) }
     const isKept = onError === 'dlq' && this.#madeDeadLetter(original, failure)
     const how = { deadLettered: isKept, tracer: this.#tracer }
     this.#environment.events.madeFailed(made, failure, how)
@@ -203,8 +202,7 @@ export class StageOutput implements ChainEnd {
 
   /** Tells readers of a topic with markers how far this task is, where that has changed. */
   writeMarkers(watermarkMs: number): void {
-    const { output } = this.#node
-    if (output?.kind !== 'topic' || !output.markers) return
+    if (this.#markers === null) return
     if (!(watermarkMs > this.#markedMs) && this.isSilent === this.#markedSilent) return
     this.#markedMs = watermarkMs
     this.#markedSilent = this.isSilent
@@ -214,9 +212,8 @@ export class StageOutput implements ChainEnd {
     this.#growing.value = JSON.stringify({ watermark, silent: this.isSilent })
     this.#growing.headers = emptyBytes
     this.#growing.marker = true
-    for (let partition = 0; partition < output.partitions; partition++)
-      this.#main!.append(partition, this.#growing)
-    this.#stats!.markers += output.partitions
+    this.#markers.appendToAll(this.#growing)
+    this.#stats!.markers += this.#markers.partitions
     this.#growing.marker = false
   }
 
@@ -228,11 +225,6 @@ export class StageOutput implements ChainEnd {
   /** The dead letters that a sink's refusals made. */
   takeAside(): TaskCommit['outputs'] {
     return this.#collector.take()
-  }
-
-  /** null: the sink. */
-  get #topic(): string | null {
-    return this.#node.output?.kind === 'topic' ? this.#node.output.topic : null
   }
 
   /** Of a result that a step makes. */
@@ -262,39 +254,33 @@ export class StageOutput implements ChainEnd {
     return this.#tracer.current === null ? 'own' : 'none'
   }
 
-  #append(): void {
-    const growing = this.#growing
-    const { output } = this.#node
-    if (this.#sink !== null) {
-      this.#sink.append(growing, this.#part === null ? -1 : this.#partIndex, this.#index)
-    } else if (output?.kind === 'topic') {
-      if (output.samePartition && this.#part !== null)
-        this.#main!.append(this.#part.origin.partition, growing)
-      else this.#main!.appendByKey(growing)
-    }
+  #append(target: OutputTarget | null): void {
+    const part = this.#part
+    if (target !== null) target.append(this.#growing, part === null ? null : part.origin.partition)
+    else this.#sink?.append(this.#growing, part === null ? -1 : this.#partIndex, this.#index)
   }
 
-  #appendMade(record: StepRecord, value: string | Uint8Array | null): void {
-    const key = this.#keyOf(record)
-    this.#assertFits(key, value, record)
+  #appendMade(record: StepRecord, target: OutputTarget | null): void {
+    const value = this.#values[this.#staged]!
+    const key = this.#keys[this.#staged]!
     this.#stats!.made += 1
     this.#growing.timeAsMade(this.#now, record.eventTimeMs)
     this.#growing.key = key
     this.#growing.value = value
-    this.#growing.headers = emptyBytes
-    const emit = this.#emitOf(this.#growing, { topic: this.#topic, failure: null })
+    const held = this.#headers.made(record.headerBytes)
+    this.#growing.headers = held
+    const topic = target?.topic ?? null
+    const emit = this.#emitOf(this.#growing, { topic, failure: null })
     if (emit !== null) {
       this.#tracer.emitted(emit)
-      const headers = withTraceContext(emptyBytes, this.#tracer.emitContext(emit))
-      if (hasRoom({ key, value, headers }, this.#maxBytes)) this.#growing.headers = headers
+      const headers = withTraceContext(held, this.#tracer.emitContext(emit))
+      const maxBytes = target?.maxBytes ?? Number.POSITIVE_INFINITY
+      if (hasRoom({ key, value, headers }, maxBytes)) this.#growing.headers = headers
     }
     // A result has no input record, even if one moved the watermark that made it.
     const part = this.#part
     this.#part = null
-    // Results without a key are one group: in one partition they keep their order.
-    if (this.#growing.key === null && this.#main !== null)
-      this.#main.append(this.#ownPartition, this.#growing)
-    else this.#append()
+    this.#append(target)
     this.#part = part
   }
 
@@ -339,22 +325,17 @@ export class StageOutput implements ChainEnd {
     this.#collector.topic(topic, partitions).append(partition % partitions, this.#growing)
   }
 
-  /** Quickly: an ordinary record is not measured, and its headers are not looked at. */
-  #assertFits(
-    key: string | Uint8Array | null,
-    value: string | Uint8Array | null,
-    record: StepRecord,
-  ): void {
-    const { output } = this.#node
-    const maxBytes = this.#maxBytes
-    if (maxBytes === Number.POSITIVE_INFINITY || output?.kind !== 'topic') return
+  /** The result staged last. Quickly: an ordinary one is not measured, and its headers are not looked at. */
+  #assertFits(record: StepRecord, { topic, maxBytes }: OutputTarget): void {
+    const value = this.#values[this.#staged]!
+    const key = this.#keys[this.#staged]!
     const read = record.isMade ? 0 : this.#part!.batch.sizeBytes(this.#index)
     const most = read + maxBytesPerChar * ((key?.length ?? 0) + (value?.length ?? 0))
     if (most > maxBytes || this.#headers.writesSource) {
       const headers = record.isMade
-        ? emptyBytes
+        ? record.headerBytes
         : this.#headers.result(this.#part!, this.#index, this.#leastTrace)
-      assertSize({ key, value, headers }, output.topic, maxBytes)
+      assertSize({ key, value, headers }, topic, maxBytes)
     }
   }
 

@@ -1,24 +1,19 @@
-import type { Clock, Random } from '../core/clock.ts'
-import type { EndpointEnvironment } from '../core/endpoints.ts'
-import type { PipelineError } from '../core/errors.ts'
-import type { Log, StateChange, TaskLog } from '../core/log.ts'
-import type { Telemetry } from '../core/telemetry.ts'
+import type { StateChange, TaskLog } from '../core/log.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import { topicsWrittenBy } from '../topology/order-nodes.ts'
 import type { SinkOutput, StageNode } from '../topology/topology.ts'
+import { AsyncSteps } from './async-steps.ts'
 import { expectsOnlySilent, silentWriters, untilNextIdleMs } from './idle-writers.ts'
-import type { ProgressBoard } from './progress-board.ts'
 import { retryWhileUnavailable } from './retry.ts'
 import type { StepResult } from './slice.ts'
 import { sinkMemory, SinkWriter } from './sink-writer.ts'
-import type { SliceStep } from './slice-step.ts'
 import type { KeptState } from './step-chain.ts'
-import type { SliceWork, StepExecutor } from './step-executor.ts'
-import type { StageMeter } from './stage-meter.ts'
-import { type CommittedWork, TaskCommits } from './task-commits.ts'
+import type { SliceWork } from './step-executor.ts'
+import type { StageTaskOptions } from './stage-task-options.ts'
+import { Standstill } from './standstill.ts'
+import { TaskCommits } from './task-commits.ts'
 import { TaskQueue } from './task-queue.ts'
-import type { TaskEvents } from './task-events.ts'
-import type { TaskTracing } from './task-tracing.ts'
+import { TaskTimers } from './task-timers.ts'
 import {
   LogInput,
   SourceInput,
@@ -27,33 +22,7 @@ import {
   type InputSlice,
   type TaskInput,
 } from './task-input.ts'
-import type { WatermarkTracker, WriterProgress } from './watermark.ts'
-
-export interface StageTaskOptions {
-  readonly id: string
-  readonly node: StageNode
-  readonly taskIndex: number
-  readonly inputs: readonly { readonly topic: string; readonly partition: number }[]
-  /** Ids of the tasks whose end ends the input; null where it has no end. */
-  readonly endingTasks: readonly string[] | null
-  readonly follow: boolean
-  readonly log: Log
-  readonly clock: Clock
-  readonly random: Random
-  readonly environment: EndpointEnvironment
-  readonly board: ProgressBoard
-  readonly tracker: WatermarkTracker
-  readonly step: SliceStep
-  /** null: all slices are worked on here. */
-  readonly executor: StepExecutor | null
-  readonly meter: StageMeter
-  readonly events: TaskEvents
-  readonly telemetry: Telemetry
-  /** null: nothing is traced. */
-  readonly tracing: TaskTracing | null
-  readonly pipeline: string
-  readonly notice: (message: string) => void
-}
+import type { WriterProgress } from './watermark.ts'
 
 /** How long a task that is to stop waits for what it has begun to commit. */
 const stopMs = 2_000
@@ -69,10 +38,13 @@ export class StageTask {
   #log: TaskLog | null = null
   #input: TaskInput | null = null
   #sink: SinkWriter | null = null
+  /** null: no step waits for anything outside. */
+  #async: AsyncSteps | null = null
+  readonly #standstill: Standstill
   #queue: TaskQueue | null = null
   #commits: TaskCommits | null = null
   #hasFinished = false
-  #flushAtUs = Number.POSITIVE_INFINITY
+  #timers: TaskTimers | null = null
   /** Aborts when the task was to stop a while ago: nothing is waited for any more. */
   readonly #cut = new AbortController()
 
@@ -80,6 +52,8 @@ export class StageTask {
     this.#options = options
     this.id = options.id
     this.node = options.node
+    const phase = (now: 'blocked' | 'working') => void (this.phase = now)
+    this.#standstill = new Standstill({ ...options, stage: options.node.stage, phase })
   }
 
   /** Opens the task, works until its input ends or the signal aborts, and closes it again. */
@@ -147,6 +121,7 @@ export class StageTask {
     const stored = await this.#log.restore()
     step.restore(stored)
     await this.#askLimits(this.#log)
+    this.#async = await AsyncSteps.open({ ...this.#options, trouble: this.#standstill })
     if (node.input.kind === 'source') {
       const { definition, config } = node.input
       this.#input = new SourceInput(definition.create(config, environment, sourcePositions(stored)))
@@ -166,7 +141,7 @@ export class StageTask {
       cut: this.#cut.signal,
     })
     this.#options.tracker.begin(startedUs)
-    if (step.flushEveryMs !== null) this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+    this.#timers = new TaskTimers(step, this.#options.clock)
   }
 
   #askLimits(log: TaskLog): Promise<void> {
@@ -199,7 +174,11 @@ export class StageTask {
     const { board } = this.#options
     board.setBusy(this.id)
     try {
-      const closed = await Promise.allSettled([this.#input?.close(), this.#sink?.close()])
+      const closed = await Promise.allSettled([
+        this.#input?.close(),
+        this.#sink?.close(),
+        this.#async?.close(),
+      ])
       for (const result of closed) if (result.status === 'rejected') throw result.reason
     } finally {
       await this.#log?.close()
@@ -212,6 +191,7 @@ export class StageTask {
     const { board, follow } = this.#options
     let waitMs = 0
     while (!signal.aborted) {
+      if (this.#timers!.isFull) await this.#untilRoom(signal)
       const hasEnd = this.#upstreamHasEnded()
       const silent = this.#silentWriters()
       if (waitMs > 0) this.#beQuiet()
@@ -224,22 +204,34 @@ export class StageTask {
         if (this.#options.step.limits.isDue(this.#nowUs()))
           this.#askLimits(this.#log!).catch(() => {})
         await this.#process(slice, signal)
-        await this.#flushIfDue(signal)
+        await this.#runDue(signal)
       } else if (slice === 'end' || hasEnd) {
         await this.#finish(signal)
         if (!follow) return
         board.end(this.id)
         if (slice === 'end') return
-        waitMs = Number.POSITIVE_INFINITY
+        await this.#runDue(signal)
+        waitMs = Math.max(1, this.#timers!.untilDueMs)
       } else {
         // Nothing is waiting: let the last commit return before this task calls itself quiet.
         if (!(await this.#untilCommitted())) return
-        await this.#flushIfDue(signal)
+        await this.#runDue(signal)
         await this.#noteSilent(silent, signal)
         // Who has fallen silent during the wait may have written just before: one more look tells.
         waitMs = waitMs > 0 ? 0 : this.#waitMs()
       }
     }
+  }
+
+  /** Back-pressure: what the steps hold back leaves by the clock, and nothing is read until then. */
+  async #untilRoom(signal: AbortSignal): Promise<void> {
+    while (this.#timers!.isFull && !signal.aborted) {
+      this.#beBusy()
+      this.phase = 'blocked'
+      await this.#options.clock.sleep(Math.max(1, this.#timers!.untilDueMs), signal)
+      if (!signal.aborted) await this.#runDue(signal)
+    }
+    this.phase = 'working'
   }
 
   async #pull(waitMs: number, signal: AbortSignal): Promise<InputSlice | null | 'end'> {
@@ -276,12 +268,15 @@ export class StageTask {
     const { step, events } = this.#options
     const pulledUs = this.#nowUs()
     this.#queue!.pulled(slice.records)
+    const prepared = (await this.#async?.work(slice.parts, signal)) ?? null
+    if (this.#async !== null && prepared === null) return
     const trace = this.#options.tracing?.request(slice.parts, pulledUs) ?? null
     step.traceNext(trace)
     const elsewhere = this.#offer({ parts: slice.parts, pulledUs, trace })
-    const result = elsewhere === null ? step.run(slice.parts, pulledUs) : await elsewhere
+    const result = elsewhere === null ? step.run(slice.parts, pulledUs, prepared) : await elsewhere
+    result.stats.callsUs = this.#async?.workedUs ?? 0
     const caused = events.take()
-    await this.#commit(result, { slice, caused, signal })
+    await this.#commits!.commit(result, { slice, caused, signal })
   }
 
   #offer(work: Pick<SliceWork, 'parts' | 'pulledUs' | 'trace'>): Promise<StepResult> | null {
@@ -291,44 +286,34 @@ export class StageTask {
     return executor.offer({ pipeline, node: node.id, taskIndex, limits, ...work })
   }
 
-  async #commit(result: StepResult, work: CommittedWork): Promise<void> {
-    await this.#commits!.commit(result, work)
-  }
-
   async #retry<Result>(
     attempt: () => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result | null> {
-    const { clock, random, node, events, notice, board, meter } = this.#options
+    const { clock, random, node } = this.#options
+    const { backoff } = node.settings.retry
+    const standstill = this.#standstill
     return retryWhileUnavailable(attempt, {
-      backoff: node.settings.retry.backoff,
+      backoff,
       clock,
       random,
       signal,
-      onBlocked: (error: PipelineError) => {
-        this.phase = 'blocked'
-        // What waits for the peer is still to come, so that readers have to wait for it too.
-        board.setBusy(this.id)
-        notice(
-          `the stage "${node.stage}" is blocked: ${error.message}; it tries again by itself (${error.code})`,
-        )
-        events.publish('stage_blocked', { code: error.code, message: error.message })
-      },
-      onUnblocked: () => {
-        this.phase = 'working'
-        notice(`the stage "${node.stage}" works again`)
-        events.publish('stage_unblocked', {})
-      },
-      onRetry: ({ code }) => meter.operations.retried(code),
+      onBlocked: (error) => standstill.blocked(error),
+      onUnblocked: () => standstill.unblocked(),
+      onRetry: (error) => standstill.retried(error),
     })
   }
 
-  async #flushIfDue(signal: AbortSignal): Promise<void> {
-    const { step } = this.#options
-    if (step.flushEveryMs === null || this.#nowUs() < this.#flushAtUs) return
-    this.#flushAtUs = this.#nowUs() + 1_000 * step.flushEveryMs
+  async #runDue(signal: AbortSignal): Promise<void> {
+    if (this.#timers!.untilDueMs > 0) return
     this.#traceNext()
-    await this.#commit(step.flush(), { slice: null, caused: [], signal })
+    const result = this.#timers!.run()
+    if (result === null) return
+    await this.#commits!.commit(result, {
+      slice: null,
+      caused: this.#options.events.take(),
+      signal,
+    })
   }
 
   #silentWriters(): readonly WriterProgress[] {
@@ -341,7 +326,7 @@ export class StageTask {
     tracker.silence(silent)
     this.#traceNext()
     const result = step.advance({ isSilent: expectsOnlySilent(tracker) })
-    await this.#commit(result, { slice: null, caused: events.take(), signal })
+    await this.#commits!.commit(result, { slice: null, caused: events.take(), signal })
   }
 
   #idleRule() {
@@ -349,22 +334,22 @@ export class StageTask {
   }
 
   #waitMs(): number {
-    const { node, step, tracker } = this.#options
-    const untilFlushMs =
-      step.flushEveryMs === null
-        ? Number.POSITIVE_INFINITY
-        : (this.#flushAtUs - this.#nowUs()) / 1_000
+    const { node, tracker } = this.#options
     const untilIdleMs = node.needsEventTime
       ? untilNextIdleMs(tracker, this.#idleRule())
       : Number.POSITIVE_INFINITY
-    return Math.max(1, Math.min(untilFlushMs, untilIdleMs))
+    return Math.max(1, Math.min(this.#timers!.untilDueMs, untilIdleMs))
   }
 
   async #finish(signal: AbortSignal): Promise<void> {
     if (this.#hasFinished) return
     this.#traceNext()
     const result = this.#options.step.finish()
-    await this.#commit(result, { slice: null, caused: this.#options.events.take(), signal })
+    await this.#commits!.commit(result, {
+      slice: null,
+      caused: this.#options.events.take(),
+      signal,
+    })
     await this.#untilCommitted()
     this.#hasFinished = !signal.aborted
   }

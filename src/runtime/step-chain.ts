@@ -2,17 +2,18 @@ import {
   dispositions,
   type Disposition,
   type DropReason,
-  type MadeRecord,
-  type OperatorContext,
   type StatefulContext,
   type StatefulOperator,
-  type StatelessOperator,
 } from '../core/operator.ts'
-import { messageOf, PipelineError, RecordFailure } from '../core/errors.ts'
-import { encodeJson, type JsonValue } from '../core/json.ts'
+import type { MadeRecord } from '../core/made-record.ts'
+import { invariant, type RecordFailure } from '../core/errors.ts'
+import { encodeJson } from '../core/json.ts'
 import { StepRecord } from '../core/step-record.ts'
 import type { Evaluate } from '../core/expression.ts'
 import type { NodeStep, StageNode } from '../topology/topology.ts'
+import { recordFailureOf } from './record-failure.ts'
+import { segmentsOf } from './segments.ts'
+import { isTrue, type Link, StepLink, type StepTrack } from './step-link.ts'
 import { TaskState } from './task-state.ts'
 
 /** What comes after the last step. */
@@ -27,11 +28,16 @@ export interface ChainEnd {
   /** The result of a window has left the stage. */
   windowClosed(record: StepRecord): void
   /** A record that a step made failed in a later step. */
-  madeFailed(
-    made: { key: string | null; valueText: string; eventTimeMs: number },
-    failure: RecordFailure,
-  ): void
+  madeFailed(made: MadeText, failure: RecordFailure): void
 }
+
+/** A record that a step made, as it was before later steps changed it. */
+export interface MadeText extends Omit<MadeRecord, 'value' | 'failure'> {
+  readonly valueText: string
+}
+
+/** Entries whose time has come at once, and leave in one commit. */
+const maxWoken = 10_000
 
 /** What the steps of a task keep. */
 export interface KeptState {
@@ -46,22 +52,23 @@ export interface KeptState {
 /** Reads the event time of the record, or throws a `RecordFailure`; runs before the first step that needs it. */
 export type DetermineEventTime = (record: StepRecord) => void
 
-interface Link {
-  accept(record: StepRecord): void
-}
-
 /** One bit per disposition, in the order of `dispositions`: of several results the lowest bit counts. */
 const dispositionBit = Object.fromEntries(
   dispositions.map((name, index) => [name, 1 << index]),
 ) as Readonly<Record<Disposition, number>>
 
-/** The steps of a node, joined: a record goes in at the front, results come out at the end. */
-export class StepChain {
+/**
+ * The steps of a node, joined: a record goes in at the front, results come out at the end. Of a node with
+ * steps that wait for something outside these are the steps behind the last of them.
+ */
+export class StepChain implements StepTrack {
   /** Bits of what became of the current record. */
   outcome = 0
   /** The step that is at work, to be named when it fails. */
   currentStep: string | null = null
   watermarkMs = Number.NEGATIVE_INFINITY
+  /** Wall clock of the slice, epoch ms. */
+  nowMs = 0
   #drops = new Map<string, number>()
   readonly #front: Link
   readonly #stateful: StatefulLink[] = []
@@ -70,10 +77,11 @@ export class StepChain {
 
   constructor(node: StageNode, end: ChainEnd, determineEventTime: DetermineEventTime) {
     this.#stage = node.stage
-    const links = node.steps.map((step) => this.#linkOf(step, node))
+    const { after: steps } = segmentsOf(node.steps)
+    const links = steps.map((step) => this.#linkOf(step, node))
     const chained: (StepLink | StatefulLink | EventTimeLink)[] = [...links]
     if (node.needsEventTime)
-      chained.splice(eventTimeIndex(node), 0, new EventTimeLink(determineEventTime))
+      chained.splice(eventTimeIndex(steps), 0, new EventTimeLink(determineEventTime))
     const last: Link = { accept: (record) => this.#leave(record, end) }
     for (const [index, link] of chained.entries()) link.next = chained[index + 1] ?? last
     for (const link of this.#stateful) link.end = end
@@ -85,8 +93,18 @@ export class StepChain {
    * @throws RecordFailure when it failed; its state changes are then to be taken back.
    */
   process(record: StepRecord): void {
+    this.begin()
+    this.#front.accept(record)
+  }
+
+  /** Forgets the record before; what `accept` takes then, in parts perhaps, is the next one. */
+  begin(): void {
     this.outcome = 0
     this.currentStep = null
+  }
+
+  /** @throws as `process`. */
+  accept(record: StepRecord): void {
     this.#front.accept(record)
   }
 
@@ -115,23 +133,7 @@ export class StepChain {
    * @throws anything that is no failure of a record.
    */
   failureOf(thrown: unknown): RecordFailure {
-    if (thrown instanceof RecordFailure) {
-      thrown.step ??= this.currentStep
-      return thrown
-    }
-    // Only a value nested too deep for the stack makes an operator throw this.
-    if (thrown instanceof RangeError) {
-      const failure = new RecordFailure('RECORD_ENCODE', thrown.message)
-      failure.step = this.currentStep
-      return failure
-    }
-    if (thrown instanceof PipelineError) throw thrown
-    const step = this.currentStep ?? 'output'
-    throw new PipelineError(
-      'INVARIANT',
-      `the step "${step}" of the stage "${this.#stage}" threw: ${messageOf(thrown)}`,
-      { cause: thrown },
-    )
+    return recordFailureOf(thrown, { step: this.currentStep, stage: this.#stage })
   }
 
   acceptState(): void {
@@ -173,6 +175,27 @@ export class StepChain {
     this.acceptState()
   }
 
+  /** Calls `onDue` for what the wall clock has made due, up to `maxWoken` entries of each step. */
+  wake(): void {
+    for (const link of this.#stateful) link.wake()
+    this.acceptState()
+  }
+
+  /** When the wall clock makes something due, epoch ms; Infinity where it never does. */
+  get nextWakeMs(): number {
+    return this.#stateful.reduce(
+      (nextMs, { isWall, state }) => (isWall ? Math.min(nextMs, state.nextDueMs) : nextMs),
+      Number.POSITIVE_INFINITY,
+    )
+  }
+
+  /** Whether a step holds as much back as it may. */
+  get isFull(): boolean {
+    return this.#stateful.some(
+      ({ operator, state }) => state.bytes > (operator.maxBytes ?? Number.POSITIVE_INFINITY),
+    )
+  }
+
   /** The bounded input has ended. Returns where the watermark moves to, or null. */
   finish(): number | null {
     const moved = this.#stateful.flatMap((link) => link.operator.onEnd(link) ?? [])
@@ -183,6 +206,7 @@ export class StepChain {
   #linkOf(step: NodeStep, node: StageNode): StepLink | StatefulLink {
     const { definition, config } = step
     if (definition.kind === 'stateless') return new StepLink(this, step, definition.create(config))
+    invariant(definition.kind === 'stateful', 'steps that wait come before the chain')
     if (step.part === 'project') return new StepLink(this, step, definition.project!(config))
     const operator = definition.create(config)
     const link = new StatefulLink(this, step, {
@@ -201,9 +225,9 @@ export class StepChain {
 }
 
 /** Before the first step that needs the event time, so that steps before may prepare it; else at the end. */
-function eventTimeIndex(node: StageNode): number {
-  const first = node.steps.findIndex((step) => step.definition.kind === 'stateful')
-  return first === -1 ? node.steps.length : first
+function eventTimeIndex(steps: readonly NodeStep[]): number {
+  const first = steps.findIndex((step) => step.definition.kind === 'stateful')
+  return first === -1 ? steps.length : first
 }
 
 class EventTimeLink implements Link {
@@ -220,35 +244,6 @@ class EventTimeLink implements Link {
   }
 }
 
-class StepLink implements Link, OperatorContext {
-  next: Link = this
-  readonly id: string
-  readonly #chain: StepChain
-  readonly #if: Evaluate | null
-  readonly #operator: StatelessOperator
-
-  constructor(chain: StepChain, step: NodeStep, operator: StatelessOperator) {
-    this.id = step.id
-    this.#chain = chain
-    this.#if = step.if
-    this.#operator = operator
-  }
-
-  accept(record: StepRecord): void {
-    this.#chain.currentStep = this.id
-    if (this.#if !== null && !isTrue(this.#if(record))) this.next.accept(record)
-    else this.#operator.process(record, this)
-  }
-
-  emit(record: StepRecord): void {
-    this.next.accept(record)
-  }
-
-  drop(reason: DropReason): void {
-    this.#chain.drop(reason, this.id)
-  }
-}
-
 class StatefulLink implements Link, StatefulContext<unknown> {
   next: Link = this
   end: ChainEnd | null = null
@@ -258,8 +253,10 @@ class StatefulLink implements Link, StatefulContext<unknown> {
   readonly #chain: StepChain
   readonly #if: Evaluate | null
   readonly #made = new StepRecord()
-  /** Results come when their time is over, not at intervals. */
+  /** Results are those of windows. */
   readonly #isWindowed: boolean
+  /** Due times are of the wall clock. */
+  readonly isWall: boolean
 
   constructor(
     chain: StepChain,
@@ -271,11 +268,16 @@ class StatefulLink implements Link, StatefulContext<unknown> {
     this.state = parts.state
     this.#chain = chain
     this.#if = step.if
-    this.#isWindowed = parts.operator.flushEveryMs === null
+    this.#isWindowed = parts.operator.hasWindows === true
+    this.isWall = parts.operator.timers === 'wall'
   }
 
   get watermarkMs(): number {
     return this.#chain.watermarkMs
+  }
+
+  get nowMs(): number {
+    return this.#chain.nowMs
   }
 
   accept(record: StepRecord): void {
@@ -318,26 +320,25 @@ class StatefulLink implements Link, StatefulContext<unknown> {
     } catch (thrown) {
       const failure = this.#chain.failureOf(thrown)
       for (const [index, { state }] of this.#chain.states.entries()) state.rollBack(marks[index])
-      this.end!.madeFailed({ key: made.key, valueText, eventTimeMs: made.eventTimeMs }, failure)
+      this.end!.madeFailed({ ...made, valueText }, failure)
     }
     this.#chain.outcome = outcome
   }
 
   fireDue(): void {
-    const { watermarkMs } = this
-    for (
-      let key = this.state.takeDue(watermarkMs);
-      key !== null;
-      key = this.state.takeDue(watermarkMs)
-    ) {
+    if (!this.isWall) this.#fire(this.watermarkMs, Number.POSITIVE_INFINITY)
+  }
+
+  wake(): void {
+    if (this.isWall) this.#fire(this.nowMs, maxWoken)
+  }
+
+  #fire(upToMs: number, most: number): void {
+    for (let fired = 0; fired < most; fired++) {
+      const key = this.state.takeDue(upToMs)
+      if (key === null) return
       const value = this.state.get(key)
       this.operator.onDue(key, value, this)
     }
   }
-}
-
-/** As in `filter`: false and null leave the step out. */
-function isTrue(value: JsonValue): boolean {
-  if (typeof value === 'boolean' || value === null) return value === true
-  throw new RecordFailure('RECORD_TYPE', 'the condition of `if` is neither true nor false')
 }

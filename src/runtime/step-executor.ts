@@ -1,3 +1,4 @@
+import { outputTopicsOf } from '../topology/order-nodes.ts'
 import type { StageNode } from '../topology/topology.ts'
 import type { InputPart, StepResult } from './slice.ts'
 import type { TraceRequest } from './trace-request.ts'
@@ -33,8 +34,8 @@ export interface StepExecutor {
 export function runsAnywhere(node: StageNode): boolean {
   return (
     node.input.kind === 'topics' &&
-    node.output?.kind === 'topic' &&
-    !node.output.markers &&
+    outputTopicsOf(node).length > 0 &&
+    !(node.output?.kind === 'topic' && node.output.markers) &&
     !node.needsEventTime &&
     node.steps.every(
       ({ definition, part }) => definition.kind === 'stateless' || part === 'project',

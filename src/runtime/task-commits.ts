@@ -3,6 +3,7 @@ import type { TaskCommit, TaskLog } from '../core/log.ts'
 import type { CommittedSink, Telemetry } from '../core/telemetry.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import type { StageNode } from '../topology/topology.ts'
+import { BatchOrigins } from './batch-origins.ts'
 import { LimitsWatch } from './limits-watch.ts'
 import type { SinkWriter } from './sink-writer.ts'
 import type { SliceStep } from './slice-step.ts'
@@ -95,13 +96,15 @@ export class TaskCommits {
     const { step, events, tracing, sink } = this.#options
     if (result.sinkBatch === null) return nothingWritten
     const writingUs = this.#nowUs()
-    const written = await sink!.write(result.sinkBatch.batch, signal)
+    const parts = slice?.parts ?? []
+    const { batch } = result.sinkBatch
+    const origins = new BatchOrigins(result.sinkBatch, parts)
+    const written = await sink!.write(batch, origins, signal)
     if (written === null) return null
     const { backoffUs, attempts, failures, state } = written
-    result.stats.backoffUs = backoffUs * result.stats.records
+    result.stats.backoffUs += backoffUs * result.stats.records
     result.stats.sinkUs = this.#nowUs() - writingUs - backoffUs
     result.stats.pausedUs = backoffUs
-    const parts = slice?.parts ?? []
     if (tracing !== null && attempts.length > 1) step.retried(result, parts)
     const outputs = step.refused(result, parts, failures)
     tracing?.spent(result.traces)

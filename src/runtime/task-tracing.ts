@@ -92,7 +92,8 @@ export class TaskTracing implements TracedTask {
     const { tracing } = this.#options
     const before = this.#spent
     const sent = traces.records.reduce((sum, { sends }) => sum + sends.length, 0)
-    const spans = spansBeforeSend * traces.records.length + sent + traces.emits.length
+    const calls = traces.records.reduce((sum, { attempts }) => sum + (attempts?.length ?? 0), 0)
+    const spans = spansBeforeSend * traces.records.length + sent + calls + traces.emits.length
     const faults = traces.records.filter(({ reason }) => faultReasons.has(reason)).length
     this.#spent = { spans, faults, leftOut: traces.leftOut }
     tracing.settle(this.#reserve, spans - before.spans)

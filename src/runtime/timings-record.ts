@@ -69,6 +69,9 @@ const meter = z.object({
     (typeof meterSums)[number],
     typeof added
   >),
+  // Records of before there were such steps lack them.
+  callsUs: added.default(0),
+  calledUs: added.default(0),
   ...spans,
   skewUs: amount,
   run: histogram,
@@ -109,7 +112,8 @@ const schema = z.object({
   tasks_run: z.array(count).max(maxTasks),
   lag: count,
   reads: z.array(name).max(1_000),
-  writes: name.nullable(),
+  // One name, or none, where there are not several: as all versions have it.
+  writes: z.union([name, z.array(name).max(1_000)]).nullable(),
   meter,
   hooks: z.array(hookMeter).max(1_000),
 })
@@ -117,7 +121,7 @@ const schema = z.object({
 /** One line of JSON; times that there are none of as null. */
 export function encodeTimings(timings: NodeTimings): string {
   const { node, worker, runUs, fromUs, toUs, pipeline, outcome, order, hooks } = timings
-  const { id, stage, role, phase, tasks, tasksRun, lag, reads = [], writes = null } = node
+  const { id, stage, role, phase, tasks, tasksRun, lag, reads = [], writes = [] } = node
   const [first = ''] = tasksRun
   const { age: _age, operations: _operations, run, wait, ...sums } = node.meter
   return JSON.stringify({
@@ -138,7 +142,7 @@ export function encodeTimings(timings: NodeTimings): string {
     tasks_run: tasksRun.map((task) => Number(task.slice(task.lastIndexOf('/') + 1))),
     lag,
     reads,
-    writes,
+    writes: writes.length > 1 ? writes : (writes[0] ?? null),
     meter: { ...sums, run: flat(run), wait: flat(wait) },
     hooks: hooks.map((hook) => ({ ...hook, run: flat(hook.run), wait: flat(hook.wait) })),
   })
@@ -164,7 +168,7 @@ export function decodeTimings(text: string): NodeTimings | null {
     tasksRun: indexes.map((index) => `${task}${index}`),
     lag,
     reads: rest.reads,
-    writes: rest.writes,
+    writes: [rest.writes ?? []].flat(),
     meter: known(rest.meter) as MeterData,
   }
   return {

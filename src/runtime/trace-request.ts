@@ -1,3 +1,5 @@
+import type { SliceTraces } from '../core/telemetry.ts'
+
 /** What the step is to trace of a slice: decided where the clock and the limits are, before it runs. */
 export interface TraceRequest {
   /** Places of the records that begin a trace, ascending. Places count all records of the slice's parts. */
@@ -22,4 +24,14 @@ export function placesOf(parts: readonly { batch: { count: number }; from: numbe
     at += batch.count - from
     return start
   })
+}
+
+export function noTraces(): SliceTraces {
+  return { records: [], emits: [], leftOut: 0 }
+}
+
+/** Of a key or value, as ids are made of it: a letter for each byte. */
+export function textOf(part: string | Uint8Array | null): string {
+  if (part === null || typeof part === 'string') return part ?? ''
+  return Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('latin1')
 }

@@ -1,4 +1,5 @@
 import { Readable, Writable } from 'node:stream'
+import type { AsyncOperator, OperatorEnvironment } from '../core/async-operator.ts'
 import {
   hookEvents,
   type HookEvent,
@@ -8,6 +9,7 @@ import {
 import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
 import { encodeHeaders, type RecordBatch } from '../core/record-batch.ts'
 import { invariant, PipelineError } from '../core/errors.ts'
+import type { AsyncDefinition } from '../core/operator.ts'
 import { replayTask } from '../core/replay-header.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import { z } from 'zod'
@@ -15,7 +17,8 @@ import { MemoryLog } from '../logs/memory-log.ts'
 import { partitionOf } from '../core/partitioner.ts'
 import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
-import { taskId, type StageNode, type Topology } from '../topology/topology.ts'
+import { outputTopicsOf } from '../topology/order-nodes.ts'
+import { taskId, type NodeStep, type StageNode, type Topology } from '../topology/topology.ts'
 import { captureSink } from './capture-sink.ts'
 import { FailingPeer, type PeerAnswer } from './failing-peer.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
@@ -31,9 +34,26 @@ const maxTurns = 200_000
 const pauseTurns = 8
 const pauseStepMs = 100
 
+/** While a call is under way that no virtual clock hurries, each further turn takes a real millisecond. */
+const promptTurns = 1_000
+/** Real time that calls get; those that take longer are left under way. */
+const maxCallMs = 10_000
+
+export interface DriverOptions {
+  /** Epoch ms. */
+  readonly startMs: number
+  readonly telemetry?: Telemetry
+  /** The events that are kept; by default all. */
+  readonly hears?: readonly HookEventName[]
+  /** For steps that wait for something outside; without it such a step needs a stub. */
+  readonly operators?: OperatorEnvironment
+  /** What stands in for a step that waits for something outside; null: the step itself works. */
+  readonly stub?: (stage: string, step: NodeStep) => AsyncOperator | null
+}
+
 /**
  * Runs a pipeline for real, over the memory log and a virtual clock: sources are what the test pushes,
- * sinks and listeners are kept, nothing touches the outside.
+ * sinks and listeners are kept. Nothing touches the outside but steps that wait for it and have no stub.
  */
 export class PipelineDriver {
   readonly clock: VirtualClock
@@ -49,14 +69,14 @@ export class PipelineDriver {
   readonly #roundRobin = new Map<string, number>()
   #run: Run | null = null
   #stop = new AbortController()
+  readonly #options: DriverOptions
+  /** Calls under way of steps without a stub. */
+  #calls = 0
   /** Resolved when topics from outside end. */
   readonly #outside = Promise.withResolvers<void>()
 
-  /** @param options.hears the events that are kept: by default all. */
-  constructor(
-    topology: Topology,
-    options: { startMs: number; telemetry?: Telemetry; hears?: readonly HookEventName[] },
-  ) {
+  constructor(topology: Topology, options: DriverOptions) {
+    this.#options = options
     const { hears = Object.keys(hookEvents) as HookEventName[] } = options
     this.#telemetry = options.telemetry ?? { sliceCommitted: () => {} }
     this.clock = new VirtualClock(options.startMs)
@@ -92,10 +112,15 @@ export class PipelineDriver {
         stdin: Readable.from([]),
         stdout: nothing,
         notice: () => {},
-        http: this.#http.clientOf(),
+        http: this.#http,
       },
     }
-    this.#run = await startRun([this.topology], environment, this.#stop.signal)
+    const { operators } = this.#options
+    const withOperators = {
+      ...environment,
+      operators: { ...(operators ?? noOperators), clock, random, http: this.#http },
+    }
+    this.#run = await startRun([this.topology], withOperators, this.#stop.signal)
     await this.settle()
   }
 
@@ -186,9 +211,13 @@ export class PipelineDriver {
   /** Runs until every task waits for input and nothing lies ahead of any. */
   async settle(): Promise<void> {
     let quiet = 0
-    for (let turn = 0; quiet < quietTurns; turn++) {
+    let calledMs = 0
+    for (let turn = 0; quiet < quietTurns && calledMs < maxCallMs; turn++) {
+      const isCalling = this.#calls > 0 && turn > promptTurns
+      if (isCalling) calledMs += 1
       await new Promise((resolve) => {
-        setImmediate(resolve)
+        if (isCalling) setTimeout(resolve, 1)
+        else setImmediate(resolve)
       })
       this.#throwIfFailed()
       quiet = !this.#isPausing && (await this.#isQuiet()) ? quiet + 1 : 0
@@ -286,15 +315,15 @@ export class PipelineDriver {
     )
     if (isReplay) return replayTask(topic)
     for (const node of this.topology.nodes) {
-      const { output } = node
-      if (output?.kind !== 'topic' || output.topic !== topic) continue
+      const output = outputTopicsOf(node).find((each) => each.topic === topic)
+      if (output === undefined) continue
       return taskId(this.topology, node, output.samePartition && node.tasks > 1 ? partition : 0)
     }
     return ''
   }
 
   #isolate(node: StageNode): StageNode {
-    const isolated = { ...node }
+    const isolated = { ...node, steps: node.steps.map((step) => this.#watch(node.stage, step)) }
     if (node.input.kind === 'source') {
       const queue = new PushQueue(this.clock)
       this.#sources.set(node.stage, queue)
@@ -309,6 +338,36 @@ export class PipelineDriver {
       isolated.output = { kind: 'sink', definition: captureSink(written, peer), config: null, key }
     }
     return isolated
+  }
+
+  #watch(stage: string, step: NodeStep): NodeStep {
+    const { definition } = step
+    if (definition.kind !== 'async') return step
+    const watched: AsyncDefinition = {
+      ...definition,
+      create: async (config, environment, place) => {
+        const stub = this.#options.stub?.(stage, step) ?? null
+        if (stub !== null) return stub
+        return this.#counting(await definition.create(config, environment, place))
+      },
+    }
+    return { ...step, definition: watched }
+  }
+
+  /** The operator itself, with its calls counted while they are under way. */
+  #counting(operator: AsyncOperator): AsyncOperator {
+    const process: AsyncOperator['process'] = (record, call) => {
+      const result = operator.process(record, call)
+      if (!(result instanceof Promise)) return result
+      this.#calls += 1
+      return result.finally(() => {
+        this.#calls -= 1
+      })
+    }
+    const close = () => operator.close()
+    return operator.inFlight === undefined
+      ? { process, close }
+      : { process, close, inFlight: operator.inFlight }
   }
 
   #listen(stage: string, on: readonly HookEventName[]): Topology['hooks'][number] {
@@ -327,4 +386,14 @@ export class PipelineDriver {
       config: null,
     }
   }
+}
+
+const noOperators: Omit<OperatorEnvironment, 'clock' | 'random'> = {
+  log: () => {},
+  spawn: ({ argv }) => {
+    throw new PipelineError(
+      'CONFIG_USAGE',
+      `no process runs here: ${argv[0]}; stand in for the step`,
+    )
+  },
 }

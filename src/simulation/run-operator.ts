@@ -5,13 +5,14 @@ import { decodeJson, encodeJson, isJsonObject, type JsonValue } from '../core/js
 import type {
   Disposition,
   DropReason,
-  MadeRecord,
   OperatorDefinition,
   StatefulContext,
   StatefulDefinition,
   StatefulOperator,
   StatelessOperator,
+  SyncDefinition,
 } from '../core/operator.ts'
+import type { MadeRecord } from '../core/made-record.ts'
 import { dispositions } from '../core/operator.ts'
 import { emptyBytes, type RecordBatch } from '../core/record-batch.ts'
 import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
@@ -22,7 +23,7 @@ import { UndoableState } from './undoable-state.ts'
 /** The event time of a bare value without a field `ts`. */
 export const defaultEventTimeMs = Date.UTC(2026, 0, 1)
 
-const folder = '/pipeline'
+const noFolder = '/pipeline'
 
 /** An input record of `runOperator` with more to it than a value. */
 export class InputRecord {
@@ -48,6 +49,8 @@ export class InputRecord {
 export interface RunOptions {
   /** Texts of the files that the setting names, by the path as the setting has it. */
   readonly files?: Readonly<Record<string, string>>
+  /** The folder that paths in the setting start from; by default one that does not exist. */
+  readonly folder?: string
   /** Whether the watermark follows the records, or stays back until the end as for a bounded source. */
   readonly watermark?: 'follows' | 'held'
   /** Encodes the state, makes the operator anew and decodes the state, after every record. */
@@ -80,7 +83,7 @@ export interface OperatorRun {
  */
 // oxlint-disable-next-line max-params -- in a test, definition, setting and input stand side by side
 export function runOperator(
-  definition: OperatorDefinition,
+  definition: SyncDefinition,
   config: unknown,
   input: readonly (JsonValue | InputRecord)[],
   options: RunOptions = {},
@@ -114,6 +117,7 @@ export function bound(
   options: RunOptions = {},
 ): unknown {
   const parsed: unknown = definition.config.parse(config)
+  const { folder = noFolder } = options
   const texts = new Map(
     Object.entries(options.files ?? {}).map(([path, text]) => [resolve(folder, path), text]),
   )
@@ -145,14 +149,16 @@ class OperatorBench implements StatefulContext<unknown> {
   }
   readonly state = new UndoableState<unknown>()
   watermarkMs = Number.NEGATIVE_INFINITY
-  readonly #definition: OperatorDefinition
+  /** The wall clock goes with the event times of the records. */
+  nowMs = defaultEventTimeMs
+  readonly #definition: SyncDefinition
   readonly #config: unknown
   readonly #options: RunOptions
   readonly #project: StatelessOperator | null
   #operator: StatelessOperator | StatefulOperator<unknown>
   readonly #outcomes = new Set<Disposition>()
 
-  constructor(definition: OperatorDefinition, config: unknown, options: RunOptions) {
+  constructor(definition: SyncDefinition, config: unknown, options: RunOptions) {
     this.#definition = definition
     this.#config = config
     this.#options = options
@@ -190,6 +196,8 @@ class OperatorBench implements StatefulContext<unknown> {
   step(): void {
     this.#outcomes.clear()
     const { eventTimeMs } = this.record
+    this.nowMs = Math.max(this.nowMs, eventTimeMs)
+    this.#wake()
     const { emitted, records, dropped, late, absorbed } = this.run
     const before = [emitted.length, dropped.length, late.length] as const
     try {
@@ -239,14 +247,17 @@ class OperatorBench implements StatefulContext<unknown> {
   #advance(toMs: number): void {
     this.watermarkMs = Math.max(this.watermarkMs, toMs)
     const operator = this.#stateful()
-    if (operator === null) return
-    for (
-      let due = this.state.takeDue(this.watermarkMs);
-      due !== null;
-      due = this.state.takeDue(this.watermarkMs)
-    ) {
+    if (operator !== null && operator.timers !== 'wall') this.#fire(operator, this.watermarkMs)
+  }
+
+  #wake(): void {
+    const operator = this.#stateful()
+    if (operator?.timers === 'wall') this.#fire(operator, this.nowMs)
+  }
+
+  #fire(operator: StatefulOperator<unknown>, upToMs: number): void {
+    for (let due = this.state.takeDue(upToMs); due !== null; due = this.state.takeDue(upToMs))
       operator.onDue(due.key, due.value, this)
-    }
     this.state.settle()
   }
 
@@ -276,7 +287,8 @@ function timeOf(value: JsonValue): number {
   return Number.isNaN(time) ? defaultEventTimeMs : time
 }
 
-function batchOf(records: readonly InputRecord[]): RecordBatch {
+/** What a task would read: the records as one batch. */
+export function batchOf(records: readonly InputRecord[]): RecordBatch {
   const builder = new RecordBatchBuilder('')
   for (const { key, raw, eventTimeMs } of records) {
     const times = { timestampMs: eventTimeMs, eventTimeMs, ingestUs: 0, waitUs: 0, runUs: 0 }

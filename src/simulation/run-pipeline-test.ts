@@ -1,3 +1,4 @@
+import type { OperatorEnvironment } from '../core/async-operator.ts'
 import { messageOf } from '../core/errors.ts'
 import { decodeJson, encodeJson, type JsonValue } from '../core/json.ts'
 import type { RecordBatch } from '../core/record-batch.ts'
@@ -20,10 +21,16 @@ const defaultStartMs = Date.UTC(2026, 0, 1)
 /**
  * Runs one test of a pipeline file.
  * @param topology compiled with as many partitions as the test says.
+ * @param operators for steps that wait for something outside; their clock is the one of the test.
  */
-export async function runPipelineTest(test: TestSpec, topology: Topology): Promise<TestResult> {
+export async function runPipelineTest(
+  test: TestSpec,
+  topology: Topology,
+  operators?: OperatorEnvironment,
+): Promise<TestResult> {
   const driver = new PipelineDriver(withoutClock(test, topology), {
     startMs: test.clockMs ?? defaultStartMs,
+    ...(operators === undefined ? {} : { operators }),
   })
   const seen = new SeenSoFar(driver)
   const problems: { step: TestStep; message: string }[] = []

@@ -18,7 +18,7 @@ export type StubAnswer =
  * HTTP in a test: nothing is sent. A stub goes by the name of who calls, or by the beginning of a URL; of its
  * answers the last one repeats. A call without a stub is noted, and refused.
  */
-export class StubbedHttp {
+export class StubbedHttp implements HttpClient {
   readonly #stubs = new Map<string, { readonly answers: readonly StubAnswer[]; at: number }>()
   #unexpected: string[] = []
 
@@ -26,13 +26,11 @@ export class StubbedHttp {
     this.#stubs.set(name, { answers, at: 0 })
   }
 
-  /** The client of a component, by the names under which its stubs may stand. */
-  clientOf(...names: readonly string[]): HttpClient {
-    return {
-      send: async (request) => this.#answer(request, names),
-      close: async () => {},
-    }
+  async send(request: HttpRequest): Promise<HttpAnswer> {
+    return this.#answer(request)
   }
+
+  async close(): Promise<void> {}
 
   /** Calls without a stub since the last look. */
   takeUnexpected(): readonly string[] {
@@ -41,11 +39,11 @@ export class StubbedHttp {
     return taken
   }
 
-  #answer({ method, url, maxAnswerBytes }: HttpRequest, names: readonly string[]): HttpAnswer {
-    const stub = this.#stubFor(url, names)
+  #answer({ method, url, by, maxAnswerBytes }: HttpRequest): HttpAnswer {
+    const stub = this.#stubFor(url, by)
     if (stub === undefined) {
-      const who = names[0] === undefined ? '' : ` of "${names[0]}"`
-      const call = `${method} ${url}${who} has no stub: add a step "stub: { ${names[0] ?? url}: [{ status: 200, body: ... }] }"`
+      const who = by === undefined ? '' : ` of "${by}"`
+      const call = `${method} ${url}${who} has no stub: add a step "stub: { ${by ?? url}: [{ status: 200, body: ... }] }"`
       this.#unexpected.push(call)
       throw new PipelineError('PEER_REJECTED', call)
     }
@@ -65,9 +63,9 @@ export class StubbedHttp {
   }
 
   /** A name before a URL, and the longest of those. */
-  #stubFor(url: string, names: readonly string[]) {
-    const name = names.find((each) => this.#stubs.has(each))
-    if (name !== undefined) return this.#stubs.get(name)
+  #stubFor(url: string, by: string | undefined) {
+    const named = by === undefined ? undefined : this.#stubs.get(by)
+    if (named !== undefined) return named
     const fitting = [...this.#stubs.keys()].filter((each) => url.startsWith(each))
     const longest = fitting.toSorted((left, right) => right.length - left.length)[0]
     return longest === undefined ? undefined : this.#stubs.get(longest)

@@ -1,4 +1,5 @@
 import { didYouMean } from '../core/nearest-name.ts'
+import { checkOutputs } from './check-outputs.ts'
 import { checkTests } from './check-tests.ts'
 import { childOf, nodeAt, type ConfigNode } from './config-node.ts'
 import { requiredSetting } from './connection-schema.ts'
@@ -86,6 +87,7 @@ function checkStage(stage: StageSpec, node: ConfigNode, findings: Findings): voi
   if (has('to') && has('sink')) {
     refuse('to', `${what} has both "to" and "sink"; for both, add a stage that reads the topic`)
   }
+  checkOutputs(stage, node, findings)
   const { initialMs, maxMs } = stage.retry.backoff
   if (initialMs > maxMs) {
     refuse(

@@ -5,6 +5,7 @@ import { checkSetting } from './check-setting.ts'
 import { nodeAt, type ConfigNode } from './config-node.ts'
 import type { Findings } from './findings.ts'
 import type { ConfigPath, PipelineSpec } from './pipeline-spec.ts'
+import { topicsNamedBy } from './stage-outputs.ts'
 
 /** What a test sends to and expects of has to be in the pipeline. */
 export function checkTests(spec: PipelineSpec, root: ConfigNode, findings: Findings): void {
@@ -41,8 +42,7 @@ export function checkTests(spec: PipelineSpec, root: ConfigNode, findings: Findi
 const outcomeNames = ['dlq', 'late', 'filtered']
 
 function topicNames(spec: PipelineSpec): string[] {
-  const used = spec.stages.flatMap(({ from, to, dlq, late }) => [...from, to, dlq, late])
-  return [...spec.topics.keys(), ...used.filter((name) => name !== null)]
+  return [...spec.topics.keys(), ...spec.stages.flatMap(topicsNamedBy)]
 }
 
 interface NameOptions {

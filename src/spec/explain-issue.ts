@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { describeNode, nodeAt, quoteValue, type ConfigNode } from './config-node.ts'
 import { didYouMean } from '../core/nearest-name.ts'
 import type { ConfigPath } from './pipeline-spec.ts'
+import { unquoted } from './unquoted.ts'
 
 /** One thing that a schema has against a setting, in the words of pipeline files. */
 export interface Explained {
@@ -153,15 +154,12 @@ function messageOf(issue: Issue, node: ConfigNode): string {
   }
   if (issue.path.length > 0 && given === undefined)
     return `"${String(path.at(-1))}" is missing: ${rule(issue)}`
-  const isQuoted = given?.kind === 'scalar' && !isUnquoted(issue)
-  return isQuoted ? `${describeNode(given)} is not allowed: ${rule(issue)}` : rule(issue)
+  const isTold = given?.kind === 'scalar' && !refusesQuietly(issue)
+  return isTold ? `${describeNode(given)} is not allowed: ${rule(issue)}` : rule(issue)
 }
 
-/** A refinement with these parameters refuses a text that no message may repeat. */
-export const unquoted = { unquoted: true } as const
-
-function isUnquoted(issue: Issue): boolean {
-  return issue.code === 'custom' && issue.params?.['unquoted'] === true
+function refusesQuietly(issue: Issue): boolean {
+  return issue.code === 'custom' && issue.params?.['unquoted'] === unquoted.unquoted
 }
 
 function optionsOf(issue: Issue): string[] | null {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { brokerAddress, revealsPassword, saslMechanisms } from '../core/kafka-connection.ts'
-import { unquoted } from './explain-issue.ts'
 import { password, tls } from './server-settings.ts'
+import { unquoted } from './unquoted.ts'
 
 /** A whole address, in which there may be a password, is not repeated. */
 const brokerRule = { message: 'a broker is HOST:PORT', params: unquoted }

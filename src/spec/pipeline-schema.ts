@@ -8,10 +8,10 @@ import {
   onError,
   retry,
   stage,
-  topicName,
   type ComponentSchemas,
 } from './stage-schema.ts'
 import { pipelineTest } from './test-schema.ts'
+import { topicName } from './topic-name.ts'
 import { tracing } from './tracing-schema.ts'
 
 const defaultPartitions = 4

@@ -1,6 +1,6 @@
 import type { PlannedAnswer, PlannedStub } from './test-schema.ts'
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
-import type { Expression } from '../core/expression.ts'
+import type { Expression, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
@@ -50,12 +50,16 @@ export interface StageSpec {
   readonly from: readonly string[]
   readonly steps: readonly StepSpec[]
   readonly key: Expression | null
+  /** null: the stage writes no topic, or one of several. */
   readonly to: string | null
+  readonly outputs: StageOutputs | null
   readonly sink: Component<SinkDefinition> | null
   readonly eventTime: Expression | null
   readonly start: 'earliest' | 'latest'
   readonly onError: 'dlq' | 'skip' | 'stop'
   readonly delivery: Delivery
+  /** Work of asynchronous steps at once, in each task; null where the file leaves it to the step. */
+  readonly concurrency: number | null
   readonly retry: {
     readonly max: number
     readonly backoff: { readonly initialMs: number; readonly maxMs: number }
@@ -69,6 +73,21 @@ export interface StageSpec {
   readonly late: string | null
   readonly hooks: readonly HookSpec[]
 }
+
+/** Where each record of a stage goes, out of several topics. */
+export type StageOutputs =
+  | {
+      readonly kind: 'route'
+      /** By the name that the step `route` gives it. */
+      readonly topics: ReadonlyMap<string, string>
+      /** For records that no condition of `route` holds for; null: they fail. */
+      readonly otherwise: string | null
+    }
+  | {
+      readonly kind: 'template'
+      readonly template: Template
+      readonly allow: readonly string[]
+    }
 
 export interface Component<Definition> {
   readonly definition: Definition

@@ -107,14 +107,6 @@ function sayOfFrame({ path, unknown }: Explained, root: ConfigNode): Finding | n
   }
   const code = 'CONFIG_INVALID'
   const node = nodeAt(root, path)
-  const last = path.at(-1)
-  if (path[0] === 'stages' && path.length === 3 && last === 'to' && node?.kind === 'map') {
-    return {
-      code,
-      message: 'several outputs of a stage (a map in "to") are not supported yet',
-      hint: 'name one topic: "to: TOPIC"',
-    }
-  }
   // Other messages quote the value, in which a password may stand.
   const url = path[0] === 'log' && node?.kind === 'scalar' ? node.value : null
   if (typeof url !== 'string' || !url.includes('@')) return null

@@ -155,12 +155,14 @@ export function buildStage(
     from: [stage.from ?? []].flat(),
     steps: components.steps,
     key: stage.key ?? null,
-    to: stage.to ?? null,
+    to: typeof stage.to === 'string' ? stage.to : null,
+    outputs: typeof stage.to === 'object' ? stage.to : null,
     sink: components.sink,
     eventTime: stage.event_time ?? defaults?.event_time ?? null,
     start: stage.start,
     onError: stage.on_error ?? defaults?.on_error ?? 'dlq',
     delivery: stage.delivery ?? defaults?.delivery ?? 'exactly_once',
+    concurrency: stage.concurrency ?? null,
     retry: {
       max: firstOf((retry) => retry?.max) ?? retryDefaults.max,
       backoff: {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isLoopback, isPem } from '../core/connection-tls.ts'
 import { TextFile } from '../core/expression.ts'
-import { unquoted } from './explain-issue.ts'
+import { unquoted } from './unquoted.ts'
 
 /** Settings that connections of several types have. */
 

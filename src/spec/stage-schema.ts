@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { duration, expression } from '../core/config-types.ts'
 import { hookEvents, type HookEventName } from '../core/hook.ts'
 import { deliveries } from './pipeline-spec.ts'
+import { outputs } from './stage-outputs.ts'
+import { topicName } from './topic-name.ts'
 
 /** Schemas of what a stage can name; plain `z.unknown()` while the frame of a file is checked. */
 export interface ComponentSchemas {
@@ -22,16 +24,6 @@ export function name() {
     .string()
     .regex(namePattern, 'a name has small letters, digits and "-", and begins with a letter')
     .max(maxNameLength)
-}
-
-const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
-const maxTopicLength = 249
-
-export function topicName() {
-  return z
-    .string()
-    .regex(topicPattern, 'the name of a topic has letters, digits, ".", "_" and "-"')
-    .max(maxTopicLength)
 }
 
 /** Keys that the state of a step may hold. */
@@ -58,6 +50,19 @@ export function retry() {
       .optional()
       .describe('Pauses between attempts: each is twice the one before.'),
   })
+}
+
+const maxConcurrency = 1_024
+
+function concurrency() {
+  return z
+    .int()
+    .min(1)
+    .max(maxConcurrency)
+    .optional()
+    .describe(
+      'So many records of different keys are worked on at once in asynchronous steps, in each task; those of one key one after the other, and results keep the order of the input. Default 8; of `exec`, where it is so many processes, 1.',
+    )
 }
 
 export function delivery() {
@@ -120,7 +125,11 @@ export function stage(components: ComponentSchemas) {
     key: expression()
       .optional()
       .describe('The key of the output, evaluated after the steps; left out, the input key stays.'),
-    to: topicName().optional().describe('The topic that the stage writes.'),
+    to: outputs()
+      .optional()
+      .describe(
+        'The topic that the stage writes; or several by name, among which the step `route` chooses, with `otherwise` for the rest; or a template of the topic with those that it may give.',
+      ),
     sink: components.sink.optional().describe('Where records go, outside of the topics.'),
     event_time: eventTime().optional(),
     start: z
@@ -137,6 +146,7 @@ export function stage(components: ComponentSchemas) {
       .describe(
         'On Kafka: exactly_once (the default) commits in transactions; at_least_once is faster, and a crash repeats some records. A stage that keeps state commits exactly once, and so does everything on the embedded log.',
       ),
+    concurrency: concurrency(),
     retry: retry().optional().describe('How often a peer is tried again that rejects a record.'),
     idle: duration()
       .prefault('30s')

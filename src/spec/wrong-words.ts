@@ -75,7 +75,6 @@ const stepWords: Words = {
   reduce: 'records are brought together by "- aggregate:"',
   deduplicate: 'repeated records are dropped by "- dedupe:" with "by: EXPRESSION"',
   distinct: 'repeated records are dropped by "- dedupe:" with "by: EXPRESSION"',
-  flatten: 'a list becomes one record per item by "- split: FIELD"',
   unnest: 'a list becomes one record per item by "- split: FIELD"',
   convert: 'types are converted by "- cast:" with "FIELD: TYPE" below',
   fallback:
@@ -101,8 +100,8 @@ const wrongWords: Readonly<Partial<Record<Place, Words>>> = {
 /** Parts of the language that this version does not have yet; told as that, not as a typing error. */
 const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   pipeline: ['tables'],
-  stage: ['concurrency', 'encode'],
-  step: ['lookup', 'join', 'detect', 'throttle', 'route', 'exec', 'module'],
+  stage: ['encode'],
+  step: ['lookup', 'join', 'detect'],
   source: ['http', 'tcp', 'websocket', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   sink: ['http', 'tcp', 'websocket', 'sse', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   listener: ['webhook', 'publish', 'command', 'websocket', 'sse'],

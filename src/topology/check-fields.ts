@@ -1,8 +1,9 @@
 import { PipelineError } from '../core/errors.ts'
-import { Aggregation, Expression } from '../core/expression.ts'
+import { Aggregation, Expression, Template } from '../core/expression.ts'
 import type { FieldNames } from '../core/operator.ts'
 import { staticFields } from '../expressions/fields-read.ts'
 import type { ConfigPath, PipelineSpec, StageSpec } from '../spec/pipeline-spec.ts'
+import { outputTopics } from '../spec/stage-outputs.ts'
 
 type Report = (path: ConfigPath, thrown: unknown) => void
 
@@ -12,36 +13,36 @@ type Report = (path: ConfigPath, thrown: unknown) => void
  */
 export function checkFields(spec: PipelineSpec, report: Report): void {
   const byTopic = new Map<string, FieldNames>()
+  const written = new Set(spec.stages.flatMap(writtenBy))
+  const known = { byTopic, written }
   let changed = true
   // Stages may stand in any order in the file: follow the edges until nothing new is learnt.
   while (changed) {
     changed = false
-    for (const stage of spec.stages) {
-      if (stage.to === null || byTopic.has(stage.to)) continue
-      if (!writersKnown(spec, stage.to, byTopic)) continue
-      byTopic.set(
-        stage.to,
-        union(
-          spec.stages
-            .filter(({ to }) => to === stage.to)
-            .map((writer) => fieldsOut(writer, byTopic)),
-        ),
-      )
+    for (const topic of written) {
+      const writers = writersOf(spec, topic)
+      if (byTopic.has(topic) || !writers.every((writer) => isInputKnown(writer, known))) continue
+      byTopic.set(topic, union(writers.map((writer) => fieldsOut(writer, byTopic))))
       changed = true
     }
   }
   for (const stage of spec.stages) checkStage(stage, inputFields(stage, byTopic), report)
 }
 
-function writersKnown(
-  spec: PipelineSpec,
-  topic: string,
-  byTopic: ReadonlyMap<string, FieldNames>,
+function writtenBy(stage: StageSpec): string[] {
+  return outputTopics(stage).map(({ topic }) => topic)
+}
+
+function writersOf(spec: PipelineSpec, topic: string): readonly StageSpec[] {
+  return spec.stages.filter((stage) => writtenBy(stage).includes(topic))
+}
+
+/** Whether the fields of all that the stage reads are known, or will never be. */
+function isInputKnown(
+  { from }: StageSpec,
+  known: { byTopic: ReadonlyMap<string, FieldNames>; written: ReadonlySet<string> },
 ): boolean {
-  const written = new Set(spec.stages.map(({ to }) => to))
-  return spec.stages
-    .filter(({ to }) => to === topic)
-    .every((writer) => writer.from.every((from) => byTopic.has(from) || !written.has(from)))
+  return from.every((topic) => known.byTopic.has(topic) || !known.written.has(topic))
 }
 
 function inputFields(stage: StageSpec, byTopic: ReadonlyMap<string, FieldNames>): FieldNames {
@@ -83,6 +84,11 @@ function checkStage(stage: StageSpec, input: FieldNames, report: Report): void {
   }
   if (timedAt === -1) checkEventTime(stage, { fields, report })
   checkExpressions(stage.key, [...stage.path, 'key'], { fields, report })
+  checkExpressions(templateOf(stage), [...stage.path, 'to', 'template'], { fields, report })
+}
+
+function templateOf({ outputs }: StageSpec): Template | null {
+  return outputs?.kind === 'template' ? outputs.template : null
 }
 
 /** The event time is read before the first step that needs it, else behind all steps. */
@@ -100,6 +106,8 @@ function checkExpressions(
     for (const { name } of staticFields(config.source)) {
       if (!against.fields.has(name)) against.report(path, unknownField(name, against.fields))
     }
+  } else if (config instanceof Template) {
+    for (const part of config.expressions) checkExpressions(part, path, against)
   } else if (Array.isArray(config)) {
     for (const [index, item] of config.entries()) checkExpressions(item, [...path, index], against)
   } else if (typeof config === 'object' && config !== null) {

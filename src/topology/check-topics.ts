@@ -1,5 +1,6 @@
 import { PipelineError } from '../core/errors.ts'
 import type { ConfigPath, PipelineSpec } from '../spec/pipeline-spec.ts'
+import { outputTopics } from '../spec/stage-outputs.ts'
 import type { LogKind } from './topology.ts'
 
 export interface TopicCheck {
@@ -40,12 +41,15 @@ function checkCompacted(spec: PipelineSpec, report: TopicCheck['report']): void 
         `a compacted topic takes records with a key only: ${what}`,
       ),
     )
-  for (const { path, source, steps, key, to, dlq, late } of spec.stages) {
+  for (const stage of spec.stages) {
+    const { path, source, steps, key, dlq, late } = stage
     const makesKeys = steps.some(
       ({ definition }) => definition.kind === 'stateful' && definition.project !== undefined,
     )
-    if (source !== null && key === null && !makesKeys && isCompacted(to))
-      refuse([...path, 'to'], 'give the stage a "key:"')
+    if (source !== null && key === null && !makesKeys) {
+      for (const output of outputTopics(stage).filter(({ topic }) => isCompacted(topic)))
+        refuse(output.path, 'give the stage a "key:"')
+    }
     if (isCompacted(dlq)) refuse([...path, 'dlq'], 'dead letters may have none')
     if (isCompacted(late)) refuse([...path, 'late'], 'late records may have none')
   }
@@ -54,10 +58,11 @@ function checkCompacted(spec: PipelineSpec, report: TopicCheck['report']): void 
 /** Each use of a topic in the file, with its place. */
 export function namedTopics(spec: PipelineSpec): (readonly [string, ConfigPath])[] {
   const declared = [...spec.topics.keys()].map((name) => [name, ['topics', name]] as const)
-  const used = spec.stages.flatMap(({ path, from, to, dlq, late }) =>
-    Object.entries({ from, to: [to], dlq: [dlq], late: [late] }).flatMap(([setting, names]) =>
+  const used = spec.stages.flatMap(({ path, from, dlq, late }) =>
+    Object.entries({ from, dlq: [dlq], late: [late] }).flatMap(([setting, names]) =>
       names.flatMap((name) => (name === null ? [] : [[name, [...path, setting]] as const])),
     ),
   )
-  return [...declared, ...used]
+  const written = spec.stages.flatMap(outputTopics).map(({ topic, path }) => [topic, path] as const)
+  return [...declared, ...used, ...written]
 }

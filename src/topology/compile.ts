@@ -9,14 +9,15 @@ import type {
   StageSpec,
   StepSpec,
 } from '../spec/pipeline-spec.ts'
+import { outputTopics } from '../spec/stage-outputs.ts'
 import { bindConfig, type BindEnvironment } from './bind-config.ts'
 import { checkFields } from './check-fields.ts'
 import { checkTopics } from './check-topics.ts'
-import { cutStage, readsRawRecord, type Regroup } from './cut-stage.ts'
+import { cutStage, readsRawRecord } from './cut-stage.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { orderNodes } from './order-nodes.ts'
 import { TopicTable } from './topic-table.ts'
-import type { LogKind, StageHook, Topology } from './topology.ts'
+import type { LogKind, Regroup, StageHook, Topology } from './topology.ts'
 
 export interface CompileEnvironment {
   /** Folder of the pipeline file. */
@@ -103,6 +104,8 @@ function pathOfStage(spec: PipelineSpec, stage: string): ConfigPath {
 function bindStage(stage: StageSpec, bind: BindEnvironment): void {
   bindConfig(stage.key, [...stage.path, 'key'], bind)
   bindConfig(stage.eventTime, [...stage.path, 'event_time'], bind)
+  if (stage.outputs?.kind === 'template')
+    bindConfig(stage.outputs.template, [...stage.path, 'to', 'template'], bind)
   for (const component of [stage.source, stage.sink, ...stage.steps]) {
     if (component !== null) bindConfig(component.config, component.path, bind)
   }
@@ -186,14 +189,14 @@ function warnings(spec: PipelineSpec, topics: TopicTable): CompileProblem[] {
   const scoped = spec.stages.flatMap((stage) =>
     stage.steps
       .filter((step) => isPartitionScoped(step, stage, { spec, topics }))
-      .map((step) => warning(step.path, dedupeScopeMessage)),
+      .map((step) => warning(step.path, scopeWarning(step) ?? '')),
   )
   return [...unwritten, ...scoped]
 }
 
-const dedupeScopeMessage =
-  'DEDUPE_SCOPE: duplicates are found within one partition only; `by: key`, or the same expression as ' +
-  '`key:` in the stage that the records come from, brings equal records into one partition'
+function scopeWarning({ definition, config }: StepSpec): string | null {
+  return definition.kind === 'stateful' ? (definition.scopeWarning?.(config) ?? null) : null
+}
 
 function warning(path: ConfigPath, message: string): CompileProblem {
   return { severity: 'warning', path, thrown: topologyError(message) }
@@ -202,7 +205,7 @@ function warning(path: ConfigPath, message: string): CompileProblem {
 function writtenTopics(spec: PipelineSpec, stage: StageSpec): string[] {
   const own = `${spec.pipeline}.${stage.name}`
   const topics = [stage.dlq ?? `${own}.dlq`, stage.late ?? `${own}.late`]
-  return stage.to === null ? topics : [...topics, stage.to]
+  return [...topics, ...outputTopics(stage).map(({ topic }) => topic)]
 }
 
 /** Whether equal records may lie in several partitions, as far as anyone can tell from the file. */
@@ -211,9 +214,9 @@ function isPartitionScoped(
   stage: StageSpec,
   within: { spec: PipelineSpec; topics: TopicTable },
 ): boolean {
-  if (step.definition.kind !== 'stateful') return false
+  if (step.definition.kind !== 'stateful' || scopeWarning(step) === null) return false
   const definition: StatefulDefinition = step.definition
-  if (definition.project !== undefined || definition.keepsKey?.(step.config) === true) return false
+  if (definition.keepsKey?.(step.config) === true) return false
   const { by } = step.config as { by?: unknown }
   const source = by instanceof Expression ? by.source.trim() : null
   if (source === 'key') return false
@@ -225,7 +228,9 @@ function isPartitionScoped(
 
 /** Whether all stages that write the topic, or those that they have the key from, set this key. */
 function isKeyedBy(source: string | null, topic: string, stages: readonly StageSpec[]): boolean {
-  const writers = stages.filter(({ to }) => to === topic)
+  const writers = stages.filter((stage) =>
+    outputTopics(stage).some((output) => output.topic === topic),
+  )
   // A stage is left out further up, so that a circle comes to an end.
   const others = stages.filter((stage) => !writers.includes(stage))
   return (

@@ -1,17 +1,25 @@
 import { invariant } from '../core/errors.ts'
 import { Aggregation, Expression } from '../core/expression.ts'
-import type { OperatorDefinition } from '../core/operator.ts'
-import type { Delivery, StageSpec, StepSpec } from '../spec/pipeline-spec.ts'
+import type { Delivery, StageSpec } from '../spec/pipeline-spec.ts'
 import { fieldsNeeded } from './fields-needed.ts'
+import {
+  keepsState as keepsStepState,
+  keepsStateByPartition,
+  needsRegrouping,
+  splitSteps,
+} from './split-steps.ts'
 import type { TopicTable } from './topic-table.ts'
+import { routedOutput, templateOf, topicOf } from './routed-output.ts'
 import type {
   LogKind,
   NodeStep,
+  Regroup,
   SinkOutput,
   SourceInput,
   StageNode,
   StageRole,
   TopicInput,
+  TopicOutput,
   TopologyTopic,
 } from './topology.ts'
 
@@ -23,25 +31,22 @@ export interface CutEnvironment {
   readonly log: LogKind
 }
 
-/**
- * How records of one group come together where the group is not their key: in one task that reads all
- * partitions, where one process has all of the log, or through a topic that several can share.
- */
-export type Regroup = 'one_task' | 'repartition'
-
 type Part = Pick<StageNode, 'input' | 'steps' | 'output' | 'role'> & {
-  readonly suffix: '' | '.source' | '.repartition' | '.sink'
+  readonly suffix: '' | '.source' | '.repartition' | `.state${string}` | '.sink'
 }
 
 /**
  * Makes one node of a stage, or several joined by internal topics where a part must survive on its
- * own (a source or a sink beside steps) or where records have to be brought together by another key.
+ * own (a source or a sink beside steps), where records have to be brought together by another key, or
+ * where state comes before steps that wait for a peer.
  */
 export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNode[] {
   const parts: Part[] = []
   let input = inputOf(stage, environment.topics)
   const isStateful = stage.steps.some((step) => step.definition.kind === 'stateful')
-  if (input.kind === 'source' && (stage.sink !== null || isStateful)) {
+  // What a peer makes of records can be repeated only where the records themselves are kept.
+  const isAsync = stage.steps.some((step) => step.definition.kind === 'async')
+  if (input.kind === 'source' && (stage.sink !== null || isStateful || isAsync)) {
     // The key is made after the steps; state by partition then needs all records in one.
     const partitions = stage.steps.some(({ definition }) => keepsStateByPartition(definition))
       ? 1
@@ -61,15 +66,20 @@ export function cutStage(stage: StageSpec, environment: CutEnvironment): StageNo
   const afterSteps = cutSink
     ? environment.topics.between(stage.name, 'out', partitionsOf(input))
     : null
-  const { before, after } = splitAtRepartition(stage.steps, input, environment.regroup)
-  if (before !== null) {
-    const topic = environment.topics.between(stage.name, 'repartition', partitionsOf(input))
+  const { before, after } = splitSteps(stage.steps, partitionsOf(input), environment.regroup)
+  for (const { steps, cut } of before) {
+    const earlier = parts.filter(({ suffix }) => suffix.startsWith('.state')).length
+    const number = earlier === 0 ? '' : (`-${earlier + 1}` as const)
+    const isRegrouped = cut === 'repartition'
+    const name = isRegrouped ? cut : (`${cut}${number}` as const)
+    const topic = environment.topics.between(stage.name, name, partitionsOf(input))
+    const output = toTopic(topic, { key: null, input })
     parts.push({
-      suffix: '.repartition',
-      role: 'analysis',
+      suffix: isRegrouped ? '.repartition' : `.state${number}`,
+      role: steps.some(({ part }) => part === 'project') ? 'analysis' : 'cleaning',
       input,
-      steps: before,
-      output: { ...toTopic(topic, { key: null, input }), samePartition: false, markers: true },
+      steps,
+      output: isRegrouped ? { ...output, samePartition: false, markers: true } : output,
     })
     input = readingFrom([topic])
   }
@@ -111,9 +121,11 @@ function withReplay(nodes: readonly StageNode[], topics: TopicTable): StageNode[
 }
 
 /** It takes room in each record: only where an expression may read it. */
-function tellsSource({ steps, key, eventTime }: StageSpec): { readonly tellsSource?: true } {
+function tellsSource({ steps, key, eventTime, outputs }: StageSpec): {
+  readonly tellsSource?: true
+} {
   const settings = steps.map((step) => [step.if, step.config])
-  return mentionsSource([settings, key, eventTime]) ? { tellsSource: true } : {}
+  return mentionsSource([settings, key, eventTime, outputs]) ? { tellsSource: true } : {}
 }
 
 /** Whether an expression inside a setting has the word. */
@@ -121,10 +133,6 @@ function mentionsSource(config: unknown): boolean {
   if (config instanceof Expression || config instanceof Aggregation)
     return /\bsource\b/.test(config.source)
   return typeof config === 'object' && config !== null && Object.values(config).some(mentionsSource)
-}
-
-function keepsStateByPartition(definition: OperatorDefinition): boolean {
-  return definition.kind === 'stateful' && definition.project === undefined
 }
 
 /** A stage of source and sink alone has two parts, and the second is its sink. */
@@ -154,13 +162,11 @@ function lastStepsPart(
       output: toTopic(at.afterSteps, { key: stage.key?.evaluate ?? null, input }),
     }
   if (stage.sink !== null) return { role, input, steps, output: sinkOf(stage) }
+  const key = stage.key?.evaluate ?? null
+  if (stage.outputs !== null)
+    return { role, input, steps, output: routedOutput(stage, { key, input, topics: at.topics }) }
   if (stage.to === null) return { role, input, steps, output: null }
-  return {
-    role,
-    input,
-    steps,
-    output: toTopic(at.topics.user(stage.to), { key: stage.key?.evaluate ?? null, input }),
-  }
+  return { role, input, steps, output: toTopic(at.topics.user(stage.to), { key, input }) }
 }
 
 function inputOf(stage: StageSpec, topics: TopicTable): SourceInput | TopicInput {
@@ -183,66 +189,14 @@ function partitionsOf(input: SourceInput | TopicInput): number | null {
 function toTopic(
   topic: TopologyTopic,
   from: { key: StageNode['eventTime']; input: Part['input'] },
-) {
-  const samePartition =
-    from.key === null &&
-    from.input.kind === 'topics' &&
-    from.input.topics.every(({ partitions }) => partitions === topic.partitions)
-  return {
-    kind: 'topic',
-    topic: topic.name,
-    partitions: topic.partitions,
-    key: from.key,
-    samePartition,
-    markers: false,
-  } as const
+): TopicOutput {
+  return { kind: 'topic', ...topicOf(topic, from), key: from.key, markers: false }
 }
 
 function sinkOf({ sink, key }: StageSpec): SinkOutput {
   invariant(sink !== null, 'only a stage with a sink has a sink part')
   const { definition, config } = sink
   return { kind: 'sink', definition, config, key: key?.evaluate ?? null }
-}
-
-/** Steps up to the projection of a stateful step whose records must be brought together, and the rest. */
-function splitAtRepartition(
-  steps: readonly StepSpec[],
-  input: Part['input'],
-  regroup: Regroup,
-): { before: NodeStep[] | null; after: NodeStep[] } {
-  const all: NodeStep[] = []
-  let before: NodeStep[] | null = null
-  for (const step of steps) {
-    const { definition } = step
-    if (definition.kind === 'stateful' && definition.project !== undefined) {
-      all.push({ ...nodeStep(step), part: 'project' })
-      const isTogether =
-        regroup === 'one_task' || !needsRegrouping({ definition, config: step.config }, input)
-      // State that one part of a record has changed in place cannot be taken back when a later part fails.
-      if (!isTogether || all.some(emitsMany)) before = all.splice(0)
-      all.push(nodeStep(step))
-    } else all.push(nodeStep(step))
-  }
-  return { before, after: all }
-}
-
-/** Whether records of one group may lie in several partitions. */
-function needsRegrouping(
-  step: Pick<NodeStep, 'definition' | 'config'>,
-  input: Part['input'],
-): boolean {
-  const { definition, config } = step
-  if (definition.kind !== 'stateful' || definition.project === undefined) return false
-  return partitionsOf(input) !== 1 && definition.keepsKey?.(config) !== true
-}
-
-function emitsMany(step: NodeStep): boolean {
-  return step.definition.kind === 'stateless' && step.definition.emitsMany === true
-}
-
-function nodeStep(step: StepSpec): NodeStep {
-  const { id, definition, config } = step
-  return { id, definition, config, if: step.if?.evaluate ?? null, part: 'whole' }
 }
 
 function roleOf(stage: StageSpec, input: Part['input']): StageRole {
@@ -262,9 +216,7 @@ function nodeOf(
   environment: CutEnvironment & { isTimed: boolean },
 ): StageNode {
   const { input, steps, output } = part
-  const isStateful = steps.some(
-    (step) => step.definition.kind === 'stateful' && step.part === 'whole',
-  )
+  const isStateful = steps.some(keepsStepState)
   const eventTime = environment.isTimed ? (stage.eventTime?.evaluate ?? null) : null
   const tasks = taskCount(part, environment.regroup)
   const partitions = partitionsOf(input) ?? 1
@@ -280,7 +232,11 @@ function nodeOf(
     decode: decodeOf(part, eventTime),
     fields:
       decodeOf(part, eventTime) === 'json'
-        ? fieldsNeeded(steps, stage, { eventTime: eventTime !== null, key: hasKey(part) })
+        ? fieldsNeeded(steps, stage, {
+            eventTime: eventTime !== null,
+            key: hasKey(part),
+            template: templateOf(part),
+          })
         : null,
     steps,
     eventTime,
@@ -302,6 +258,7 @@ function nodeOf(
     settings: {
       start: stage.start,
       onError: stage.onError,
+      concurrency: stage.concurrency,
       retry: stage.retry,
       idleMs: stage.idleMs,
       maxFutureMs: stage.maxFutureMs,
@@ -315,8 +272,7 @@ function nodeOf(
 /** Positions of a source, entries of steps, the memory of a sink, the watermark that markers tell. */
 function keepsState({ input, steps, output }: Part): boolean {
   if (input.kind === 'source') return true
-  if (steps.some(({ definition, part }) => definition.kind === 'stateful' && part === 'whole'))
-    return true
+  if (steps.some(keepsStepState)) return true
   if (output?.kind === 'sink') return output.definition.remembers !== false
   return output?.kind === 'topic' && output.markers
 }
@@ -339,7 +295,8 @@ export function readsRawRecord(step: Pick<NodeStep, 'definition' | 'config'>): b
 function decodeOf(part: Part, eventTime: StageNode['eventTime']): StageNode['decode'] {
   const first = part.steps[0]
   if (first !== undefined && readsRawRecord(first)) return 'raw'
-  const readsValue = part.steps.length > 0 || eventTime !== null || hasKey(part)
+  const readsValue =
+    part.steps.length > 0 || eventTime !== null || hasKey(part) || templateOf(part) !== null
   return readsValue ? 'json' : 'none'
 }
 
@@ -351,7 +308,9 @@ function taskCount(part: Part, regroup: Regroup): number {
   const { input, output, steps } = part
   if (input.kind === 'source') return 1
   if (output?.kind === 'sink' && output.definition.singleTask(output.config)) return 1
-  const regroups = steps.some((step) => step.part === 'project' && needsRegrouping(step, input))
+  const regroups = steps.some(
+    (step) => step.part === 'project' && needsRegrouping(step, partitionsOf(input)),
+  )
   const writesGroups = output?.kind === 'topic' && output.markers
   if (regroup === 'one_task' && regroups && !writesGroups) return 1
   return Math.max(...input.topics.map(({ partitions }) => partitions))

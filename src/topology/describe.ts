@@ -1,4 +1,5 @@
-import type { NodeStep, StageNode, Topology, TopologyTopic } from './topology.ts'
+import { outputTopicsOf } from './order-nodes.ts'
+import type { NodeStep, RoutedOutput, StageNode, Topology, TopologyTopic } from './topology.ts'
 
 /** The topology as indented text: each part of a stage with what it reads, does and writes. */
 export function describeTopology(topology: Topology): string {
@@ -12,6 +13,7 @@ function describeNode(node: StageNode, { hooks }: Topology): string {
   const lines: readonly (readonly [string, string])[] = [
     ['reads', inputText(node)],
     ['steps', node.steps.map(stepText).join(', ')],
+    ['waits', waitsText(node)],
     ['writes', outputText(node)],
     ['failed', failedText(node)],
     ['late', node.lateTopic],
@@ -56,11 +58,30 @@ function stepText({ id, definition, if: condition, part }: NodeStep): string {
   return shown.length === 0 ? name : `${name} [${shown.join('; ')}]`
 }
 
+/** How much of the work that waits for something outside goes on at once. */
+function waitsText({ steps, settings, tasks }: StageNode): string {
+  const waiting = steps.filter(({ definition }) => definition.kind === 'async')
+  if (waiting.length === 0) return ''
+  const each = tasks === 1 ? '' : ' in each task'
+  const atOnce =
+    (settings.concurrency ?? 1) === 1 ? '' : `up to ${settings.concurrency} at once${each}, `
+  return `${waiting.map(({ id }) => id).join(', ')}: ${atOnce}those of one key in order`
+}
+
 function outputText({ output }: StageNode): string {
   if (output === null) return ''
   if (output.kind === 'sink') return `sink ${output.definition.type}`
   const key = output.key === null ? '' : ', with a key'
-  return `${output.topic}${key}`
+  if (output.kind === 'topic') return `${output.topic}${key}`
+  return `${choiceText(output)}${key}`
+}
+
+function choiceText({ choice, topics }: RoutedOutput): string {
+  if (choice.kind === 'template')
+    return `${choice.template.source} of ${topics.map(({ topic }) => topic).join(', ')}`
+  const named = [...choice.byName].map(([name, topic]) => `${topic} (${name})`)
+  const rest = choice.otherwise === null ? [] : [`${choice.otherwise} (otherwise)`]
+  return [...named, ...rest].join(', ')
 }
 
 function failedText({ settings, deadLetterTopic }: StageNode): string {
@@ -90,7 +111,7 @@ function drawNode(node: StageNode, id: string, topics: ReadonlyMap<string, strin
   if (input.kind === 'source')
     lines.push(`  ${id}source([${quoted([input.definition.type])}]) --> ${id}`)
   else lines.push(...input.topics.map(({ name }) => `  ${topics.get(name)} --> ${id}`))
-  if (output?.kind === 'topic') lines.push(`  ${id} --> ${topics.get(output.topic)}`)
+  for (const { topic } of outputTopicsOf(node)) lines.push(`  ${id} --> ${topics.get(topic)}`)
   if (output?.kind === 'sink')
     lines.push(`  ${id} --> ${id}sink([${quoted([output.definition.type])}])`)
   const aside = [node.settings.onError === 'dlq' ? node.deadLetterTopic : '', node.lateTopic]

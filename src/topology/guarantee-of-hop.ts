@@ -1,4 +1,5 @@
 import type { EndpointGuarantee } from '../core/endpoints.ts'
+import { outputTopicsOf } from './order-nodes.ts'
 import type { LogKind, SinkOutput, SourceInput, StageNode } from './topology.ts'
 
 /** What holds between what a node reads and what it writes, a topic or its sink. */
@@ -42,7 +43,7 @@ function kafkaCommit(node: StageNode): EndpointGuarantee {
   if (node.delivery === 'exactly_once') {
     return exactlyOnce(`${changedBy(node)} are committed in one Kafka transaction per task.`)
   }
-  if (node.output?.kind !== 'topic') {
+  if (outputTopicsOf(node).length === 0) {
     return {
       guarantee: 'at_least_once',
       why: 'The positions are committed behind the records (delivery: at_least_once).',
@@ -61,6 +62,19 @@ function kafkaCommit(node: StageNode): EndpointGuarantee {
 
 /** What a commit of a node without source and sink holds. */
 function changedBy({ steps, output }: StageNode): string {
+  const waiting = steps.filter(({ definition }) => definition.kind === 'async')
+  const calls = waiting.map(({ id }) => `"${id}"`).join(', ')
+  const before =
+    waiting.length === 0
+      ? ''
+      : `Calls of ${calls} may be repeated, and what they came to counts once: `
+  const committed = committedBy({ steps, output })
+  return before === ''
+    ? `${committed.charAt(0).toUpperCase()}${committed.slice(1)}`
+    : `${before}${committed}`
+}
+
+function committedBy({ steps, output }: Pick<StageNode, 'steps' | 'output'>): string {
   const isStateful = steps.some(
     ({ definition, part }) => definition.kind === 'stateful' && part === 'whole',
   )
@@ -68,8 +82,7 @@ function changedBy({ steps, output }: StageNode): string {
     ...(output === null ? ['dead letters'] : ['results']),
     ...(isStateful ? ['state'] : []),
   ]
-  const text = `${parts.join(', ')} and positions`
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  return `${parts.join(', ')} and positions`
 }
 
 function exactlyOnce(why: string): EndpointGuarantee {

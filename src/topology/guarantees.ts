@@ -1,6 +1,6 @@
 import { guarantees, type EndpointGuarantee, type Guarantee } from '../core/endpoints.ts'
 import { guaranteeOf } from './guarantee-of-hop.ts'
-import { topicsWrittenBy } from './order-nodes.ts'
+import { outputTopicsOf, topicsWrittenBy } from './order-nodes.ts'
 import type { LogKind, StageNode, Topology } from './topology.ts'
 
 /** One step of a record on its way, from where it lies to where it is written. */
@@ -58,7 +58,7 @@ export const maxPaths = 20
 export function pipelineGuarantees(topology: Topology, log: LogKind): PipelineGuarantees {
   const { prefix, pipeline, nodes, hooks } = topology
   const read = new Set(nodes.flatMap(({ input }) => topicNames(input)))
-  const ends = nodes.filter(({ output }) => output?.kind !== 'topic' || !read.has(output.topic))
+  const ends = nodes.flatMap((node) => endsOf(node).filter(({ to }) => !read.has(to)))
   return {
     pipeline: `${prefix}${pipeline}`,
     log,
@@ -67,12 +67,26 @@ export function pipelineGuarantees(topology: Topology, log: LogKind): PipelineGu
   }
 }
 
+/** A node with one of the places that it writes to. */
+interface End {
+  readonly node: StageNode
+  readonly to: string
+}
+
+function endsOf(node: StageNode): End[] {
+  const { output } = node
+  // In words where it is no name of a topic.
+  if (output === null) return [{ node, to: '(no output)' }]
+  if (output.kind === 'sink') return [{ node, to: output.definition.type }]
+  return outputTopicsOf(node).map(({ topic }) => ({ node, to: topic }))
+}
+
 interface Graph {
   readonly nodes: readonly StageNode[]
   readonly log: LogKind
 }
 
-function outputOf(end: StageNode, graph: Graph): GuaranteedOutput {
+function outputOf(end: End, graph: Graph): GuaranteedOutput {
   const found = pathsTo(end, graph)
   const paths = found.slice(0, maxPaths)
   // Not of the listed paths: a weak link counts wherever it is.
@@ -82,8 +96,8 @@ function outputOf(end: StageNode, graph: Graph): GuaranteedOutput {
     .filter((hop) => isToBlame(hop.guarantee, guarantee))
     .map(({ stage, from, to }) => ({ stage, from, to }))
   return {
-    output: endOf(end),
-    stage: end.stage,
+    output: end.to,
+    stage: end.node.stage,
     guarantee,
     weakest,
     paths,
@@ -92,7 +106,7 @@ function outputOf(end: StageNode, graph: Graph): GuaranteedOutput {
 }
 
 /** Every hop on any path, once each, upstream before downstream. */
-function hopsTo(end: StageNode, graph: Graph): Hop[] {
+function hopsTo(end: End, graph: Graph): Hop[] {
   const hops = new Map<string, Hop>()
   const walk = (node: StageNode, to: string): void => {
     for (const from of sourcesOf(node)) {
@@ -102,7 +116,7 @@ function hopsTo(end: StageNode, graph: Graph): Hop[] {
       hops.set(key, hopOf(node, { from, to }, graph))
     }
   }
-  walk(end, endOf(end))
+  walk(end.node, end.to)
   return [...hops.values()]
 }
 
@@ -118,7 +132,7 @@ function writersOf({ input }: StageNode, topic: string, { nodes }: Graph): Stage
 }
 
 /** At most one more than are listed. Nothing runs in circles: such a file has been refused. */
-function pathsTo(end: StageNode, graph: Graph): GuaranteedPath[] {
+function pathsTo(end: End, graph: Graph): GuaranteedPath[] {
   const paths: GuaranteedPath[] = []
   const walk = (node: StageNode, to: string, behind: readonly Hop[]): void => {
     for (const from of sourcesOf(node)) {
@@ -131,14 +145,8 @@ function pathsTo(end: StageNode, graph: Graph): GuaranteedPath[] {
       paths.push({ guarantee, beginsOutside: node.input.kind === 'topics', hops })
     }
   }
-  walk(end, endOf(end), [])
+  walk(end.node, end.to, [])
   return paths
-}
-
-/** In words where it is no name of a topic. */
-function endOf({ output }: StageNode): string {
-  if (output === null) return '(no output)'
-  return output.kind === 'topic' ? output.topic : output.definition.type
 }
 
 function sourcesOf({ input }: StageNode): readonly string[] {

@@ -1,9 +1,15 @@
-import type { StageNode } from './topology.ts'
+import type { RoutedTopic, StageNode } from './topology.ts'
+
+/** The topics that results of a node go to; empty where they go to a sink, or nowhere. */
+export function outputTopicsOf({ output }: Pick<StageNode, 'output'>): readonly RoutedTopic[] {
+  if (output?.kind === 'topic') return [output]
+  return output?.kind === 'topics' ? output.topics : []
+}
 
 /** The topics that a node writes records to, with those for records set aside. */
 export function topicsWrittenBy(node: StageNode): string[] {
   const aside = [node.deadLetterTopic, node.lateTopic].filter((topic) => topic !== '')
-  return node.output?.kind === 'topic' ? [node.output.topic, ...aside] : aside
+  return [...outputTopicsOf(node).map(({ topic }) => topic), ...aside]
 }
 
 export function topicsReadBy(node: StageNode): string[] {

@@ -35,7 +35,7 @@ export class TopicTable {
   /** A topic between two parts of one stage. Its records are removed like those of other topics. */
   between(
     stage: string,
-    suffix: 'in' | 'out' | 'repartition',
+    suffix: 'in' | 'out' | 'repartition' | `async${string}`,
     partitions: number | null,
   ): TopologyTopic {
     return this.#addInternal(stage, {

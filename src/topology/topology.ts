@@ -1,5 +1,5 @@
 import type { SinkDefinition, SourceDefinition } from '../core/endpoints.ts'
-import type { Evaluate } from '../core/expression.ts'
+import type { Evaluate, Template } from '../core/expression.ts'
 import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { TopicSpec } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
@@ -8,6 +8,12 @@ import type { TracingSettings } from '../spec/tracing-schema.ts'
 
 /** What topics and state are kept in; a topology is compiled for one of them. */
 export type LogKind = 'embedded' | 'kafka'
+
+/**
+ * How records of one group come together where the group is not their key: in one task that reads all
+ * partitions, where one process has all of the log, or through a topic that several can share.
+ */
+export type Regroup = 'one_task' | 'repartition'
 
 /** A pipeline ready to run, as a value: it can be printed, drawn, compared and tested without running. */
 export interface Topology {
@@ -55,7 +61,7 @@ export interface StageNode {
   /** Whether the node needs each record's event time: it keeps state or writes markers. */
   readonly needsEventTime: boolean
   /** null: the steps are all there is, for their events. */
-  readonly output: TopicOutput | SinkOutput | null
+  readonly output: TopicOutput | RoutedOutput | SinkOutput | null
   readonly deadLetterTopic: string
   readonly lateTopic: string
   /** How its tasks commit: a node with state does so exactly once on every log. */
@@ -108,6 +114,27 @@ export interface TopicOutput {
   readonly markers: boolean
 }
 
+/** One of several topics for each record. Readers get no markers of it. */
+export interface RoutedOutput {
+  readonly kind: 'topics'
+  readonly topics: readonly RoutedTopic[]
+  readonly choice: OutputChoice
+  /** As of a `TopicOutput`. */
+  readonly key: Evaluate | null
+}
+
+export type RoutedTopic = Pick<TopicOutput, 'topic' | 'partitions' | 'samePartition'>
+
+export type OutputChoice =
+  | {
+      readonly kind: 'route'
+      /** Topics by the name that a step has given the record. */
+      readonly byName: ReadonlyMap<string, string>
+      /** null: a record without a name fails. */
+      readonly otherwise: string | null
+    }
+  | { readonly kind: 'template'; readonly template: Template }
+
 export interface SinkOutput {
   readonly kind: 'sink'
   readonly definition: SinkDefinition
@@ -128,7 +155,7 @@ export interface NodeStep {
 /** Settings of the stage that its parts have in common. */
 export type NodeSettings = Pick<
   StageSpec,
-  'start' | 'onError' | 'retry' | 'idleMs' | 'maxFutureMs' | 'limits' | 'maxKeys'
+  'start' | 'onError' | 'concurrency' | 'retry' | 'idleMs' | 'maxFutureMs' | 'limits' | 'maxKeys'
 >
 
 export interface StageHook {

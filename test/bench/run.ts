@@ -8,6 +8,7 @@ import { benchExpressions } from './bench-expressions.ts'
 import { benchKafka } from './bench-kafka.ts'
 import { benchTracing } from './bench-tracing.ts'
 import { benchLog } from './bench-log.ts'
+import { benchTcp } from './bench-tcp.ts'
 import { referenceOrders } from './reference-orders.ts'
 
 /**
@@ -65,6 +66,7 @@ try {
     print(benchExpressions())
     print(await benchLog(folder))
     print(await benchEngine(folder, { command, orders }))
+    print(await benchTcp(folder, command))
     print(benchCommands(folder, command))
   }
 } finally {

@@ -27,6 +27,7 @@ export function aStageReport(changes: Partial<StageReport> = {}): StageReport {
     D: 0,
     waiting: { queue: 0, batch: 0, backoff: 0, commit: 0 },
     commitInQueue: false,
+    called: 0,
     standing: { sink: 0, pauses: 0, commits: 0, committing: 0 },
     rate: 0,
     arrivalRate: 0,

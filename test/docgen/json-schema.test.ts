@@ -59,6 +59,11 @@ describe('the JSON Schema of pipeline files', () => {
 
   /** Rules that reach beyond one setting, and words that a text alone cannot show to be wrong. */
   const beyondSchemas = new Set([
+    'several outputs and no step that chooses',
+    'a route without outputs',
+    'a route that is not the last step',
+    'two routes',
+    'outputs of a route that do not fit those of the stage',
     'from and source',
     'neither from nor source',
     'nothing to do',

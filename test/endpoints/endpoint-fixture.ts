@@ -11,10 +11,12 @@ import type {
   SourceSlice,
 } from '../../src/core/endpoints.ts'
 import { PipelineError } from '../../src/core/errors.ts'
-import { FilePath } from '../../src/core/expression.ts'
+import { FilePath, RegularExpression, Template } from '../../src/core/expression.ts'
 import type { JsonValue } from '../../src/core/json.ts'
 import { emptyBytes, type RecordBatch } from '../../src/core/record-batch.ts'
 import { RecordBatchBuilder } from '../../src/core/record-batch-builder.ts'
+import { compileTemplate } from '../../src/expressions/compile-template.ts'
+import { compilePattern } from '../../src/expressions/pattern.ts'
 
 /** A clock that stands still but for what is slept. */
 export class ManualClock implements Clock {
@@ -80,10 +82,12 @@ export function aFolder(): {
   }
 }
 
-/** Resolves the paths of a setting, as the compiler of the topology does. */
+/** Resolves the paths of a setting and compiles what is in it, as the compiler of the topology does. */
 export function bindPaths<Config>(config: Config, folder: string): Config {
   const visit = (at: unknown): void => {
     if (at instanceof FilePath) at.bind(resolve(folder, at.source))
+    else if (at instanceof Template) at.bind(compileTemplate(at.source))
+    else if (at instanceof RegularExpression) at.bind(compilePattern(at.source))
     else if (Array.isArray(at)) for (const item of at) visit(item)
     else if (typeof at === 'object' && at !== null)
       for (const item of Object.values(at)) visit(item)

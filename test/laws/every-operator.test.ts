@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { decodeJson, encodeJson, type JsonValue } from '../../src/core/json.ts'
 import { operators } from '../../src/operators/registry.generated.ts'
+import { runAsyncOperator } from '../../src/simulation/run-async-operator.ts'
 import { InputRecord, runOperator } from '../../src/simulation/run-operator.ts'
+import { asyncWorld } from './async-world.ts'
 
 /** Values that no operator expects. */
 const hostile: readonly JsonValue[] = [
@@ -19,7 +21,10 @@ const hostile: readonly JsonValue[] = [
   {},
 ]
 
-describe.each(operators.map((definition) => ({ type: definition.type, definition })))(
+const asyncOperators = operators.filter((definition) => definition.kind === 'async')
+const syncOperators = operators.filter((definition) => definition.kind !== 'async')
+
+describe.each(syncOperators.map((definition) => ({ type: definition.type, definition })))(
   '$type',
   ({ definition }) => {
     const cases = definition.examples.flatMap((example) => [
@@ -32,11 +37,7 @@ describe.each(operators.map((definition) => ({ type: definition.type, definition
     ])
 
     it('says what it does and what every setting is for', () => {
-      expect(definition.summary).toMatch(/^[A-Z].*\.$/)
-      const schema = z.toJSONSchema(definition.config, { io: 'input' })
-      const needsNone = schema.properties !== undefined
-      expect(needsNone || schema.description !== undefined, 'the setting itself').toBe(true)
-      expect(undescribed(schema)).toEqual([])
+      expect(flawsOf(definition)).toEqual([])
     })
 
     it('has at least two examples, and they do what they say', () => {
@@ -85,6 +86,49 @@ describe.each(operators.map((definition) => ({ type: definition.type, definition
   },
 )
 
+describe.each(asyncOperators.map((definition) => ({ type: definition.type, definition })))(
+  '$type, which waits for something outside',
+  ({ definition }) => {
+    const world = asyncWorld()
+    const run = (config: unknown, input: readonly (JsonValue | InputRecord)[]) =>
+      runAsyncOperator(definition, { config, input }, world)
+
+    it('says what it does and what every setting is for', () => {
+      expect(flawsOf(definition)).toEqual([])
+    })
+
+    it('has at least two examples, and they do what they say', async () => {
+      expect(definition.examples.length).toBeGreaterThanOrEqual(2)
+      for (const { title, config, input, output } of definition.examples) {
+        expect(title).not.toMatch(/\.$/)
+        expect((await run(config, input)).emitted, title).toEqual(output)
+      }
+    })
+
+    it.each(definition.examples)(
+      'gives every record one disposition, the same a second time: $title',
+      async ({ config, input }) => {
+        const all = [...input, ...hostile]
+        const first = await run(config, all)
+        expect(first.dispositions).toHaveLength(all.length)
+        expect(await run(config, all)).toEqual(first)
+      },
+    )
+
+    it.each(definition.examples)(
+      'changes neither its setting nor its input, and lets no name in the data reach into other objects: $title',
+      async ({ config, input }) => {
+        const all = [...input, ...hostile]
+        const texts = [encodeJson(config as JsonValue), ...all.map(encodeJson)]
+        const { emitted } = await run(deepFreeze(structuredClone(config)), all.map(deepFreeze))
+        expect([encodeJson(config as JsonValue), ...all.map(encodeJson)]).toEqual(texts)
+        expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false)
+        for (const value of emitted) expect(prototypesOf(value)).toEqual(new Set())
+      },
+    )
+  },
+)
+
 describe('the operators', () => {
   it('have a type each, of their own', () => {
     const types = operators.map(({ type }) => type)
@@ -92,6 +136,17 @@ describe('the operators', () => {
     expect(types.filter((type) => !/^[a-z][a-z_]*$/.test(type))).toEqual([])
   })
 })
+
+/** What is missing of the texts of a definition. */
+function flawsOf({ summary, config }: (typeof operators)[number]): string[] {
+  const schema = z.toJSONSchema(config, { io: 'input' })
+  const saysSetting = schema.properties !== undefined || schema.description !== undefined
+  return [
+    ...(/^[A-Z].*\.$/.test(summary) ? [] : ['summary']),
+    ...(saysSetting ? [] : ['the setting itself']),
+    ...undescribed(schema),
+  ]
+}
 
 interface SchemaNode {
   readonly description?: string

@@ -54,6 +54,14 @@ describe('the bottleneck', () => {
     )
   })
 
+  it('is what a stage calls, and not its steps, however many calls there are at once', () => {
+    const standing = { calls: 800, sink: 0, pauses: 0, commits: 0, committing: 0 }
+    const asking = aStage('ask', { T: 50_000, called: 49_990, standing })
+    const found = bottleneckOf([aStage('a', { T: 100 }), asking], time)
+    expect(found).toMatchObject({ stage: 'ask', cause: 'calls' })
+    expect(found!.sentence).toContain('it waits for what it calls for 80 % of the run')
+  })
+
   it('is the peer that a stage cannot write to', () => {
     const away = { sink: 10, pauses: 900, commits: 0, committing: 0 }
     const found = bottleneckOf([aStage('a'), aStage('b', { standing: away })], time)

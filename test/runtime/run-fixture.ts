@@ -29,6 +29,10 @@ import {
   startMs,
 } from '../simulation/pipeline-fixture.ts'
 
+export function noProcess(): never {
+  throw new TypeError('no process runs in these tests')
+}
+
 /** Every look at it takes some time, as if the work between two looks had. */
 export class WorkingClock extends VirtualClock {
   #workedUs = 0
@@ -243,6 +247,7 @@ export class RunBench {
       executor: null,
       mask: (text: string) => text,
       telemetry: options.telemetry ?? { sliceCommitted: () => {} },
+      operators: { clock, random, log: () => {}, spawn: noProcess },
       listeners: { log: () => {} },
       endpoints: { clock, random, stdin: Readable.from([]), stdout, notice: () => {} },
     }

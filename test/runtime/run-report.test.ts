@@ -69,6 +69,7 @@ describe('stage report', () => {
     stats.addRecord(15, 5, 20)
     stats.batchUs = 25
     stats.backoffUs = 2_000
+    stats.pausedUs = 1_000
     meter.addSlice(stats, 1_120)
     const { waiting, D } = stageReport('s', [part(meter)], { durationMs: 1 })
     expect(waiting.backoff).toBe(2)

@@ -32,7 +32,7 @@ export function aNode(meter: StageMeter, changes: Partial<NodePart> = {}): NodeP
     tasksRun: ['p.clean/0'],
     lag: 0,
     reads: ['raw'],
-    writes: 'clean',
+    writes: ['clean'],
     meter: meter.toData(),
     ...changes,
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Regroup } from '../../src/topology/cut-stage.ts'
+import type { Regroup } from '../../src/topology/topology.ts'
 import type { JsonValue } from '../../src/core/json.ts'
 import {
   at,

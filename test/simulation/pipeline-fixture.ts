@@ -16,8 +16,7 @@ import type { PushedRecord } from '../../src/simulation/push-source.ts'
 import { loadPipeline } from '../../src/spec/load-pipeline.ts'
 import type { PipelineSpec } from '../../src/spec/pipeline-spec.ts'
 import { compileTopology, type CompileProblem } from '../../src/topology/compile.ts'
-import type { Regroup } from '../../src/topology/cut-stage.ts'
-import type { LogKind, Topology } from '../../src/topology/topology.ts'
+import type { LogKind, Regroup, Topology } from '../../src/topology/topology.ts'
 
 /** Midnight: window starts are easy to read from it. */
 export const startMs = Date.UTC(2026, 0, 1)

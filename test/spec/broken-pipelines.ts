@@ -89,13 +89,50 @@ export const brokenPipelines: readonly BrokenFile[] = [
   },
   {
     rule: 'concurrency',
-    text: stageWith('from: a', 'to: b', 'concurrency: 4'),
-    found: [['6:5', 'CONFIG_INVALID', 'not supported yet']],
+    text: stageWith('from: a', 'to: b', 'concurrency: 0'),
+    found: [['6:18', 'CONFIG_INVALID', '1']],
   },
   {
-    rule: 'several outputs',
+    rule: 'several outputs and no step that chooses',
     text: stageWith('from: a', 'to: { x: b }'),
-    found: [['5:9', 'CONFIG_INVALID', 'not supported yet', 'to: TOPIC']],
+    found: [['5:5', 'CONFIG_INVALID', 'no step that chooses', '- route:']],
+  },
+  {
+    rule: 'a route without outputs',
+    text: stageWith('from: a', 'steps: [{ route: { x: value.a } }]', 'to: b'),
+    found: [['5:15', 'CONFIG_INVALID', 'no outputs', 'otherwise: TOPIC']],
+  },
+  {
+    rule: 'a route that is not the last step',
+    text: stageWith('from: a', 'steps: [{ route: { x: value.a } }, { trim: [b] }]', 'to: { x: b }'),
+    found: [['5:15', 'CONFIG_INVALID', 'last step']],
+  },
+  {
+    rule: 'two routes',
+    text: stageWith(
+      'from: a',
+      'steps: [{ route: { x: value.a } }, { route: { x: value.a } }]',
+      'to: { x: b }',
+    ),
+    found: [['5:42', 'CONFIG_INVALID', 'two steps `route`']],
+  },
+  {
+    rule: 'outputs of a route that do not fit those of the stage',
+    text: stageWith('from: a', 'steps: [{ route: { critcal: value.a } }]', 'to: { critical: b }'),
+    found: [
+      ['5:24', 'CONFIG_INVALID', 'no output "critcal"', 'critical'],
+      ['6:11', 'CONFIG_INVALID', 'no condition of `route` chooses', 'critcal'],
+    ],
+  },
+  {
+    rule: 'a template without the topics that it may give',
+    text: stageWith('from: a', 'to: { template: "x.${value.a}" }'),
+    found: [['5:9', 'CONFIG_INVALID', '"allow" is missing']],
+  },
+  {
+    rule: 'outputs without a name of a topic',
+    text: stageWith('from: a', 'steps: [{ route: { x: value.a } }]', 'to: { x: "b c" }'),
+    found: [['6:14', 'CONFIG_INVALID', 'name of a topic']],
   },
   {
     rule: 'a retention of a compacted topic',

@@ -29,6 +29,7 @@ const operators = [
   operator('filter', expression()),
   operator('set', z.record(fieldPath(), expression())),
   operator('trim', z.array(fieldPath()).min(1)),
+  operator('route', z.record(z.string(), expression())),
   operator('remove', z.array(fieldPath()).min(1)),
   operator('validate', z.strictObject({ schema: textFile().describe('The schema.') })),
   operator('compact', z.strictObject({ deep: z.boolean().default(false).describe('Below, too.') })),

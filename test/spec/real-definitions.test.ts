@@ -21,7 +21,14 @@ const load = (text: string) => {
 const connections = { main: { kafka: { brokers: 'localhost:9092' } } }
 
 const stageOf = {
-  operators: (component: object) => ({ from: 'a', steps: [component], to: 'b' }),
+  operators: (component: object) => {
+    const [outputs] = 'route' in component ? [component.route as object] : []
+    const to =
+      outputs === undefined
+        ? 'b'
+        : Object.fromEntries(Object.keys(outputs).map((name) => [name, name]))
+    return { from: 'a', steps: [component], to }
+  },
   sources: (component: object) => ({ source: component, to: 'b' }),
   sinks: (component: object) => ({ from: 'a', sink: component }),
   listeners: (component: object) => {

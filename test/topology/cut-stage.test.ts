@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { StageNode, Topology } from '../../src/topology/topology.ts'
-import { type CompileOptions, topologyOf } from '../simulation/pipeline-fixture.ts'
+import { z } from 'zod'
+import { defineAsync } from '../../src/core/operator.ts'
+import { runsAnywhere } from '../../src/runtime/step-executor.ts'
+import { describeTopology } from '../../src/topology/describe.ts'
+import { pipelineGuarantees } from '../../src/topology/guarantees.ts'
+import type { RoutedTopic, StageNode, Topology } from '../../src/topology/topology.ts'
+import { type CompileOptions, definitions, topologyOf } from '../simulation/pipeline-fixture.ts'
 
 /** The nodes of a pipeline `p` with one stage `s`. */
 function cut(lines: readonly string[], options: CompileOptions = {}): Topology {
@@ -31,12 +36,17 @@ function stepOf({ id, part }: StageNode['steps'][number]): string {
 function outputOf({ output }: StageNode): string {
   if (output === null) return 'nothing'
   if (output.kind === 'sink') return `sink ${output.definition.type}`
+  if (output.kind === 'topics') return output.topics.map(topicText).join(' or ')
   const notes = [
     output.samePartition ? 'same' : '',
     output.key === null ? '' : 'keyed',
     output.markers ? 'markers' : '',
   ]
   return [`${output.topic}(${output.partitions})`, ...notes].filter((note) => note !== '').join(' ')
+}
+
+function topicText({ topic, partitions, samePartition }: RoutedTopic): string {
+  return `${topic}(${partitions})${samePartition ? ' same' : ''}`
 }
 
 const source = 'source: { feed: 1 }'
@@ -240,6 +250,7 @@ stages:
   it('has its settings with their defaults', () => {
     expect(cut(['from: in', 'to: out']).nodes[0]!.settings).toEqual({
       start: 'earliest',
+      concurrency: null,
       onError: 'dlq',
       retry: { max: 3, backoff: { initialMs: 100, maxMs: 10_000 } },
       idleMs: 30_000,
@@ -301,5 +312,82 @@ stages:
       retentionMs: 30 * 86_400_000,
     })
     expect(topics.some(({ name }) => name === 'p.s.dlq' || name === 'p.s.late')).toBe(false)
+  })
+})
+
+const ask = defineAsync({
+  type: 'ask',
+  summary: 'Asks.',
+  config: z.unknown(),
+  examples: [{ title: 'any', config: 1, input: [], output: [] }],
+  kind: 'async',
+  create: () => ({ process: () => [], close: () => Promise.resolve() }),
+})
+
+describe('a stage with steps that wait for something outside', () => {
+  const cutAsync = (lines: readonly string[], options: CompileOptions = {}) =>
+    cut(lines, {
+      ...options,
+      definitions: { ...definitions, operators: [...definitions.operators, ask] },
+    })
+
+  it('is one node where they come first, and decodes the whole value', () => {
+    const topology = cutAsync([
+      'from: in',
+      'concurrency: 3',
+      'steps:',
+      '  - trim: [a]',
+      '  - ask: 1',
+      '  - dedupe: { by: value.id }',
+      'to: out',
+    ])
+    expect(shape(topology)).toEqual(['s: in(4) -> trim -> ask -> dedupe -> out(4) same'])
+    expect(topology.nodes[0]).toMatchObject({ fields: null, settings: { concurrency: 3 } })
+  })
+
+  it('keeps what a source gives before it asks about it', () => {
+    expect(shape(cutAsync([source, 'steps:', '  - ask: 1', 'to: out']))).toEqual([
+      's.source: source feed -> p.s.in(4)',
+      's: p.s.in(4) -> ask -> out(4) same',
+    ])
+  })
+
+  it('is cut by a topic behind state, as often as that comes before such a step', () => {
+    const steps = [
+      'steps:',
+      '  - dedupe: { by: value.id }',
+      '  - ask: 1',
+      '  - dedupe: { by: value.x }',
+      '  - ask: 2',
+    ]
+    const topology = cutAsync(['from: in', ...steps, 'to: out'])
+    expect(shape(topology)).toEqual([
+      's.state: in(4) -> dedupe -> p.s.async(4) same',
+      's.state-2: p.s.async(4) -> ask -> dedupe-2 -> p.s.async-2(4) same',
+      's: p.s.async-2(4) -> ask-2 -> out(4) same',
+    ])
+    expect(topology.nodes.map(({ group }) => group)).toEqual(['p.s.state', 'p.s.state-2', 'p.s'])
+  })
+
+  it('asks about results of windows in a part behind them', () => {
+    const topology = cutAsync(['from: in', ...aggregate('value.c'), '  - ask: 1', 'to: out'])
+    expect(shape(topology)).toEqual([
+      's.repartition: in(4) -> aggregate projection -> p.s.repartition(4) markers',
+      's.state: p.s.repartition(4) -> aggregate -> p.s.async(4) same',
+      's: p.s.async(4) -> ask -> out(4) same',
+    ])
+  })
+
+  it('cannot be worked on in another thread', () => {
+    const [node] = cutAsync(['from: in', 'steps:', '  - ask: 1', 'to: out']).nodes
+    expect(runsAnywhere(node!)).toBe(false)
+  })
+
+  it('says what is repeated after a crash, and how much waits at once', () => {
+    const topology = cutAsync(['from: in', 'concurrency: 8', 'steps:', '  - ask: 1', 'to: out'])
+    const [output] = pipelineGuarantees(topology, 'embedded').outputs
+    expect(output!.guarantee).toBe('exactly_once')
+    expect(output!.paths[0]!.hops[0]!.why).toContain('Calls of "ask" may be repeated')
+    expect(describeTopology(topology)).toContain('waits   ask: up to 8 at once in each task')
   })
 })

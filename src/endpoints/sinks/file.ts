@@ -1,26 +1,47 @@
 import { extname } from 'node:path'
 import { z } from 'zod'
-import { filePath } from '../../core/config-types.ts'
-import { defineSink, type Sink, type SinkMemory, type SinkReceipt } from '../../core/endpoints.ts'
-import { invariant, PipelineError } from '../../core/errors.ts'
-import { FilePath } from '../../core/expression.ts'
-import type { RecordBatch } from '../../core/record-batch.ts'
-import { openError } from '../file-error.ts'
+import { duration, size } from '../../core/config-types.ts'
+import { defineSink } from '../../core/endpoints.ts'
+import { FilePath, Template } from '../../core/expression.ts'
 import { CsvEncoder } from '../writing/csv-encoder.ts'
-import { readCsvHeader, requireSameColumns } from '../writing/csv-header.ts'
-import { encodeLines, type EncodedRecords } from '../writing/encode-lines.ts'
-import { cutBack, openOutputFile, type OutputFile } from '../writing/output-file.ts'
+import { OneFileSink, resetOneFile } from '../writing/one-file-sink.ts'
+import { PartitionedFileSink, resetPartitionedFiles } from '../writing/partitioned-file-sink.ts'
+import { globOf } from '../writing/path-template.ts'
 
+/** Expressions in the path name a file per record; where there are none, it is the file. */
 function outputPath() {
-  return filePath().refine(
-    ({ source }) => !source.includes('${'),
-    'a path with ${...} in it, for several files, is not supported yet; name one file',
-  )
+  return z
+    .string()
+    .min(1)
+    .meta({ format: 'path', examples: ['./out/totals.ndjson', './out/${value.country}.ndjson'] })
+    .transform((path) => ({
+      absolute: new FilePath(path),
+      folder: new FilePath('.'),
+      template: new Template(path),
+    }))
+    .refine(
+      ({ template: { source } }) => !/\$\{[^}]*\bpartition\b/.test(source),
+      'a path cannot have the partition in it: one task writes the records of all partitions',
+    )
 }
+
+const rotate = z
+  .strictObject({
+    size: size().optional().describe('How large a file becomes, at least, before the next one.'),
+    every: duration()
+      .optional()
+      .describe('How old a file becomes, by the clock of the machine, before the next one.'),
+  })
+  .refine(
+    ({ size: bytes, every }) => bytes !== undefined || every !== undefined,
+    'name size, every or both',
+  )
 
 const settings = z
   .strictObject({
-    path: outputPath().describe('The file; folders on the way to it are made.'),
+    path: outputPath().describe(
+      'The file; folders on the way to it are made. With `${...}` in it each record goes to the file that its fields name, such as `./out/${value.country}/${format_time(timestamp, \'yyyy-MM-dd\')}.ndjson`; an expression gives a name, without "/".',
+    ),
     format: z
       .enum(['ndjson', 'csv'])
       .optional()
@@ -33,6 +54,19 @@ const settings = z
       .describe(
         'At the first start: append keeps what is in the file, overwrite does not. Later starts go on where the last one ended.',
       ),
+    rotate: rotate
+      .optional()
+      .describe(
+        'When the next file is begun: files then have a number in their names, as totals-000001.ndjson.',
+      ),
+    max_files: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(10_000)
+      .describe(
+        'Path with `${...}`: how many files of different names there may be; a record that would begin another one fails.',
+      ),
     columns: z
       .array(z.string())
       .min(1)
@@ -44,6 +78,15 @@ const settings = z
       .refine((text) => /^[^"\r\n]$/.test(text), 'a delimiter is one character, or \\t for a tab')
       .optional()
       .describe('csv: what stands between fields (default a comma; in .tsv files a tab).'),
+  })
+  .superRefine(({ path, format, mode, columns, rotate: rule }, context) => {
+    if (!isPartitioned({ path, rotate: rule })) return
+    const refuse = (name: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [name], message })
+    const kind = 'with ${...} in the path, or with rotate,'
+    if (mode === 'overwrite') refuse('mode', `${kind} files are appended to; --fresh removes them`)
+    if (isCsv(path.template.source, format) && columns === undefined)
+      refuse('columns', `${kind} csv needs columns: all files have the same`)
   })
   .superRefine(({ format, columns, delimiter }, context) => {
     if (format !== 'ndjson') return
@@ -60,8 +103,8 @@ const settings = z
 const config = z
   .union([outputPath(), settings])
   .transform((setting) =>
-    setting instanceof FilePath
-      ? { ...settings.parse({ path: setting.source }), path: setting }
+    'template' in setting
+      ? { ...settings.parse({ path: setting.template.source }), path: setting }
       : setting,
   )
   .describe('A path, or the settings.')
@@ -71,7 +114,7 @@ type FileSinkConfig = z.output<typeof settings>
 export const fileSink = defineSink({
   type: 'file',
   summary:
-    'Writes one file, each record exactly once: after a crash it goes on at the committed length.',
+    'Writes a file, or one per value of fields, each record exactly once: after a crash it goes on behind what was committed.',
   config,
   examples: [
     { title: 'A line of JSON per record', config: './out/totals.ndjson' },
@@ -79,119 +122,65 @@ export const fileSink = defineSink({
       title: 'A csv file with chosen columns, written anew',
       config: { path: './out/totals.csv', mode: 'overwrite', columns: ['country', 'revenue'] },
     },
+    {
+      title: 'A folder per country, a file per day',
+      config: "./out/${value.country}/${format_time(timestamp, 'yyyy-MM-dd')}.ndjson",
+    },
+    {
+      title: 'The next file after 100 MiB or an hour',
+      config: { path: './out/orders.ndjson', rotate: { size: '100MiB', every: '1h' } },
+    },
   ],
   delivery: 'exactly_once',
-  guarantee: () => ({
+  guarantee: (setting) => ({
     guarantee: 'exactly_once',
-    why: 'The length of the file is committed with the position; what lies beyond it after a crash is cut off and written again.',
+    why: isPartitioned(setting)
+      ? 'What a write changes is noted on the disk before, and which write was the last one is committed with the position; what lies beyond it after a crash is cut off and written again.'
+      : 'The length of the file is committed with the position; what lies beyond it after a crash is cut off and written again.',
     afterCrash: null,
     dropBy: null,
   }),
   singleTask: () => true,
-  files: ({ path }) => [path.absolute],
-  reset: async ({ path }, memory) => {
-    if (memory !== null) await cutBack(path.absolute, decodeMemory(memory, path.absolute).start)
-  },
-  create: (setting, _environment, memory) => new FileSink(setting, memory),
-})
-
-const memorySchema = z.strictObject({
-  /** Bytes of the file that are committed. */
-  length: z.number(),
-  /** Bytes that were there before the pipeline began. */
-  start: z.number(),
-  /** Of csv: the columns. */
-  header: z.array(z.string()).nullable(),
-})
-type FileMemory = z.output<typeof memorySchema>
-
-class FileSink implements Sink {
-  readonly #path: FilePath
-  readonly #mode: FileSinkConfig['mode']
-  readonly #memory: FileMemory | null
-  readonly #listed: readonly string[] | null
-  readonly #delimiter: string
-  readonly #isCsv: boolean
-  #file: OutputFile | null = null
-  #start = 0
-  #csv: CsvEncoder | null = null
-
-  constructor(setting: FileSinkConfig, memory: SinkMemory) {
-    const extension = extname(setting.path.source).toLowerCase()
-    this.#path = setting.path
-    this.#mode = setting.mode
-    this.#listed = setting.columns ?? null
-    this.#delimiter = setting.delimiter ?? (extension === '.tsv' ? '\t' : ',')
-    const isCsvName = extension === '.csv' || extension === '.tsv'
-    this.#isCsv = setting.format === undefined ? isCsvName : setting.format === 'csv'
-    this.#memory = memory === null ? null : decodeMemory(memory, setting.path.absolute)
-  }
-
-  async begin(): Promise<SinkMemory> {
-    this.#file = await this.#open()
-    this.#start = this.#memory?.start ?? this.#file.length
-    return this.#remember(this.#file)
-  }
-
-  async write(batch: RecordBatch): Promise<SinkReceipt> {
-    const file = this.#file
-    invariant(file !== null, 'a sink begins before it writes')
-    const { bytes, failures } = this.#encode(batch, file)
-    if (bytes.length > 0) await file.append(bytes)
-    return { memory: this.#remember(file), failures }
-  }
-
-  async close(): Promise<void> {
-    await this.#file?.close()
-    this.#file = null
-  }
-
-  #remember(file: OutputFile): SinkMemory {
-    return { length: file.length, start: this.#start, header: headerOf(this.#csv) }
-  }
-
-  #encode(batch: RecordBatch, file: OutputFile): EncodedRecords {
-    if (this.#csv === null) return encodeLines(batch)
-    return this.#csv.encode(batch, file.length === 0)
-  }
-
-  async #open(): Promise<OutputFile> {
-    const path = this.#path.absolute
-    const recorded = this.#memory?.length ?? null
-    const file = await openOutputFile(path, { recorded, mode: this.#mode })
-    try {
-      if (this.#isCsv) this.#csv = await this.#makeCsvEncoder(path, file.length)
-      return file
-    } catch (thrown) {
-      await file.close()
-      throw openError('writing', path, thrown)
+  files: ({ path }) => [globOf(path.absolute.absolute)],
+  reset: (setting, memory) =>
+    isPartitioned(setting)
+      ? resetPartitionedFiles(placesOf(setting))
+      : resetOneFile(setting.path.absolute.absolute, memory),
+  create(setting, environment, memory) {
+    const { path, mode, rotate: rule, max_files: maxFiles } = setting
+    const columns = setting.columns ?? null
+    const csv = { isCsv: isCsv(path.template.source, setting.format), columns }
+    const delimiter =
+      setting.delimiter ?? (extensionOf(path.template.source) === '.tsv' ? '\t' : ',')
+    if (!isPartitioned(setting)) {
+      const one = { path: path.absolute.absolute, mode, ...csv, delimiter }
+      return new OneFileSink(one, memory)
     }
-  }
+    const encoder = csv.isCsv ? new CsvEncoder({ columns, leavesOut: true, delimiter }) : null
+    const files = {
+      ...placesOf(setting),
+      rotate: rule === undefined ? null : { bytes: rule.size ?? null, ageMs: rule.every ?? null },
+      maxFiles,
+      csv: encoder,
+    }
+    return new PartitionedFileSink(files, environment, memory)
+  },
+})
 
-  async #makeCsvEncoder(path: string, length: number): Promise<CsvEncoder> {
-    const listed = this.#listed
-    const header =
-      this.#memory?.header ?? (length === 0 ? null : await readCsvHeader(path, this.#delimiter))
-    if (listed !== null && header !== null) requireSameColumns(path, header, listed)
-    return new CsvEncoder({
-      columns: listed ?? header,
-      leavesOut: listed !== null,
-      delimiter: this.#delimiter,
-    })
-  }
+/** Whether there can be more files than one. */
+function isPartitioned({ path, rotate: rule }: Pick<FileSinkConfig, 'path' | 'rotate'>): boolean {
+  return rule !== undefined || path.template.source.includes('${')
 }
 
-function headerOf(csv: CsvEncoder | null): string[] | null {
-  const columns = csv?.columns ?? null
-  return columns === null ? null : [...columns]
+function placesOf({ path }: Pick<FileSinkConfig, 'path'>) {
+  return { path: path.template, folder: path.folder.absolute }
 }
 
-/** @throws PipelineError LOG_VERSION */
-function decodeMemory(memory: SinkMemory, path: string): FileMemory {
-  const parsed = memorySchema.safeParse(memory)
-  if (parsed.success) return parsed.data
-  throw new PipelineError(
-    'LOG_VERSION',
-    `writing ${path}: what was stored about the file cannot be understood; run with --fresh to write it again`,
-  )
+function isCsv(path: string, format: FileSinkConfig['format'] | undefined): boolean {
+  const extension = extensionOf(path)
+  return format === undefined ? extension === '.csv' || extension === '.tsv' : format === 'csv'
+}
+
+function extensionOf(path: string): string {
+  return extname(path).toLowerCase()
 }

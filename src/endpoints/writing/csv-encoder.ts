@@ -47,15 +47,21 @@ export class CsvEncoder {
     let rows = ''
     for (let index = 0; index < batch.count; index++) {
       if (batch.isMarker(index)) continue
-      const row = this.#row(batch, index)
+      const row = this.row(batch, index)
       if (typeof row === 'string') rows += row
       else failures.push({ index, code: 'RECORD_REJECTED', message: row.problem })
     }
-    const header = withHeader && this.#columns !== null ? this.#line(this.#columns) : ''
+    const header = withHeader && this.#columns !== null ? this.headerLine : ''
     return { bytes: Buffer.from(header + rows), failures }
   }
 
-  #row(batch: RecordBatch, index: number): string | { problem: string } {
+  /** The header row; columns have to be known. */
+  get headerLine(): string {
+    return this.#line(this.#columns ?? [])
+  }
+
+  /** One record as a row, with its end. */
+  row(batch: RecordBatch, index: number): string | { problem: string } {
     const value = decodeValue(batch, index)
     if ('problem' in value) return value
     const { object } = value

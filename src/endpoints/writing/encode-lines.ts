@@ -44,6 +44,12 @@ export function encodeLines(batch: RecordBatch, count = batch.count): EncodedRec
   return { bytes: bytes.subarray(0, end), failures }
 }
 
+/** One value as a line without its end; null: nothing is written; a string says why the value is refused. */
+export function encodeLine(batch: RecordBatch, index: number): Uint8Array | null | string {
+  const line = replacementFor(batch, index)
+  return line === undefined ? batch.value(index) : line
+}
+
 /** undefined: the value goes as it is; null: nothing goes; a string says why the value is refused. */
 function replacementFor(batch: RecordBatch, index: number): Buffer | null | string | undefined {
   if (batch.isMarker(index)) return null

@@ -82,8 +82,28 @@ export class OutputFile {
     return this.#length
   }
 
+  /**
+   * Cuts off what was appended since the file had that length.
+   * @throws PipelineError FILE_FAILED
+   */
+  async takeBack(length: number): Promise<void> {
+    if (length === this.#length || this.#error !== null) return
+    try {
+      await this.#handle.truncate(length)
+      this.#length = length
+    } catch (thrown) {
+      throw this.#fail(thrown)
+    }
+  }
+
   async close(): Promise<void> {
     await this.#handle.close()
+  }
+
+  #fail(thrown: unknown): PipelineError {
+    const message = `writing ${this.#path}: ${messageOf(thrown)}; check the disk, then run again: what is not complete is written again`
+    this.#error = new PipelineError('FILE_FAILED', message, { cause: thrown })
+    return this.#error
   }
 
   async #undo(thrown: unknown): Promise<PipelineError> {
@@ -93,9 +113,7 @@ export class OutputFile {
     } catch {
       // The error that led here says more than that of the truncation.
     }
-    const message = `writing ${this.#path}: ${messageOf(thrown)}; check the disk, then run again: what is not complete is written again`
-    this.#error = new PipelineError('FILE_FAILED', message, { cause: thrown })
-    return this.#error
+    return this.#fail(thrown)
   }
 }
 
@@ -156,7 +174,7 @@ async function requireWritableKind(path: string): Promise<void> {
 }
 
 /** A new file survives a power cut only when its folder is on the disk too. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {
     await handle.sync()

@@ -6,7 +6,7 @@ import { parseFieldPath, topFields } from '../../core/field-path.ts'
 import { isoTimeMs } from '../../core/iso-time.ts'
 import { decodeJson, encodeJson, isExactNumber, type JsonValue } from '../../core/json.ts'
 import { defineStateless } from '../../core/operator.ts'
-import { timeFormat } from './time-format.ts'
+import { tellsOffset, timeFormat } from './time-format.ts'
 import { isTimeZone, TimeZone } from './time-zone.ts'
 
 const targets = {
@@ -35,7 +35,7 @@ const rule = z
       .min(1)
       .optional()
       .describe(
-        'For timestamp: the forms that the text may have instead of ISO 8601, such as `dd-MM-yyyy HH:mm`, out of yyyy yy MM M dd d HH H mm ss SSS and what stands between.',
+        'For timestamp: the forms that the text may have instead of ISO 8601, such as `dd-MM-yyyy HH:mm` or `dd/MMM/yyyy:HH:mm:ss Z`, out of yyyy yy MM M dd d HH H mm ss SSS, MMM (Jan), Z (+0200, -07:00, Z) and what stands between.',
       ),
     timezone: z
       .string()
@@ -215,7 +215,10 @@ const maxEpochMs = 8.64e15
 
 function timestampConverter({ formats, timezone }: Rule): Converter {
   const zone = timezone === undefined || timezone === 'UTC' ? null : new TimeZone(timezone)
-  const readers = (formats ?? []).map(timeFormat)
+  const readers = (formats ?? []).map((format) => ({
+    read: timeFormat(format),
+    zone: tellsOffset(format) ? null : zone,
+  }))
   return (value) => {
     if (value instanceof Date) return value
     const isNumber = typeof value === 'number'
@@ -225,9 +228,9 @@ function timestampConverter({ formats, timezone }: Rule): Converter {
     const text = isNumber ? String(value) : value.trim()
     if (text === '') return null
     if (formats === undefined) return dateOf(isoTimeMs(text, zone))
-    for (const read of readers) {
+    for (const { read, zone: own } of readers) {
       const localMs = read(text)
-      if (!Number.isNaN(localMs)) return dateOf(zone === null ? localMs : zone.toEpochMs(localMs))
+      if (!Number.isNaN(localMs)) return dateOf(own === null ? localMs : own.toEpochMs(localMs))
     }
     return undefined
   }

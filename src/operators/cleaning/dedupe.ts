@@ -1,11 +1,7 @@
-import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { duration, expression } from '../../core/config-types.ts'
-import { encodeJson, isExactNumber, isJsonObject, type JsonValue } from '../../core/json.ts'
+import { identityText } from '../../core/identity-text.ts'
 import { defineStateful, type StatefulOperator } from '../../core/operator.ts'
-
-/** A longer text is remembered by its hash: the size of the state must not be up to the data. */
-const maxIdLength = 256
 
 /** `key`, or a list with it: records that are the same have the same key, and so one partition. */
 const keyAmongItems = /^\s*(?:key|\[(?:.*,)?\s*key\s*(?:,.*)?\])\s*$/s
@@ -55,12 +51,15 @@ export const dedupe = defineStateful({
   ],
   touches: () => [],
   keepsKey: ({ by }) => keyAmongItems.test(by.source),
+  scopeWarning: () =>
+    'DEDUPE_SCOPE: duplicates are found within one partition only; `by: key`, or the same expression as ' +
+    '`key:` in the stage that the records come from, brings equal records into one partition',
   create({ by, within }): StatefulOperator<number> {
     const { evaluate } = by
     return {
       codec: { encode: String, decode: Number },
       process(record, context) {
-        const id = idOf(evaluate(record))
+        const id = identityText(evaluate(record))
         if (id === null) return context.emit(record)
         const { eventTimeMs } = record
         const firstMs = context.state.get(id)
@@ -81,24 +80,3 @@ export const dedupe = defineStateful({
     }
   },
 })
-
-function idOf(value: JsonValue): string | null {
-  if (value === null) return null
-  const text = textOf(value)
-  return text.length <= maxIdLength ? text : `sha256:${hash('sha256', text, 'hex')}`
-}
-
-function textOf(value: JsonValue): string {
-  if (typeof value === 'string') return value
-  if (value instanceof Date) return value.toISOString()
-  if (isExactNumber(value)) return value.rawJSON
-  return typeof value === 'object' ? encodeJson(canonical(value)) : String(value)
-}
-
-/** The value with the fields of all objects in the order of their names. */
-function canonical(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(canonical)
-  if (!isJsonObject(value)) return value
-  const names = Object.keys(value).toSorted()
-  return Object.fromEntries(names.map((name) => [name, canonical(value[name]!)]))
-}

@@ -15,17 +15,22 @@ const tokens = {
   mm: { part: 'minute', min: 2, max: 2 },
   ss: { part: 'second', min: 2, max: 2 },
   SSS: { part: 'millisecond', min: 3, max: 3 },
+  MMM: { part: 'month', min: 3, max: 3 },
+  Z: { part: 'offset', min: 1, max: 6 },
 } as const
 type Part = (typeof tokens)[keyof typeof tokens]['part']
 type Item = (typeof tokens)[keyof typeof tokens] | { readonly text: string }
 
+const monthNames = 'JanFebMarAprMayJunJulAugSepOctNovDec'
+const offsetPattern = /(?:Z|([+-])(\d\d):?([0-5]\d))/y
+
 /** Two-digit years up to here are of this century, as in POSIX. */
 const lastShortYear = 68
-const itemPattern = /yyyy|yy|MM?|dd?|HH?|mm|ss|SSS|'([^']+)'|([^A-Za-z']|T)/y
+const itemPattern = /yyyy|yy|MMM|MM?|dd?|HH?|mm|ss|SSS|Z|'([^']+)'|([^A-Za-z']|T)/y
 
 /**
- * Compiles a format such as `dd-MM-yyyy HH:mm`: `yyyy yy MM M dd d HH H mm ss SSS`, text between
- * single quotes, `T` and all that is no letter stand for themselves. A missing month or day is the
+ * Compiles a format such as `dd-MM-yyyy HH:mm`: `yyyy yy MM M dd d HH H mm ss SSS`, `MMM` for the English
+ * name of a month in three letters, `Z` for `Z`, `+0200` or `-07:00`, text between single quotes, `T` and all that is no letter stand for themselves. A missing month or day is the
  * first, a missing time of day midnight.
  * @throws RangeError with what is wrong with the format.
  */
@@ -41,12 +46,28 @@ export function timeFormat(format: string): TimeFormat {
       minute: 0,
       second: 0,
       millisecond: 0,
+      offset: 0,
     }
     let at = 0
     for (const item of items) {
       if ('text' in item) {
         if (!text.startsWith(item.text, at)) return Number.NaN
         at += item.text.length
+        continue
+      }
+      if (item === tokens.Z) {
+        offsetPattern.lastIndex = at
+        const match = offsetPattern.exec(text)
+        if (match === null) return Number.NaN
+        found.offset = offsetMs(match)
+        at += match[0].length
+        continue
+      }
+      if (item === tokens.MMM) {
+        const index = monthNames.indexOf(text.slice(at, at + item.max))
+        if (index % item.max !== 0 || at + item.max > text.length) return Number.NaN
+        found.month = index / item.max + 1
+        at += item.max
         continue
       }
       let end = at + item.min
@@ -57,7 +78,7 @@ export function timeFormat(format: string): TimeFormat {
     if (at !== text.length) return Number.NaN
     const year = found.shortYear < 0 ? found.year : fullYear(found.shortYear)
     const timeOfDay = clockMs(found.hour, found.minute, found.second) + found.millisecond
-    return dateMs(year, found.month, found.day) + timeOfDay
+    return dateMs(year, found.month, found.day) + timeOfDay - found.offset
   }
 }
 
@@ -86,6 +107,17 @@ function formatItems(format: string): readonly Item[] {
   }
   if (!parts.has('year')) throw new RangeError(`the time format ${format} has no year`)
   return items
+}
+
+/** Of a match of `offsetPattern`. */
+function offsetMs([, sign, hours = '0', minutes = '0']: RegExpExecArray): number {
+  const ms = 60_000 * (60 * Number(hours) + Number(minutes))
+  return sign === '-' ? -ms : ms
+}
+
+/** Whether times of this format say how far they are from UTC. */
+export function tellsOffset(format: string): boolean {
+  return formatItems(format).some((item) => item === tokens.Z)
 }
 
 function isDigit(code: number): boolean {

@@ -1,24 +1,16 @@
-import {
-  type Attributes,
-  type HrTime,
-  type Link,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  TraceFlags,
-} from '@opentelemetry/api'
+import { type Attributes, type Link, SpanKind } from '@opentelemetry/api'
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import type {
   CommittedTraces,
-  SpanPlace,
   TracedEmit,
   TracedHook,
   TracedRecord,
   TracedReplay,
   TracedSend,
 } from '../../core/telemetry.ts'
-import { attribute, schemaUrl } from './semantic-conventions.ts'
+import { contextOf, toReadable, type Described } from './readable-span.ts'
+import { attribute } from './semantic-conventions.ts'
 
 export interface SpanMakerOptions {
   /** `OTEL_SERVICE_NAME`; null: each stage is a service of its own. */
@@ -32,23 +24,6 @@ export interface SpanMakerOptions {
   /** What the topics of the run lie in. */
   readonly system: 'kafka' | 'millrace'
 }
-
-interface Timed {
-  readonly name: string
-  readonly kind: SpanKind
-  readonly startUs: number
-  readonly endUs: number
-}
-
-interface Described extends Timed {
-  readonly id: SpanPlace
-  readonly parentId: string | null
-  readonly attributes: Attributes
-  readonly links?: readonly Link[]
-  readonly failure?: { readonly code: string; readonly message: string } | null
-}
-
-type Failure = NonNullable<TracedRecord['failure']>
 
 /** Makes spans of what was traced, after the fact: their ids and times are those of the record. */
 export class SpanMaker {
@@ -142,6 +117,7 @@ export class SpanMaker {
         startUs: isRoot ? queuedUs : sentUs(send, record, traces),
       }
     }
+    yield* this.#calls(record, traces)
     yield* this.#attempts(record, traces)
   }
 
@@ -165,6 +141,30 @@ export class SpanMaker {
       endUs: Math.max(record.endUs, traces.committedUs),
       attributes,
       failure: isDead ? record.failure : null,
+    }
+  }
+
+  /** Of steps that wait for something outside, the first attempt included: it may be all of the record's time. */
+  *#calls(record: TracedRecord, traces: CommittedTraces): Generator<Described> {
+    const { traceId, processId, attempts = [] } = record
+    const counts = new Map<string, number>()
+    for (const [index, { step, startUs, endUs, error }] of attempts.entries()) {
+      const count = (counts.get(step) ?? 0) + 1
+      counts.set(step, count)
+      yield {
+        id: { traceId, spanId: attemptId(processId, firstCallAttempt + index) },
+        parentId: processId,
+        name: `attempt ${count}`,
+        kind: SpanKind.CLIENT,
+        startUs,
+        endUs,
+        attributes: {
+          ...this.#common(traces),
+          [attribute.attempt]: count,
+          [attribute.step]: step,
+        },
+        failure: error === null ? null : { code: error, message: '' },
+      }
     }
   }
 
@@ -319,58 +319,10 @@ function linksOf({ traceId, parentId, link }: TracedRecord): Link[] {
 }
 
 /** Attempts are told apart by their last digits; two records never share the rest. */
+/** Behind those of attempts to write to the sink. */
+const firstCallAttempt = 1_024
+
 function attemptId(processId: string, index: number): string {
   const last = (Number.parseInt(processId.slice(-4), 16) ^ (index + 1)).toString(16)
   return `${processId.slice(0, -4)}${last.padStart(4, '0')}`
-}
-
-function contextOf({ traceId, spanId }: SpanPlace): SpanContext {
-  return { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true }
-}
-
-function toReadable(span: Described, resource: Resource, version: string): ReadableSpan {
-  const { id, parentId, name, kind, startUs, endUs, attributes, failure = null } = span
-  const context: SpanContext = { ...contextOf(id), isRemote: false }
-  const endTime = hrTime(endUs)
-  const errors = failure === null ? {} : { [attribute.errorType]: failure.code }
-  return {
-    name,
-    kind,
-    spanContext: () => context,
-    ...(parentId === null
-      ? {}
-      : { parentSpanContext: contextOf({ traceId: id.traceId, spanId: parentId }) }),
-    startTime: hrTime(startUs),
-    endTime,
-    duration: hrTime(endUs - startUs),
-    status: statusOf(failure),
-    attributes: { ...attributes, ...errors },
-    links: [...(span.links ?? [])],
-    events: failure === null ? [] : [exception(failure, endTime)],
-    ended: true,
-    resource,
-    instrumentationScope: { name: 'millrace', version, schemaUrl },
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0,
-  }
-}
-
-/** Success is left unset, as the conventions want. */
-function statusOf(failure: Failure | null): ReadableSpan['status'] {
-  if (failure === null) return { code: SpanStatusCode.UNSET }
-  return { code: SpanStatusCode.ERROR, message: failure.message }
-}
-
-function exception({ code, message }: Failure, time: HrTime): ReadableSpan['events'][number] {
-  const attributes = {
-    [attribute.exceptionType]: code,
-    [attribute.exceptionMessage]: message,
-  }
-  return { name: 'exception', time, attributes, droppedAttributesCount: 0 }
-}
-
-function hrTime(timeUs: number): HrTime {
-  const seconds = Math.floor(timeUs / 1_000_000)
-  return [seconds, Math.round((timeUs - seconds * 1_000_000) * 1_000)]
 }

@@ -39,6 +39,8 @@ export const attribute = {
   outcome: 'millrace.outcome',
   attempts: 'millrace.attempts',
   attempt: 'millrace.attempt',
+  /** Of an attempt: the step that waits for something outside. */
+  step: 'millrace.step',
   /** Why the record is traced: `parent`, `head`, `error`, `slow`, `retry` or `hook`. */
   reason: 'millrace.trace.reason',
   dlqReason: 'millrace.dlq.reason',

@@ -12,10 +12,8 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Source } from '../../../src/core/endpoints.ts'
-import { RegularExpression } from '../../../src/core/expression.ts'
 import type { JsonValue } from '../../../src/core/json.ts'
 import { fileSource } from '../../../src/endpoints/sources/file.ts'
-import { compilePattern } from '../../../src/expressions/pattern.ts'
 import { aFolder, anEnvironment, aRequest, bindPaths, ManualClock } from '../endpoint-fixture.ts'
 
 const root = aFolder()
@@ -94,16 +92,9 @@ class Follower {
   #open(): Source {
     const environment = { ...anEnvironment(), clock: this.#clock }
     const config = bindPaths(fileSource.config.parse(this.#setting), this.folder)
-    bindPatterns(config)
     const notice = (message: string) => this.notices.push(message)
     return fileSource.create(config, { ...environment, notice }, new Map(this.positions))
   }
-}
-
-function bindPatterns(config: unknown): void {
-  if (config instanceof RegularExpression) config.bind(compilePattern(config.source, ''))
-  else if (typeof config === 'object' && config !== null)
-    Object.values(config).forEach(bindPatterns)
 }
 
 describe('the file source with follow: true', () => {

@@ -290,7 +290,10 @@ describe('the file sink, csv', () => {
   })
 
   it.each([
-    [{ path: 'x-${partition}.ndjson' }, 'not supported yet'],
+    [{ path: 'x-${partition}.ndjson' }, 'one task writes the records of all partitions'],
+    [{ path: 'x-${key}.csv' }, 'csv needs columns'],
+    [{ path: 'x-${key}', mode: 'overwrite' }, 'files are appended to'],
+    [{ path: 'x', rotate: {} }, 'name size, every or both'],
     [{ path: 'x', format: 'ndjson', columns: ['a'] }, 'a setting of format: csv'],
     [{ path: 'x.csv', delimiter: '"' }, 'a delimiter is one character'],
   ])('refuses the setting %j', (setting, message) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { JsonValue } from '../../../src/core/json.ts'
-import type { MadeRecord, StatefulContext, StatefulOperator } from '../../../src/core/operator.ts'
+import type { StatefulContext, StatefulOperator } from '../../../src/core/operator.ts'
+import type { MadeRecord } from '../../../src/core/made-record.ts'
 import { StepRecord } from '../../../src/core/step-record.ts'
 import { aggregate } from '../../../src/operators/analysis/aggregate.ts'
 import { bound } from '../../../src/simulation/run-operator.ts'
@@ -9,6 +10,7 @@ import { UndoableState } from '../../../src/simulation/undoable-state.ts'
 /** A task that is flushed, crashes and recovers by hand. */
 class Task implements StatefulContext<unknown> {
   readonly state = new UndoableState<unknown>()
+  readonly nowMs = 0
   readonly watermarkMs = Number.NEGATIVE_INFINITY
   readonly made: MadeRecord[] = []
   #operator: StatefulOperator<unknown>

@@ -17,6 +17,17 @@ describe('a time format', () => {
     expect(read('yyyy', '2026')).toBe('2026-01-01T00:00:00.000Z')
   })
 
+  it('reads what web servers write', () => {
+    const format = 'dd/MMM/yyyy:HH:mm:ss Z'
+    expect(read(format, '10/Oct/2026:13:55:36 -0700')).toBe('2026-10-10T20:55:36.000Z')
+    expect(read(format, '01/Jan/2026:00:15:00 +02:00')).toBe('2025-12-31T22:15:00.000Z')
+    expect(read(format, '31/Dec/2026:23:59:59 Z')).toBe('2026-12-31T23:59:59.000Z')
+    const bad = ['0700', '-07', '-0760', '+7:00', '']
+    for (const zone of bad) expect(read(format, `10/Oct/2026:13:55:36 ${zone}`)).toBeNull()
+    for (const month of ['oct', 'ctN', 'Oc', 'Okt'])
+      expect(read(format, `10/${month}/2026:13:55:36 -0700`)).toBeNull()
+  })
+
   it('puts two-digit years up to 68 in this century', () => {
     expect([read('yy', '68'), read('yy', '69')]).toEqual([
       '2068-01-01T00:00:00.000Z',
