@@ -10,7 +10,7 @@ export type StubAnswer =
   | {
       readonly status: number
       /** Text as it is, any other value as JSON; null: nothing. */
-      readonly body: JsonValue
+      readonly body: unknown
       readonly headers: Readonly<Record<string, string>>
     }
 
@@ -72,18 +72,15 @@ export class StubbedHttp implements HttpClient {
   }
 }
 
-function headersOf(
-  headers: Readonly<Record<string, string>>,
-  body: JsonValue,
-): Map<string, string> {
+function headersOf(headers: Readonly<Record<string, string>>, body: unknown): Map<string, string> {
   const given = Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text] as const)
-  const isJson = body !== null && typeof body !== 'string'
+  const isJson = body !== null && body !== undefined && typeof body !== 'string'
   return new Map([...(isJson ? [['content-type', 'application/json'] as const] : []), ...given])
 }
 
-function bytesOf(body: JsonValue): Uint8Array {
-  if (body === null) return new Uint8Array(0)
-  return Buffer.from(typeof body === 'string' ? body : encodeJson(body))
+function bytesOf(body: unknown): Uint8Array {
+  if (body === null || body === undefined) return new Uint8Array(0)
+  return Buffer.from(typeof body === 'string' ? body : encodeJson(body as JsonValue))
 }
 
 function cut(body: Uint8Array, maxBytes: number): Pick<HttpAnswer, 'body' | 'isCut'> {

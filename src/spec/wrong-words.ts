@@ -107,7 +107,6 @@ const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   listener: ['webhook', 'publish', 'command', 'websocket', 'sse'],
   hook: ['reliable'],
   test: ['stub'],
-  'test step': ['fail', 'stub'],
 }
 
 /** What to say about a word that has no meaning at its place, or null where it is simply unknown. */

@@ -263,11 +263,6 @@ export const brokenPipelines: readonly BrokenFile[] = [
     found: [['7:15', 'CONFIG_VARIABLE', 'expected a number, but got "high"']],
   },
   {
-    rule: 'a test that fails peers',
-    text: test('steps:', '  - fail: { s: [503] }'),
-    found: [['9:9', 'CONFIG_INVALID', 'not supported yet']],
-  },
-  {
     rule: 'a test with stubs',
     text: test('stub: {}', 'steps:', '  - restart'),
     found: [['8:5', 'CONFIG_INVALID', 'not supported yet']],

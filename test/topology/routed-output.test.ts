@@ -27,10 +27,11 @@ describe('several outputs of a stage', () => {
       'wide 8',
       'same 4',
       'p.s.dlq 4',
+      'p.s.replay 4',
     ])
     expect(describeTopology(topology)).toContain('writes  same (a), wide (b), same (otherwise)')
     expect(drawTopology(topology).match(/ --> topic/g)).toHaveLength(2)
-    expect(manifestOf(topology).writes).toEqual(['same', 'wide', 'p.s.dlq'])
+    expect(manifestOf(topology).writes).toEqual(['same', 'wide', 'p.s.dlq', 'p.s.replay'])
     expect(describeTopology(topologyOf(file(templated)))).toContain('${value.t} of same, wide')
   })
 
