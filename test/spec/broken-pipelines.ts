@@ -265,7 +265,7 @@ export const brokenPipelines: readonly BrokenFile[] = [
   {
     rule: 'a test with stubs',
     text: test('stub: {}', 'steps:', '  - restart'),
-    found: [['8:5', 'CONFIG_INVALID', 'not supported yet']],
+    found: [['8:5', 'CONFIG_UNKNOWN_KEY', 'under "steps:"']],
   },
   {
     rule: 'a misspelled test step',
