@@ -30,6 +30,6 @@ export function since(text: string): Since {
 }
 
 /** Epoch ms. */
-export function sinceMs(since: Since, nowMs: number): number {
-  return 'agoMs' in since ? nowMs - since.agoMs : since.atMs
+export function sinceMs(from: Since, nowMs: number): number {
+  return 'agoMs' in from ? nowMs - from.agoMs : from.atMs
 }

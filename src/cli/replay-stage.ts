@@ -1,8 +1,8 @@
-import { topicsReadBy } from '../topology/order-nodes.ts'
+import { outputTopicsOf, topicsReadBy } from '../topology/order-nodes.ts'
 import {
   replayGroup,
   type StageNode,
-  type TopicOutput,
+  type RoutedTopic,
   type Topology,
 } from '../topology/topology.ts'
 import { partitionOf } from '../core/partitioner.ts'
@@ -13,7 +13,7 @@ export const replayObstacles = {
   made: 'results of windows and other steps, which have no record of their own',
   cut: 'records that were too large to be kept whole',
   elsewhere: 'records of a topic that the stage does not read any more',
-  nowhere: 'records of a source whose stage writes to no topic',
+  nowhere: 'records of a source whose stage writes to no topic, or to several',
 } as const
 export type ReplayObstacle = keyof typeof replayObstacles
 
@@ -84,15 +84,14 @@ export class ReplayStage {
     return this.#nodes.find(({ input }) => input.kind === 'topics')
   }
 
-  get #innerTopics(): readonly TopicOutput[] {
-    return this.#nodes
-      .slice(0, -1)
-      .flatMap(({ output }) => (output?.kind === 'topic' ? [output] : []))
+  get #innerTopics(): readonly RoutedTopic[] {
+    return this.#nodes.slice(0, -1).flatMap(outputTopicsOf)
   }
 
-  get #sourceOutput(): TopicOutput | null {
+  get #sourceOutput(): RoutedTopic | null {
     const source = this.#nodes.find(({ input }) => input.kind === 'source')
-    return source?.output?.kind === 'topic' ? source.output : null
+    const [first, ...others] = source === undefined ? [] : outputTopicsOf(source)
+    return first === undefined || others.length > 0 ? null : first
   }
 
   /** Letters of older versions do not say it: a stage without a source has nothing else without an origin. */

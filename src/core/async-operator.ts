@@ -1,4 +1,5 @@
 import type { Clock, Random } from './clock.ts'
+import type { HttpClient } from './http-client.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { StepRecord } from './step-record.ts'
 
@@ -56,6 +57,8 @@ export interface OperatorEnvironment {
     facts: JsonObject,
   ) => void
   readonly spawn: SpawnProcess
+  /** Requests to others; absent where nothing outside is reached. */
+  readonly http?: HttpClient
 }
 
 export interface SpawnOptions {

@@ -1,5 +1,7 @@
 /** One request; the whole of it, with the answer's last byte, has to be over within `deadlineMs`. */
 export interface HttpRequest {
+  /** Who asks, such as the name of a table or a stage: the stubs of tests go by it. */
+  readonly by?: string
   readonly method: string
   /** `http:` or `https:`. */
   readonly url: string

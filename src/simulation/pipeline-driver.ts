@@ -114,13 +114,13 @@ export class PipelineDriver {
         stdin: Readable.from([]),
         stdout: nothing,
         notice: () => {},
-        http: this.#http.clientOf(),
+        http: this.#http,
       },
     }
     const { operators } = this.#options
     const withOperators = {
       ...environment,
-      operators: { ...(operators ?? noOperators), clock, random },
+      operators: { ...(operators ?? noOperators), clock, random, http: this.#http },
     }
     this.#run = await startRun([this.topology], withOperators, this.#stop.signal)
     await this.settle()

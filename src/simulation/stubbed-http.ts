@@ -10,7 +10,7 @@ export type StubAnswer =
   | {
       readonly status: number
       /** Text as it is, any other value as JSON; null: nothing. */
-      readonly body: JsonValue
+      readonly body: unknown
       readonly headers: Readonly<Record<string, string>>
     }
 
@@ -18,7 +18,7 @@ export type StubAnswer =
  * HTTP in a test: nothing is sent. A stub goes by the name of who calls, or by the beginning of a URL; of its
  * answers the last one repeats. A call without a stub is noted, and refused.
  */
-export class StubbedHttp {
+export class StubbedHttp implements HttpClient {
   readonly #stubs = new Map<string, { readonly answers: readonly StubAnswer[]; at: number }>()
   #unexpected: string[] = []
 
@@ -26,13 +26,11 @@ export class StubbedHttp {
     this.#stubs.set(name, { answers, at: 0 })
   }
 
-  /** The client of a component, by the names under which its stubs may stand. */
-  clientOf(...names: readonly string[]): HttpClient {
-    return {
-      send: async (request) => this.#answer(request, names),
-      close: async () => {},
-    }
+  async send(request: HttpRequest): Promise<HttpAnswer> {
+    return this.#answer(request)
   }
+
+  async close(): Promise<void> {}
 
   /** Calls without a stub since the last look. */
   takeUnexpected(): readonly string[] {
@@ -41,11 +39,11 @@ export class StubbedHttp {
     return taken
   }
 
-  #answer({ method, url, maxAnswerBytes }: HttpRequest, names: readonly string[]): HttpAnswer {
-    const stub = this.#stubFor(url, names)
+  #answer({ method, url, by, maxAnswerBytes }: HttpRequest): HttpAnswer {
+    const stub = this.#stubFor(url, by)
     if (stub === undefined) {
-      const who = names[0] === undefined ? '' : ` of "${names[0]}"`
-      const call = `${method} ${url}${who} has no stub: add a step "stub: { ${names[0] ?? url}: [{ status: 200, body: ... }] }"`
+      const who = by === undefined ? '' : ` of "${by}"`
+      const call = `${method} ${url}${who} has no stub: add a step "stub: { ${by ?? url}: [{ status: 200, body: ... }] }"`
       this.#unexpected.push(call)
       throw new PipelineError('PEER_REJECTED', call)
     }
@@ -65,27 +63,24 @@ export class StubbedHttp {
   }
 
   /** A name before a URL, and the longest of those. */
-  #stubFor(url: string, names: readonly string[]) {
-    const name = names.find((each) => this.#stubs.has(each))
-    if (name !== undefined) return this.#stubs.get(name)
+  #stubFor(url: string, by: string | undefined) {
+    const named = by === undefined ? undefined : this.#stubs.get(by)
+    if (named !== undefined) return named
     const fitting = [...this.#stubs.keys()].filter((each) => url.startsWith(each))
     const longest = fitting.toSorted((left, right) => right.length - left.length)[0]
     return longest === undefined ? undefined : this.#stubs.get(longest)
   }
 }
 
-function headersOf(
-  headers: Readonly<Record<string, string>>,
-  body: JsonValue,
-): Map<string, string> {
+function headersOf(headers: Readonly<Record<string, string>>, body: unknown): Map<string, string> {
   const given = Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text] as const)
-  const isJson = body !== null && typeof body !== 'string'
+  const isJson = body !== null && body !== undefined && typeof body !== 'string'
   return new Map([...(isJson ? [['content-type', 'application/json'] as const] : []), ...given])
 }
 
-function bytesOf(body: JsonValue): Uint8Array {
-  if (body === null) return new Uint8Array(0)
-  return Buffer.from(typeof body === 'string' ? body : encodeJson(body))
+function bytesOf(body: unknown): Uint8Array {
+  if (body === null || body === undefined) return new Uint8Array(0)
+  return Buffer.from(typeof body === 'string' ? body : encodeJson(body as JsonValue))
 }
 
 function cut(body: Uint8Array, maxBytes: number): Pick<HttpAnswer, 'body' | 'isCut'> {

@@ -8,9 +8,9 @@ const stubAnswer = z.union([
   status,
   noAnswer,
   z.strictObject({
-    status,
-    body: z.json().default(null),
-    headers: z.record(z.string(), z.string()).default({}),
+    status: status.describe('The status of HTTP.'),
+    body: z.unknown().default(null).describe('Text as it is, any other value as JSON.'),
+    headers: z.record(z.string(), z.string()).default({}).describe('Headers of the answer.'),
   }),
 ])
 export type PlannedAnswer = z.output<typeof peerAnswer>

@@ -106,10 +106,9 @@ describe('a stubbed call over HTTP', () => {
   it('gets the answers one after the other, and then the last one again', async () => {
     const http = new StubbedHttp()
     http.stub('users', [429, { status: 200, body: { name: 'Ann' }, headers: { ETag: 'x' } }])
-    const client = http.clientOf('users')
-    expect((await client.send(request('https://a/1'))).status).toBe(429)
+    expect((await http.send(request('https://a/1', { by: 'users' }))).status).toBe(429)
     for (let again = 0; again < 2; again++) {
-      const { status, body, headers } = await client.send(request('https://a/2'))
+      const { status, body, headers } = await http.send(request('https://a/2', { by: 'users' }))
       expect([status, Buffer.from(body).toString(), headers.get('etag')]).toEqual([
         200,
         '{"name":"Ann"}',
@@ -123,14 +122,13 @@ describe('a stubbed call over HTTP', () => {
     const http = new StubbedHttp()
     http.stub('https://a/', [500])
     http.stub('https://a/users', [201])
-    const client = http.clientOf()
-    expect((await client.send(request('https://a/users/1'))).status).toBe(201)
-    expect((await client.send(request('https://a/orders'))).status).toBe(500)
+    expect((await http.send(request('https://a/users/1'))).status).toBe(201)
+    expect((await http.send(request('https://a/orders'))).status).toBe(500)
   })
 
   it('that nobody has planned is refused and noted', async () => {
     const http = new StubbedHttp()
-    await expect(http.clientOf('users').send(request('https://a/1'))).rejects.toMatchObject({
+    await expect(http.send(request('https://a/1', { by: 'users' }))).rejects.toMatchObject({
       code: 'PEER_REJECTED',
     })
     expect(http.takeUnexpected()).toEqual([expect.stringMatching(/^GET https:\/\/a\/1 of "users"/)])
@@ -139,13 +137,12 @@ describe('a stubbed call over HTTP', () => {
 
   it('may have no answer, and one that is too long is cut', async () => {
     const http = new StubbedHttp()
-    http.stub('u', ['timeout', 'refused', { status: 200, body: 'long text', headers: {} }])
-    const client = http.clientOf('u')
+    http.stub('https://', ['timeout', 'refused', { status: 200, body: 'long text', headers: {} }])
     for (let attempt = 0; attempt < 2; attempt++)
-      await expect(client.send(request('https://a'))).rejects.toMatchObject({
+      await expect(http.send(request('https://a'))).rejects.toMatchObject({
         code: 'PEER_UNAVAILABLE',
       })
-    const { body, isCut } = await client.send(request('https://a', { maxAnswerBytes: 4 }))
+    const { body, isCut } = await http.send(request('https://a', { maxAnswerBytes: 4 }))
     expect([Buffer.from(body).toString(), isCut]).toEqual(['long', true])
   })
 })

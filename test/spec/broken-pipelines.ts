@@ -312,14 +312,9 @@ export const brokenPipelines: readonly BrokenFile[] = [
     found: [['7:15', 'CONFIG_VARIABLE', 'expected a number, but got "high"']],
   },
   {
-    rule: 'a test that fails peers',
-    text: test('steps:', '  - fail: { s: [503] }'),
-    found: [['9:9', 'CONFIG_INVALID', 'not supported yet']],
-  },
-  {
     rule: 'a test with stubs',
     text: test('stub: {}', 'steps:', '  - restart'),
-    found: [['8:5', 'CONFIG_INVALID', 'not supported yet']],
+    found: [['8:5', 'CONFIG_UNKNOWN_KEY', 'under "steps:"']],
   },
   {
     rule: 'a misspelled test step',

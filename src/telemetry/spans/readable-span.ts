@@ -12,14 +12,13 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import type { SpanPlace, TracedRecord } from '../../core/telemetry.ts'
 import { attribute, schemaUrl } from './semantic-conventions.ts'
 
-export interface Timed {
+interface Timed {
   readonly name: string
   readonly kind: SpanKind
   readonly startUs: number
   readonly endUs: number
 }
 
-/** What a span says. */
 export interface Described extends Timed {
   readonly id: SpanPlace
   readonly parentId: string | null
@@ -34,7 +33,7 @@ export function contextOf({ traceId, spanId }: SpanPlace): SpanContext {
   return { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true }
 }
 
-/** The span as exporters take it. */
+/** A span as exporters take it. */
 export function toReadable(span: Described, resource: Resource, version: string): ReadableSpan {
   const { id, parentId, name, kind, startUs, endUs, attributes, failure = null } = span
   const context: SpanContext = { ...contextOf(id), isRemote: false }
