@@ -95,17 +95,17 @@ const wrongWords: Readonly<Partial<Record<Place, Words>>> = {
     action: 'what is done is named in "do:", with "LISTENER: SETTING" below',
     listeners: 'what is done is named in "do:", with "LISTENER: SETTING" below',
   },
+  test: {
+    stub: 'a step, "- stub: { NAME: [ANSWER] }" under "steps:"',
+    fail: 'a step, "- fail: { STAGE: [503, ok] }" under "steps:"',
+  },
 }
 
 /** Parts of the language that this version does not have yet; told as that, not as a typing error. */
 const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   pipeline: ['tables'],
   step: ['lookup', 'join', 'detect'],
-  source: ['http', 'tcp', 'websocket', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
-  sink: ['http', 'tcp', 'websocket', 'sse', 'kafka', 'postgres', 'rabbitmq', 'webhook', 'exec'],
   listener: ['websocket', 'sse'],
-  test: ['stub'],
-  'test step': ['fail', 'stub'],
 }
 
 /** What to say about a word that has no meaning at its place, or null where it is simply unknown. */

@@ -146,11 +146,6 @@ export const brokenComponents: readonly BrokenFile[] = [
     found: [['5:11', 'CONFIG_UNKNOWN_OPERATOR', 'no sink is called "drp"; did you mean "drop"?']],
   },
   {
-    rule: 'a source of later as a sink',
-    text: stageWith('from: a', 'sink:', '  exec: {}'),
-    found: [['6:7', 'CONFIG_INVALID', '"exec" (of a sink) is not supported yet']],
-  },
-  {
     rule: 'two sinks in one stage',
     text: stageWith('from: a', 'sink:', '  stdout: {}', '  drop: {}'),
     found: [['7:7', 'CONFIG_INVALID', 'a sink has one type', '"stdout" and "drop"']],
