@@ -7,6 +7,7 @@ export interface CloudEvent {
   readonly type: string
   readonly source: string
   readonly subject: string
+  readonly data: { readonly event: { readonly code?: string }; readonly value: unknown }
 }
 
 export interface Alert {
@@ -20,8 +21,12 @@ export interface AlertReceiver extends Disposable {
   readonly url: string
 }
 
-/** Takes events of webhooks. @param busyEvery one of so many calls is turned away, as under load. */
-export async function alertReceiver(busyEvery: number): Promise<AlertReceiver> {
+/**
+ * Takes events of webhooks.
+ * @param busyEvery one of so many calls is turned away, as under load.
+ * @param at the port; 0 takes one that is free.
+ */
+export async function alertReceiver(busyEvery: number, at = 0): Promise<AlertReceiver> {
   const alerts: Alert[] = []
   let calls = 0
   const server = createServer((request, answer) => {
@@ -36,7 +41,7 @@ export async function alertReceiver(busyEvery: number): Promise<AlertReceiver> {
       answer.end()
     })
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(at, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
