@@ -3,6 +3,7 @@ import type { ListenerServices } from '../core/hook.ts'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../core/http-client.ts'
 import type { Listening, ListenPlace, OpenRoute, RouteHandlers } from '../core/listening.ts'
 import type { Log } from '../core/log.ts'
+import { clientRooms } from '../endpoints/pushing/client-rooms.ts'
 import { LogFollower } from '../runtime/follow-topic.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import type { WriteLog } from './create-logger.ts'
@@ -40,6 +41,7 @@ export class RunOutside {
       log: writeLog,
       ...http,
       ...(processes === undefined ? {} : { processes }),
+      ...(this.#listening === null ? {} : { rooms: clientRooms(this.endpoints) }),
     }
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import type { HttpClient } from './http-client.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { ProcessRunner } from './process-runner.ts'
+import type { ClientRooms } from './push-rooms.ts'
 
 /** The closed list of events, with what each says. Schema, reference and types come from its keys. */
 export const hookEvents = {
@@ -52,6 +53,8 @@ export interface ListenerServices {
   /** Absent where nothing outside is reached. */
   readonly http?: HttpClient
   readonly processes?: ProcessRunner
+  /** Absent where nobody connects. */
+  readonly rooms?: ClientRooms
 }
 
 export interface ListenerEnvironment extends ListenerServices {

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { cloudEventOf, cloudEventsType, scopeOf } from '../core/cloud-event.ts'
+import { cloudEventOf, cloudEventsType } from '../core/cloud-event.ts'
 import { expression } from '../core/config-types.ts'
-import type { Expression } from '../core/expression.ts'
 import { defineListener, type HookEvent } from '../core/hook.ts'
 import { encodeJson, type JsonValue } from '../core/json.ts'
 import { topicName } from '../core/topic-name.ts'
+import { evaluateEvent } from './evaluate-event.ts'
 
 export const publishListener = defineListener({
   type: 'publish',
@@ -35,8 +35,8 @@ export const publishListener = defineListener({
     return {
       notify(event) {
         const record = {
-          key: key === undefined ? event.stage : keyText(evaluated(key, event)),
-          value: encodeJson(map === undefined ? cloudEventOf(event) : evaluated(map, event)),
+          key: key === undefined ? event.stage : keyText(evaluateEvent(key, event)),
+          value: encodeJson(map === undefined ? cloudEventOf(event) : evaluateEvent(map, event)),
           headers: headersOf(event, map === undefined),
           eventTimeMs: event.timeMs,
         }
@@ -45,11 +45,6 @@ export const publishListener = defineListener({
     }
   },
 })
-
-function evaluated(setting: Expression, event: HookEvent): JsonValue {
-  // Compiled for the scope of events instead of a record's.
-  return setting.evaluate(scopeOf(event) as never)
-}
 
 /** As keys of records are: text as it is, anything else as JSON. */
 function keyText(value: JsonValue): string | null {

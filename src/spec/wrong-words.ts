@@ -105,7 +105,6 @@ const wrongWords: Readonly<Partial<Record<Place, Words>>> = {
 const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
   pipeline: ['tables'],
   step: ['lookup', 'join', 'detect'],
-  listener: ['websocket', 'sse'],
 }
 
 /** What to say about a word that has no meaning at its place, or null where it is simply unknown. */

@@ -146,6 +146,7 @@ describe('the example pipelines/chat.yaml', () => {
     const ann = await connected(`${url}?room=tea`, run)
     const eve = await connected(`${url}?room=coffee`, run)
     const page = curlOf(`http://127.0.0.1:${port}/live?room=tea`)
+    const moderators = curlOf(`http://127.0.0.1:${port}/moderators`)
     const bob = await TcpPeer.open(tcpPort)
     bob.send(`${line('tea', 'bob', 'Good morning')}\n${line('tea', 'bob', 'My CASINO!')}\n`)
     bob.send(`${line('tea', 'bob', ' This darn rain ')}\n`)
@@ -161,6 +162,9 @@ describe('the example pipelines/chat.yaml', () => {
     while (!page.text().includes('Bless you')) await sleep(20)
     expect(page.text()).toContain('This *** rain')
     expect(page.text()).not.toMatch(/coffee|casino/i)
+    const seen = () => moderators.text().match(/^data: \{"code":"\w+"/gm) ?? []
+    while (seen().length < 4) await sleep(20)
+    expect(moderators.text()).toContain('"user":"bob","text":"My CASINO!"')
     run.child.kill('SIGKILL')
     await run.ended
 
@@ -184,7 +188,7 @@ describe('the example pipelines/chat.yaml', () => {
     )
     // One event for each abuse, in the commit of its dead letter, whatever was killed.
     const events = await storedIn<CloudEvent>('chat.events', cwd)
-    expect(events.map(({ data }) => data.event.code).toSorted()).toEqual([
+    expect(events.map(({ data }) => data.event.code ?? '').toSorted()).toEqual([
       'RECORD_REQUIRED',
       'RECORD_THROTTLED',
       'RECORD_THROTTLED',

@@ -12,7 +12,7 @@ export class ListeningEndpoints {
   readonly clock = new VirtualClock()
   readonly drops: Partial<Record<EndpointDrop, number>> = {}
   readonly environment: EndpointEnvironment
-  readonly #sinks: Sink[] = []
+  readonly #open: { close?(): Promise<void> | void }[] = []
 
   constructor() {
     const shared = new Map<string, object>()
@@ -43,14 +43,19 @@ export class ListeningEndpoints {
       if (config.room instanceof Expression) config.room.bind(compileExpression(config.room.source))
     const sink = definition.create(config, this.environment, null)
     await sink.begin()
-    this.#sinks.push(sink)
-    return sink
+    return this.keep(sink)
+  }
+
+  /** Is closed in the end, with the sinks. */
+  keep<Closing extends { close?(): Promise<void> | void }>(closing: Closing): Closing {
+    this.#open.push(closing)
+    return closing
   }
 
   /** Closes the sinks, and lets the time pass that they give their clients. */
   async stop(): Promise<void> {
     let isClosed = false
-    const closing = Promise.all(this.#sinks.splice(0).map((sink) => sink.close()))
+    const closing = Promise.all(this.#open.splice(0).map(async (each) => each.close?.()))
     void closing.finally(() => (isClosed = true))
     await this.clock.advance(0)
     while (!isClosed) await this.clock.advance(100)

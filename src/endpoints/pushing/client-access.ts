@@ -1,56 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { z } from 'zod'
 import type { JsonObject } from '../../core/json.ts'
 import type { Problem } from '../listening/problem.ts'
 
-const maxClients = 10_000
-const maxPort = 65_535
 const maxRoomsOfClient = 32
 const maxParameters = 32
 const refusedNames = new Set(['__proto__', 'constructor', 'prototype'])
-
-/** Settings of sources and sinks that clients connect to by HTTP. */
-export const placeFields = {
-  host: z
-    .string()
-    .min(1)
-    .default('127.0.0.1')
-    .describe('The address to listen on; 0.0.0.0 is every one of this machine.'),
-  port: z
-    .int()
-    .min(0)
-    .max(maxPort)
-    .describe(
-      'The port, which stages may share that have different paths; 0 takes one that is free.',
-    ),
-  path: z
-    .string()
-    .regex(/^\/[^?#\s]*$/, 'a path begins with / and has no query: /chat')
-    .describe('The path that clients connect to.'),
-}
-
-/** Settings of who may connect. */
-export const accessFields = {
-  origins: z
-    .array(z.string().min(1))
-    .optional()
-    .describe(
-      'Pages of which sites may connect, such as https://example.org; "*" for any. By default those of this very host and port. Clients that are no browsers are not asked.',
-    ),
-  token: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'A secret that clients have to show: as `Authorization: Bearer ...`, or as `?token=` where they are browsers. Written as ${secret:NAME}.',
-    ),
-  max_clients: z
-    .int()
-    .min(1)
-    .default(maxClients)
-    .describe('Clients at one time; the next one is refused.'),
-}
 
 export interface AccessSetting {
   readonly origins?: readonly string[] | undefined

@@ -1,9 +1,8 @@
-import { z } from 'zod'
-import { expression, size } from '../../core/config-types.ts'
+import { expression } from '../../core/config-types.ts'
 import type { EndpointGuarantee } from '../../core/endpoints.ts'
+import { pushLimitFields } from '../../core/push-settings.ts'
 import type { HistoryLimits } from './history.ts'
 
-const maxHistory = 1_000
 const maxRooms = 10_000
 
 /** Settings of sinks that push to the clients that are there. */
@@ -13,26 +12,7 @@ export const pushFields = {
     .describe(
       'The room whose clients get the record, or a list of rooms; null: nobody does. Clients choose rooms when they connect: ?room=a&room=b, and anybody who may connect may enter any. Without it every client gets every record.',
     ),
-  buffer: size().prefault('256KiB').describe('Bytes that may wait to be sent to one client.'),
-  slow: z
-    .enum(['skip', 'close'])
-    .default('skip')
-    .describe(
-      'What becomes of a client that takes them too slowly: it does not get what is pushed meanwhile, or is closed. Both are counted; the pipeline never waits.',
-    ),
-  history: z
-    .int()
-    .min(0)
-    .max(maxHistory)
-    .default(0)
-    .describe(
-      'So many of the last records of its rooms a client gets when it connects. They are kept in memory: a restart forgets them.',
-    ),
-  history_size: size()
-    .prefault('16MiB')
-    .describe(
-      'Memory for them, of all rooms; the room that was quiet the longest is forgotten first.',
-    ),
+  ...pushLimitFields,
 }
 
 export function historyOf(fields: {

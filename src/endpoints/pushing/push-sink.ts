@@ -3,12 +3,11 @@ import type { Sink, SinkMemory, SinkReceipt } from '../../core/endpoints.ts'
 import { RecordFailure, type RecordErrorCode } from '../../core/errors.ts'
 import type { Expression } from '../../core/expression.ts'
 import { decodeJson, type JsonValue } from '../../core/json.ts'
+import { roomNames } from '../../core/push-rooms.ts'
 import type { RecordBatch } from '../../core/record-batch.ts'
 import { StepRecord } from '../../core/step-record.ts'
 import type { PushRooms } from './push-rooms.ts'
 
-/** Of one record; more of them are left out. */
-const maxRooms = 100
 const noText = new RecordFailure(
   'RECORD_REJECTED',
   'the value is no UTF-8 text, which is all that can be pushed',
@@ -69,18 +68,12 @@ export class PushSink implements Sink {
     record.moveTo(batch, index, noOrigin)
     try {
       record.value = valueOf(batch.valueText(index))
-      const found = this.#room.evaluate(record)
-      return (Array.isArray(found) ? found : [found]).flatMap(nameOf).slice(0, maxRooms)
+      return roomNames(this.#room.evaluate(record))
     } catch (thrown) {
       if (thrown instanceof RecordFailure) return thrown
       throw thrown
     }
   }
-}
-
-function nameOf(value: JsonValue): string[] {
-  if (typeof value === 'string') return value === '' ? [] : [value]
-  return typeof value === 'number' || typeof value === 'boolean' ? [String(value)] : []
 }
 
 /** What is no JSON is text. */

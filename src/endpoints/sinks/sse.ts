@@ -1,21 +1,12 @@
 import { z } from 'zod'
-import { duration } from '../../core/config-types.ts'
 import { defineSink } from '../../core/endpoints.ts'
-import { accessFields, placeFields } from '../pushing/client-access.ts'
+import { eventPlaceFields } from '../../core/push-settings.ts'
 import { PushSink } from '../pushing/push-sink.ts'
-import { historyOf, pushFields, pushGuarantee } from '../pushing/push-setting.ts'
+import { pushFields, pushGuarantee } from '../pushing/push-setting.ts'
 import { EventHub } from '../sse/event-hub.ts'
+import { eventSettingOf } from '../sse/event-setting.ts'
 
-const config = z.strictObject({
-  ...placeFields,
-  ...accessFields,
-  ...pushFields,
-  heartbeat: duration()
-    .prefault('15s')
-    .describe(
-      'How often an empty line keeps the connection open, and shows whether the client is there.',
-    ),
-})
+const config = z.strictObject({ ...eventPlaceFields, ...pushFields })
 
 export const sseSink = defineSink({
   type: 'sse',
@@ -34,23 +25,6 @@ export const sseSink = defineSink({
   singleTask: () => false,
   files: () => [],
   reset: () => Promise.resolve(),
-  create(setting, environment) {
-    const { host, port, path, origins, token, room, slow } = setting
-    const hub = EventHub.of(
-      {
-        host,
-        port,
-        path,
-        origins,
-        token,
-        slow,
-        maxClients: setting.max_clients,
-        heartbeatMs: setting.heartbeat,
-        bufferBytes: setting.buffer,
-        history: historyOf(setting),
-      },
-      environment,
-    )
-    return new PushSink(hub, room)
-  },
+  create: (setting, environment) =>
+    new PushSink(EventHub.of(eventSettingOf(setting), environment), setting.room),
 })

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { defineSink } from '../../core/endpoints.ts'
+import { socketFields } from '../../core/push-settings.ts'
 import { PushSink } from '../pushing/push-sink.ts'
 import { historyOf, pushFields, pushGuarantee } from '../pushing/push-setting.ts'
 import { SocketPushPlace } from '../websocket/socket-push-place.ts'
-import { socketFields, socketSettingOf } from '../websocket/socket-setting.ts'
+import { socketSettingOf } from '../websocket/socket-setting.ts'
 
 const config = z.strictObject({ ...socketFields, ...pushFields })
 

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { size } from '../../core/config-types.ts'
 import { defineSource } from '../../core/endpoints.ts'
+import { socketFields } from '../../core/push-settings.ts'
 import { replySetting } from '../clients/replies.ts'
-import { socketFields, socketSettingOf } from '../websocket/socket-setting.ts'
+import { socketSettingOf } from '../websocket/socket-setting.ts'
 import { SocketSource } from '../websocket/socket-source.ts'
 
 const config = z.strictObject({
