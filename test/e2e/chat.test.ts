@@ -62,7 +62,9 @@ async function connected(url: string, run: CliProcess): Promise<SocketPeer> {
 
 function curlOf(url: string): { readonly text: () => string } {
   let text = ''
-  const curl = spawn('curl', ['-sN', url], { stdio: ['ignore', 'pipe', 'ignore'] })
+  // The stages of a port open one after the other: a path may be there later than the port.
+  const retry = ['--fail', '--retry', '60', '--retry-delay', '1', '--retry-all-errors']
+  const curl = spawn('curl', ['-sN', ...retry, url], { stdio: ['ignore', 'pipe', 'ignore'] })
   curl.stdout.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')))
   curls.push(curl)
   return { text: () => text }
