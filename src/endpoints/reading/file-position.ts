@@ -23,6 +23,8 @@ const positionSchema = z.strictObject({
   done: z.boolean(),
   /** Of a file that is followed, the hash of its path: the position itself is named by its inode. */
   path: z.string().optional(),
+  /** When new files were last looked for, epoch ms: one that is younger has not been seen. */
+  lookedMs: z.number().optional(),
 })
 export type FilePosition = z.output<typeof positionSchema>
 

@@ -75,8 +75,9 @@ export class FollowedFileSource implements Source {
 
   async #look({ collector, positions, nowUs }: Round): Promise<void> {
     this.#lookedUs = nowUs
-    for (const file of await this.#files.look(nowUs, collector.signal)) {
-      positions.set(file.split, await file.position())
+    const at = { nowUs, wallMs: this.#options.environment.clock.wallMs() }
+    for (const file of await this.#files.look(at, collector.signal)) {
+      positions.set(file.split, await file.position(this.#files.lookedMs))
     }
   }
 
@@ -88,14 +89,15 @@ export class FollowedFileSource implements Source {
         positions.set(file.split, null)
         const { signal } = collector
         const copy = await this.#files.reopen(file, { nowUs, signal })
-        if (copy !== null) positions.set(copy.split, await copy.position())
+        if (copy !== null) positions.set(copy.split, await copy.position(this.#files.lookedMs))
         this.#lookedUs = Number.NEGATIVE_INFINITY
         return
       }
       const hasLeft = file.leftUs !== null && nowUs - file.leftUs >= rotateWaitUs
       if (hasLeft && file.isDrained && quietUs >= rotateWaitUs) file.finish()
       file.flush(quietUs >= flushAfterUs)
-      if (await file.collect(collector)) positions.set(file.split, await file.position())
+      if (await file.collect(collector))
+        positions.set(file.split, await file.position(this.#files.lookedMs))
       if (!file.isOver) return
       positions.set(file.split, null)
       await this.#files.drop(file)

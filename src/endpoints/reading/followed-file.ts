@@ -147,7 +147,8 @@ export class FollowedFile {
     return collector.count > before
   }
 
-  async position(): Promise<JsonObject> {
+  /** @param lookedMs when new files were last looked for, epoch ms. */
+  async position(lookedMs: number): Promise<JsonObject> {
     const { offset } = this.#cutter.place
     const known = this.#identity.head.bytes
     // It was short when it was opened: the more is known of it, the surer it is known again.
@@ -160,7 +161,7 @@ export class FollowedFile {
       }
     }
     const position = encodePosition({ ...this.#identity, size: offset }, this.#cutter.place)
-    return { ...position, path: hashOfPath(this.path) }
+    return { ...position, path: hashOfPath(this.path), lookedMs }
   }
 
   async close(): Promise<void> {

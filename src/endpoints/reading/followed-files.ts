@@ -8,6 +8,14 @@ import { FollowedFile, hashOfPath, splitOfInode } from './followed-file.ts'
 import { openRegular, type InputFileSettings } from './input-file.ts'
 import { findInputFiles } from './input-files.ts'
 
+export interface LookTime {
+  /** Monotonic. */
+  readonly nowUs: number
+  readonly wallMs: number
+}
+
+/** By how much the time of a file system may lag behind that of the clock. */
+const clockSlackMs = 10
 /** Each is held open. */
 const maxFollowedFiles = 10_000
 
@@ -34,6 +42,8 @@ export class FollowedFiles {
   readonly #ignored = new Map<string, number>()
   readonly #isFirstRun: boolean
   #hasLooked = false
+  /** When that was last done, also by an earlier run, epoch ms. */
+  #lookedMs: number
 
   constructor(options: FollowedFilesOptions) {
     this.#options = options
@@ -44,6 +54,13 @@ export class FollowedFiles {
         decodePosition(stored, 'a followed file'),
       ]),
     )
+    const looked = [...this.#stored.values()].map(({ lookedMs = Number.NaN }) => lookedMs)
+    this.#lookedMs = Math.max(Number.NEGATIVE_INFINITY, ...looked.filter(Number.isFinite))
+  }
+
+  /** When new files were last looked for, epoch ms. */
+  get lookedMs(): number {
+    return this.#lookedMs
   }
 
   get all(): readonly FollowedFile[] {
@@ -51,7 +68,8 @@ export class FollowedFiles {
   }
 
   /** Finds what is new, renamed, cut short or gone. @returns files that were opened. */
-  async look(nowUs: number, signal: AbortSignal): Promise<readonly FollowedFile[]> {
+  async look(at: LookTime, signal: AbortSignal): Promise<readonly FollowedFile[]> {
+    const { nowUs } = at
     const found = new Map<string, { path: string; stats: Stats }>()
     const paths = findInputFiles(this.#options.paths)
     if (paths.length > maxFollowedFiles) throw tooMany(paths.length)
@@ -59,9 +77,10 @@ export class FollowedFiles {
       const stats = statSync(path, { throwIfNoEntry: false })
       if (stats !== undefined) found.set(splitOfInode(stats), { path, stats })
     }
-    this.#note(found, nowUs)
+    const hasRotated = this.#note(found, nowUs)
     const opened: FollowedFile[] = []
-    if (!this.#hasLooked) opened.push(...(await this.#openRotated(found, { nowUs, signal })))
+    if (!this.#hasLooked || hasRotated)
+      opened.push(...(await this.#openRotated(found, { nowUs, signal })))
     for (const [split, { path, stats }] of found) {
       // What a rotation has copied does not grow.
       if (this.#open.has(split) || this.#ignored.get(split) === stats.size) continue
@@ -69,6 +88,7 @@ export class FollowedFiles {
       if (file !== null) opened.push(file)
     }
     this.#hasLooked = true
+    this.#lookedMs = at.wallMs
     return opened
   }
 
@@ -80,7 +100,7 @@ export class FollowedFiles {
     file: FollowedFile,
     of: { nowUs: number; signal: AbortSignal },
   ): Promise<FollowedFile | null> {
-    const stored = decodePosition(await file.position(), file.path)
+    const stored = decodePosition(await file.position(this.#lookedMs), file.path)
     await this.drop(file)
     this.#options.notice(`${file.path} was cut short; it is read from its beginning`)
     for (const { path, stats } of siblings(new Map([['', { path: file.path }]]))) {
@@ -105,16 +125,21 @@ export class FollowedFiles {
     for (const file of this.all) await this.drop(file)
   }
 
-  #note(found: ReadonlyMap<string, { path: string; stats: Stats }>, nowUs: number): void {
+  /** @returns whether a path leads to a file no more. */
+  #note(found: ReadonlyMap<string, { path: string; stats: Stats }>, nowUs: number): boolean {
+    let hasRotated = false
     for (const file of this.all) {
       const now = found.get(file.split)
-      if (now === undefined) file.leftUs ??= nowUs
-      else {
+      if (now === undefined) {
+        hasRotated ||= file.leftUs === null
+        file.leftUs ??= nowUs
+      } else {
         file.leftUs = null
         file.path = now.path
         file.grew(now.stats.size, nowUs)
       }
     }
+    return hasRotated
   }
 
   async #openNew(
@@ -180,12 +205,14 @@ export class FollowedFiles {
     of: { nowUs: number; signal: AbortSignal },
   ): Promise<FollowedFile[]> {
     const opened: FollowedFile[] = []
-    if (this.#stored.size === 0) return opened
-    for (const { path, stats } of siblings(found)) {
+    if (!Number.isFinite(this.#lookedMs)) return opened
+    for (const { path, stats, follows } of siblings(found)) {
       const split = splitOfInode(stats)
-      const stored = this.#stored.get(split)
-      if (found.has(split) || stored === undefined) continue
-      if (isOther(stored, { size: stats.size, head: await headOf(path) })) continue
+      if (found.has(split) || this.#open.has(split)) continue
+      const stored = this.#stored.get(split) ?? null
+      if (stored === null && !(follows && this.#isYounger(stats))) continue
+      if (stored !== null && isOther(stored, { size: stats.size, head: await headOf(path) }))
+        continue
       this.#stored.delete(split)
       const file = await this.#keep(path, { split, stats, stored, fromEnd: false, ...of })
       if (file === null) continue
@@ -193,6 +220,12 @@ export class FollowedFiles {
       opened.push(file)
     }
     return opened
+  }
+
+  /** Whether it came to be after the last look: had it been there, its position would be known. */
+  #isYounger({ birthtimeMs }: Stats): boolean {
+    // 0: the file system does not keep it.
+    return birthtimeMs > 0 && birthtimeMs >= this.#lookedMs - clockSlackMs
   }
 }
 
@@ -205,8 +238,12 @@ async function headOf(path: string): Promise<Buffer> {
   }
 }
 
-/** Files beside those found whose names begin with one of theirs, as rotation names them. */
-function siblings(found: ReadonlyMap<string, { path: string }>): { path: string; stats: Stats }[] {
+/**
+ * Files beside those found whose names begin as one of theirs, as rotation names them; `follows`: with all of it.
+ */
+function siblings(
+  found: ReadonlyMap<string, { path: string }>,
+): { path: string; stats: Stats; follows: boolean }[] {
   const paths = [...found.values()].map(({ path }) => path)
   return [...new Set(paths.map(dirname))].flatMap((folder) => {
     const names = paths.filter((path) => dirname(path) === folder).map((path) => basename(path))
@@ -215,7 +252,8 @@ function siblings(found: ReadonlyMap<string, { path: string }>): { path: string;
       .map((name) => join(folder, name))
       .flatMap((path) => {
         const stats = statSync(path, { throwIfNoEntry: false })
-        return stats?.isFile() === true ? [{ path, stats }] : []
+        const follows = paths.some((own) => path.startsWith(own))
+        return stats?.isFile() === true ? [{ path, stats, follows }] : []
       })
   })
 }

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -11,6 +12,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createSystemClock } from '../../../src/clock/system-clock.ts'
 import type { Source } from '../../../src/core/endpoints.ts'
 import type { JsonValue } from '../../../src/core/json.ts'
 import { fileSource } from '../../../src/endpoints/sources/file.ts'
@@ -26,6 +28,8 @@ afterEach(async () => {
 
 /** Ends the wait of a read after so many looks at nothing. */
 class ImpatientClock extends ManualClock {
+  /** Later than any file of the test. */
+  override nowMs = Date.UTC(2100, 0, 1)
   looksLeft = 0
   stop = new AbortController()
 
@@ -44,11 +48,27 @@ class Follower {
   readonly #setting: Record<string, unknown>
   readonly #clock = new ImpatientClock()
   #source: Source | null = null
+  #startMs = 0
 
   constructor(setting: Record<string, unknown>) {
     this.#setting = { follow: true, format: 'text', ...setting }
     mkdirSync(this.folder)
     opened.push(this)
+  }
+
+  /** The time goes on where the file system is, and files that are made from now on are younger. */
+  useRealTime(): void {
+    this.#startMs = createSystemClock().wallMs() + 30
+    this.#clock.nowMs = this.#startMs
+  }
+
+  /** Returns once the file system has come to that time too. */
+  untilTimeHasPassed(): void {
+    const probe = join(root.path, 'probe')
+    do {
+      rmSync(probe, { force: true })
+      writeFileSync(probe, '')
+    } while (statSync(probe).birthtimeMs < this.#startMs)
   }
 
   path(name: string): string {
@@ -152,6 +172,22 @@ describe('the file source with follow: true', () => {
     log.write('a.log', '3\n')
     expect((await log.read(20_000)).toSorted()).toEqual(['2', '3'])
     expect(log.positions.size).toBe(1)
+  })
+
+  it('reads a file that came and was renamed while nobody looked, and none that was there before', async () => {
+    const log = new Follower({ path: 'a.log' })
+    log.write('a.log.0', 'old\n')
+    log.write('a.log', '1\n')
+    log.useRealTime()
+    expect(await log.read()).toEqual(['1'])
+    await log.restart()
+    log.untilTimeHasPassed()
+    renameSync(log.path('a.log'), log.path('a.log.1'))
+    log.write('a.log', '2\n')
+    renameSync(log.path('a.log'), log.path('a.log.2'))
+    log.write('a.log', '3\n')
+    log.write('a-other.log', 'no\n')
+    expect((await log.read()).toSorted()).toEqual(['2', '3'])
   })
 
   it('takes a file that is renamed within its pattern for the same', async () => {
