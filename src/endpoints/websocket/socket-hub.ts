@@ -142,7 +142,7 @@ export class SocketHub {
   }
 
   async #listen(): Promise<OpenRoute> {
-    const { listening, notice } = this.#environment
+    const { listening, tell } = this.#environment
     const { host, port, path } = this.#setting
     if (listening === undefined)
       throw new PipelineError('CONFIG_USAGE', `nothing can be listened to here (${path})`)
@@ -150,7 +150,7 @@ export class SocketHub {
       { host, port, path, owner: 'the websocket' },
       { upgrade: (request, socket, head) => this.#upgrade(request, socket, head) },
     )
-    if (port === 0) notice(`the websocket ${path} listens on ${host}:${route.port}`)
+    tell?.(`the websocket listens on ws://${host}:${route.port}${path}`)
     this.#watch = new AbortController()
     void this.#keepAlive(this.#watch.signal)
     return route
