@@ -43,6 +43,8 @@ export class SocketHub {
   #pushLimits: PushLimits | null = null
   /** Of the stage that is to blame; the source, where there is one. */
   #dropped: EndpointEnvironment['dropped']
+  /** Of the first sink, for what was not pushed. */
+  #pushDropped: EndpointEnvironment['dropped']
   #users = 0
   #connections = 0
   #route: Promise<OpenRoute> | null = null
@@ -104,6 +106,7 @@ export class SocketHub {
   ): Promise<void> {
     this.#pushLimits = limits
     this.#dropped ??= dropped
+    this.#pushDropped ??= dropped
     if (this.rooms === null) {
       this.rooms = new PushRooms(limits.history)
       for (const client of this.#clients) this.rooms.enter(client, 0)
@@ -166,6 +169,7 @@ export class SocketHub {
     this.rooms = null
     this.#pushLimits = null
     this.#dropped = undefined
+    this.#pushDropped = undefined
     await (await route)?.close()
   }
 
@@ -211,6 +215,7 @@ export class SocketHub {
       rooms: roomsOf(request),
       headers: traceHeaders(request),
       dropped: (drop: EndpointDrop, count) => this.#dropped?.(drop, count),
+      pushDropped: (drop) => this.#pushDropped?.(drop),
       closed: (gone) => this.#closed(gone),
     })
     this.#clients.add(client)
