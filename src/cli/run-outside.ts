@@ -26,6 +26,7 @@ export class RunOutside {
       random,
       stdout,
       notice,
+      tell: (message) => writeLog('info', message),
       ...kafkaOf(environment, notice),
       ...http,
       ...(this.#listening === null ? {} : { listening: this.#listening }),

@@ -19,6 +19,8 @@ export interface EndpointEnvironment {
   readonly stdout: Writable
   /** A notice for the user about something that is no error, such as input that cannot be replayed. */
   readonly notice: (message: string) => void
+  /** What is good to know and nothing to worry about, such as where a source listens; absent: nobody asks. */
+  readonly tell?: (message: string) => void
   /**
    * What several sources and sinks of a run have in common, such as the clients of one path: made by the
    * first who asks for the name. Absent: each has its own.

@@ -72,6 +72,8 @@ export class PeerCalls {
           if (!isRetried(thrown)) throw thrown
           this.#note(of, startUs, thrown)
           const isRejection = thrown.kind === 'rejected'
+          // What was cut off because the run stops is no news of the peer.
+          if (signal.aborted && !isRejection) return null
           if (isRejection) rejections = this.#reject(thrown, rejections + 1)
           if (isWaiting === isRejection) this.#wait((isWaiting = !isRejection), thrown)
           await this.#pause(of, pauses++, signal)

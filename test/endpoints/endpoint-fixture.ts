@@ -42,12 +42,14 @@ export interface TestEnvironment extends EndpointEnvironment {
   readonly clock: ManualClock
   readonly stdin: PassThrough
   readonly notices: string[]
+  readonly told: string[]
   /** What was written to stdout. */
   readonly printed: () => string
 }
 
 export function anEnvironment(): TestEnvironment {
   const notices: string[] = []
+  const told: string[] = []
   let printed = ''
   const stdout = new Writable({
     write(chunk: Buffer, _encoding, callback) {
@@ -61,7 +63,9 @@ export function anEnvironment(): TestEnvironment {
     stdin: new PassThrough(),
     stdout,
     notice: (message) => notices.push(message),
+    tell: (message) => told.push(message),
     notices,
+    told,
     printed: () => printed,
   }
 }

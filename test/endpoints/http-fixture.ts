@@ -24,27 +24,26 @@ export const systemClock = createSystemClock()
 export type NetworkEnvironment = EndpointEnvironment & {
   readonly listening: Listening
   readonly notices: string[]
+  readonly told: string[]
 }
 
 /** With real servers and real time. */
 export function aNetwork(changes: Partial<EndpointEnvironment> = {}): NetworkEnvironment {
   const listening = openListening({ clock: systemClock })
   closeLater(() => listening.close())
-  const { notices, stdin, stdout, random } = anEnvironment()
+  const { notices, notice, told, tell, stdin, stdout, random } = anEnvironment()
   return {
     clock: systemClock,
     notices,
+    notice,
+    told,
+    ...(tell === undefined ? {} : { tell }),
     stdin,
     stdout,
     random,
     listening,
-    ...environmentNotice(notices),
     ...changes,
   }
-}
-
-function environmentNotice(notices: string[]): Pick<EndpointEnvironment, 'notice'> {
-  return { notice: (message) => void notices.push(message) }
 }
 
 export interface Answer {

@@ -301,6 +301,22 @@ describe('a step that waits for something outside', () => {
     expect(told.events.map(({ event }) => event)).toEqual(['stage_blocked'])
   })
 
+  it('does not say that the peer is away when its answer is cut off by the stop', async () => {
+    const ask = planned(
+      (_value, _record, { signal }) =>
+        new Promise((_resolve, reject) => {
+          const stopped = new PipelineError('PEER_UNAVAILABLE', 'ask was stopped')
+          signal.addEventListener('abort', () => reject(stopped))
+        }),
+    )
+    const { run, bench, told } = await started({ values: numbers(4), definition: ask.definition })
+    await until(() => ask.asked.length > 0)
+    bench.stop()
+    await run.done
+    expect(bench.notices).toEqual([])
+    expect(told.events).toEqual([])
+  })
+
   it('stops the pipeline on what is no failure of a record, and loses nothing', async () => {
     const ask = planned(() => {
       throw new TypeError('a bug')

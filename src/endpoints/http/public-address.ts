@@ -21,7 +21,7 @@ export function isPublicAddress(address: string): boolean {
 export function addressRefused(host: string): PipelineError {
   return new PipelineError(
     'PEER_REJECTED',
-    `${host} is an address of this host or of a private network, which this setting does not allow`,
+    `${host} is an address of this host or of a private network, and only public ones are allowed (\`allow_private\` of a webhook, \`addresses\` of an http sink)`,
   )
 }
 

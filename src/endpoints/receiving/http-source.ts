@@ -120,7 +120,7 @@ export class HttpSource implements Source {
   }
 
   async #open(): Promise<OpenRoute> {
-    const { listening, notice, clock } = this.#environment
+    const { listening, notice, tell, clock } = this.#environment
     invariant(listening !== undefined, 'an http source has nowhere to listen')
     await this.#replies?.open()
     const { host, port, path, token } = this.#setting
@@ -137,7 +137,7 @@ export class HttpSource implements Source {
       else intake.take(...exchange)
     }
     const route = await listening.open({ host, port, path, owner: 'the http source' }, { request })
-    if (port === 0) notice(`the http source listens on http://${host}:${route.port}${path}`)
+    tell?.(`the http source listens on http://${host}:${route.port}${path}`)
     if (token === null && !isLoopback(host))
       notice(
         `the http source on ${host}:${route.port}${path} takes records from whoever reaches it; set token to let in those who know it only`,

@@ -77,7 +77,7 @@ export class EventHub implements PushPlace {
   }
 
   async #listen(): Promise<OpenRoute> {
-    const { listening, notice } = this.#environment
+    const { listening, tell } = this.#environment
     const { host, port, path } = this.#setting
     if (listening === undefined)
       throw new PipelineError('CONFIG_USAGE', `nothing can be listened to here (${path})`)
@@ -85,7 +85,7 @@ export class EventHub implements PushPlace {
       { host, port, path, owner: 'the sse sink' },
       { request: (request, response) => this.#request(request, response) },
     )
-    if (port === 0) notice(`the sse sink ${path} listens on ${host}:${route.port}`)
+    tell?.(`the sse sink listens on http://${host}:${route.port}${path}`)
     this.#watch = new AbortController()
     void this.#beat(this.#watch.signal)
     return route

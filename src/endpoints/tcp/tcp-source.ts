@@ -113,10 +113,8 @@ export class TcpSource implements Source {
     })
     server.listen({ host, port }, resolve)
     await promise
-    if (port === 0) {
-      const address = server.address() as AddressInfo
-      this.#environment.notice(`the tcp source listens on ${address.address}:${address.port}`)
-    }
+    const address = server.address() as AddressInfo
+    this.#environment.tell?.(`the tcp source listens on ${host}:${address.port}`)
     void this.#watch()
   }
 

@@ -35,6 +35,8 @@ export interface SocketClientOptions {
   readonly rooms: readonly string[]
   readonly headers: Uint8Array
   readonly dropped: (drop: EndpointDrop, count?: number) => void
+  /** What was not pushed: of a sink, where `dropped` may be of the source. */
+  readonly pushDropped: (drop: EndpointDrop) => void
   readonly closed: (client: SocketClient) => void
 }
 
@@ -147,9 +149,9 @@ export class SocketClient implements Client, Subscriber {
     if (limits === null || this.#socket.readyState !== this.#socket.OPEN) return
     if (this.#socket.bufferedAmount <= limits.bufferBytes)
       this.#socket.send(data, { binary: false })
-    else if (limits.slow === 'skip') this.#options.dropped('skipped_push')
+    else if (limits.slow === 'skip') this.#options.pushDropped('skipped_push')
     else {
-      this.#options.dropped('slow_client')
+      this.#options.pushDropped('slow_client')
       this.#socket.terminate()
     }
   }

@@ -43,6 +43,8 @@ export class SocketHub {
   #pushLimits: PushLimits | null = null
   /** Of the stage that is to blame; the source, where there is one. */
   #dropped: EndpointEnvironment['dropped']
+  /** Of the first sink, for what was not pushed. */
+  #pushDropped: EndpointEnvironment['dropped']
   #users = 0
   #connections = 0
   #route: Promise<OpenRoute> | null = null
@@ -104,6 +106,7 @@ export class SocketHub {
   ): Promise<void> {
     this.#pushLimits = limits
     this.#dropped ??= dropped
+    this.#pushDropped ??= dropped
     if (this.rooms === null) {
       this.rooms = new PushRooms(limits.history)
       for (const client of this.#clients) this.rooms.enter(client, 0)
@@ -142,7 +145,7 @@ export class SocketHub {
   }
 
   async #listen(): Promise<OpenRoute> {
-    const { listening, notice } = this.#environment
+    const { listening, tell } = this.#environment
     const { host, port, path } = this.#setting
     if (listening === undefined)
       throw new PipelineError('CONFIG_USAGE', `nothing can be listened to here (${path})`)
@@ -150,7 +153,7 @@ export class SocketHub {
       { host, port, path, owner: 'the websocket' },
       { upgrade: (request, socket, head) => this.#upgrade(request, socket, head) },
     )
-    if (port === 0) notice(`the websocket ${path} listens on ${host}:${route.port}`)
+    tell?.(`the websocket listens on ws://${host}:${route.port}${path}`)
     this.#watch = new AbortController()
     void this.#keepAlive(this.#watch.signal)
     return route
@@ -166,6 +169,7 @@ export class SocketHub {
     this.rooms = null
     this.#pushLimits = null
     this.#dropped = undefined
+    this.#pushDropped = undefined
     await (await route)?.close()
   }
 
@@ -211,6 +215,7 @@ export class SocketHub {
       rooms: roomsOf(request),
       headers: traceHeaders(request),
       dropped: (drop: EndpointDrop, count) => this.#dropped?.(drop, count),
+      pushDropped: (drop) => this.#pushDropped?.(drop),
       closed: (gone) => this.#closed(gone),
     })
     this.#clients.add(client)

@@ -116,13 +116,15 @@ export class PartitionedFileSink implements Sink {
 
   #share(batch: RecordBatch): { shares: Iterable<Share>; failures: SinkReceipt['failures'] } {
     const shares = new Map<string, Share>()
+    /** Names that no file had before this batch. */
+    const begun = new Set<string>()
     const failures: { index: number; code: 'RECORD_REJECTED'; message: string }[] = []
     for (let index = 0; index < batch.count; index++) {
       if (batch.isMarker(index)) continue
       try {
         const line = this.#line(batch, index)
         if (line === null) continue
-        const name = this.#nameFor(batch, index, shares)
+        const name = this.#nameFor(batch, index, begun)
         const share = shares.get(name) ?? { name, chunks: [] }
         shares.set(name, share)
         share.chunks.push(line)
@@ -145,17 +147,18 @@ export class PartitionedFileSink implements Sink {
   }
 
   /** @throws RecordFailure */
-  #nameFor(batch: RecordBatch, index: number, shares: ReadonlyMap<string, Share>): string {
+  #nameFor(batch: RecordBatch, index: number, begun: Set<string>): string {
     const { path, maxFiles } = this.#options
     const record = this.#record
     record.moveTo(batch, index, noOrigin)
     record.value = decoded(record.valueText)
     const name = renderPath(path, record)
-    if (this.#numbers.has(name) || shares.has(name)) return name
-    if (this.#numbers.size + shares.size >= maxFiles) {
+    if (this.#numbers.has(name) || begun.has(name)) return name
+    if (this.#numbers.size + begun.size >= maxFiles) {
       const message = `it would be the first record of another file, and there are ${maxFiles} already; raise max_files if they are meant`
       throw new RecordFailure('RECORD_REJECTED', message)
     }
+    begun.add(name)
     return name
   }
 

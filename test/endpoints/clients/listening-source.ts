@@ -30,6 +30,7 @@ export class ListeningSource {
   readonly source: Source
   readonly slices: SourceSlice[] = []
   readonly notices: string[]
+  readonly told: string[] = []
   readonly #stop = new AbortController()
   readonly #request: ReadRequest
   #running: Promise<void> = Promise.resolve()
@@ -57,6 +58,7 @@ export class ListeningSource {
       },
       ...more.environment,
       notice: base.notice,
+      tell: (message) => this.told.push(message),
     }
     const config: unknown = definition.config.parse(setting)
     bindTemplates(config)
@@ -69,8 +71,8 @@ export class ListeningSource {
     const { promise, reject } = Promise.withResolvers<never>()
     this.#running = this.#run()
     this.#running.catch(reject)
-    while (this.notices.length === 0) await Promise.race([turn(), promise])
-    return Number(/:(\d+)$/.exec(this.notices[0]!)![1])
+    while (this.told.length === 0) await Promise.race([turn(), promise])
+    return Number(/:(\d+)(?:\/|$)/.exec(this.told[0]!)![1])
   }
 
   /** No slice is committed, or read, until `release`. */

@@ -336,6 +336,16 @@ describe('the settings of an http source', () => {
   })
 })
 
+describe('a source that has begun to listen', () => {
+  test('says where, and does not warn of it', async () => {
+    const source = await aSource()
+    expect(source.told).toEqual([
+      expect.stringMatching(/^the http source listens on http:\/\/127\.0\.0\.1:\d+\//),
+    ])
+    expect(source.notices).toEqual([])
+  })
+})
+
 describe('a source that everybody can reach', () => {
   test('says so, unless there is a token', async () => {
     const open = await aSource({ setting: { host: '0.0.0.0' } })

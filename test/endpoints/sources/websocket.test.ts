@@ -233,6 +233,29 @@ describe('the websocket source', () => {
     expect(eve.received).toEqual([])
   })
 
+  it('is not to blame for what a sink of its path could not push', async () => {
+    const endpoints = new ListeningEndpoints()
+    const { environment, clock } = endpoints
+    const own: string[] = []
+    const source = new ListeningSource(
+      websocketSource,
+      { port: 0, path: '/in' },
+      { clock, environment: { ...environment, dropped: (drop) => own.push(drop) } },
+    )
+    const port = await source.start()
+    const sink = await endpoints.sink(websocketSink, { port: 0, path: '/in', buffer: '64KiB' })
+    const stuck = await SocketPeer.open(`ws://127.0.0.1:${port}/in`)
+    stuck.socket.pause()
+    const batch = aBatch([JSON.stringify('x'.repeat(10_000))])
+    for (let index = 0; index < 2_000; index++) {
+      await sink.write(batch, signal)
+      if (index % 5 === 0) await turn()
+    }
+    stuck.socket.resume()
+    expect(own).toEqual([])
+    expect(endpoints.drops.skipped_push).toBeGreaterThan(0)
+  })
+
   it('refuses a sink of its path that wants other clients', async () => {
     const { endpoints } = await aSource({ max_clients: 5 })
     const error = await errorOf(endpoints.sink(websocketSink, { port: 0, path: '/in' }))

@@ -124,6 +124,13 @@ describe('a file sink with expressions in its path', () => {
     expect(later.failures).toMatchObject([{ index: 0 }])
   })
 
+  it('counts a file that is there already, and written to again, once', async () => {
+    const files = new Files({ path: '${value.name}.ndjson', max_files: 3 })
+    await files.write([{ name: 'a' }, { name: 'b' }])
+    const receipt = await files.write([{ name: 'a' }, { name: 'b' }, { name: 'c' }, { name: 'd' }])
+    expect(receipt.failures).toMatchObject([{ index: 3, code: 'RECORD_REJECTED' }])
+  })
+
   it('writes a header into each csv file', async () => {
     const files = new Files({ path: '${value.name}.csv', columns: ['name', 'n'] })
     await files.write([
