@@ -168,7 +168,7 @@ describeWithKafka('a log on Kafka that something is wrong with', () => {
     const log = ['--log', `kafka://${broker.address}`]
     expectRefused(
       await start(copying('bad-none'), [...log, '--no-create-topics']).ended,
-      'bad-none.out, bad-none.clean.dlq; create them with `millrace topics apply',
+      'bad-none.out, bad-none.clean.dlq, bad-none.clean.replay; create them with `millrace topics apply',
       'one topic is not on the Kafka log at',
       'no stage writes to it: bad-none.raw',
     )
