@@ -19,10 +19,10 @@ import type { KafkaEndpoints } from './core/endpoints.ts'
 import { PipelineError } from './core/errors.ts'
 import type { HttpClient } from './core/http-client.ts'
 import type { Listening } from './core/listening.ts'
+import { ChildProcessRunner } from './endpoints/processes/child-process-runner.ts'
 import { processSpawner } from './endpoints/processes/spawn-process.ts'
 import type { MetricsExporter, MetricsExporterOptions } from './telemetry/metrics/push-metrics.ts'
 import type { OpenTracing, TracingOptions } from './telemetry/spans/tracing-options.ts'
-import { ChildProcesses } from './endpoints/process/child-processes.ts'
 import { noopTelemetry } from './telemetry/noop-telemetry.ts'
 
 /** The composition root: the only file that knows the process. */
@@ -60,7 +60,7 @@ const environment: CliEnvironment = {
   openLog: logOpener({ clock, cwd, env }, openKafka),
   openKafkaEndpoints,
   openHttpClient,
-  processes: new ChildProcesses({ clock, env }),
+  processes: new ChildProcessRunner(clock, env),
   openListening,
   openMetricsExporter,
   openTracing,

@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { CliProcess, millrace, Workspace } from './cli-process.ts'
+import { freePort } from './free-port.ts'
 
 const run = promisify(execFile)
 const workspaces: Workspace[] = []
@@ -16,15 +17,6 @@ function aWorkspace(files: Record<string, string>): Workspace {
   const workspace = new Workspace(files)
   workspaces.push(workspace)
   return workspace
-}
-
-async function aFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 interface Answer {
@@ -79,7 +71,7 @@ stages:
 describe('orders by HTTP', () => {
   test('are taken from curl, one or many, and bad ones are refused with a reason', async () => {
     const workspace = aWorkspace({ 'orders.yaml': orders })
-    const port = await aFreePort()
+    const port = await freePort()
     const options = { cwd: workspace.folder, env: { PORT: `${port}` } }
     const process = new CliProcess(['run', 'orders.yaml'], options)
     await untilListening(process, port)
@@ -107,7 +99,7 @@ describe('orders by HTTP', () => {
 
   test('that were accepted are there after kill -9, each of them once', async () => {
     const workspace = aWorkspace({ 'orders.yaml': orders })
-    const port = await aFreePort()
+    const port = await freePort()
     const options = { cwd: workspace.folder, env: { PORT: `${port}` } }
     const accepted: number[] = []
     let next = 0
@@ -142,7 +134,7 @@ describe('orders by HTTP', () => {
 
   test('under way are answered when the run is stopped, and none is taken any more', async () => {
     const workspace = aWorkspace({ 'orders.yaml': orders })
-    const port = await aFreePort()
+    const port = await freePort()
     const options = { cwd: workspace.folder, env: { PORT: `${port}` } }
     const process = new CliProcess(['run', 'orders.yaml'], options)
     await untilListening(process, port)
@@ -204,7 +196,7 @@ stages:
     sink:
       file: ./out.ndjson
 `
-    const port = await aFreePort()
+    const port = await freePort()
     const workspace = aWorkspace({ 'two.yaml': two('/second'), 'same.yaml': two('/first') })
     const options = { cwd: workspace.folder, env: { PORT: `${port}` } }
     const process = new CliProcess(['run', 'two.yaml'], options)
@@ -248,7 +240,7 @@ stages:
     to: check.done
 `,
     })
-    const port = await aFreePort()
+    const port = await freePort()
     const options = { cwd: workspace.folder, env: { PORT: `${port}` } }
     const process = new CliProcess(['run', 'check.yaml'], options)
     await untilListening(process, port)
@@ -295,7 +287,7 @@ stages:
         url: http://127.0.0.1:${(peer.address() as AddressInfo).port}/out
 `,
     })
-    const port = await aFreePort()
+    const port = await freePort()
     const options = { cwd: workspace.folder, env: { PORT: `${port}` } }
     const process = new CliProcess(['run', 'pass.yaml'], options)
     await untilListening(process, port)

@@ -1,12 +1,13 @@
 import { z } from 'zod'
-import { duration, template } from '../../core/config-types.ts'
+import { template } from '../../core/config-types.ts'
 import type { EndpointDrop } from '../../core/endpoint-drops.ts'
 import type { EndpointEnvironment } from '../../core/endpoints.ts'
 import { messageOf } from '../../core/errors.ts'
 import { Template } from '../../core/expression.ts'
 import { decodeJson, type JsonValue } from '../../core/json.ts'
 import { StepRecord } from '../../core/step-record.ts'
-import { replyHeader, ResultWaiters } from '../replies/result-waiters.ts'
+import { resultSetting } from '../replies/result-setting.ts'
+import { replyHeader, ResultWaiters, type Result } from '../replies/result-waiters.ts'
 import type { Client } from './client.ts'
 import type { TakenSlice } from './intake.ts'
 
@@ -15,14 +16,10 @@ export const replySetting = z.union([
   template().describe(
     'Text that is sent for each message once it is stored, with `${expression}` over the message, such as ${value.id}.',
   ),
-  z.strictObject({
-    from: z
-      .string()
-      .min(1)
-      .describe('The topic where the result of the message turns up, with the headers it had.'),
-    timeout: duration()
-      .prefault('5s')
-      .describe('How long a stored message waits for its result; then an error is sent instead.'),
+  resultSetting({
+    timeout: '5s',
+    late: 'an error is sent instead',
+    failed: 'is answered with its error',
   }),
 ])
 export type ReplySetting = z.output<typeof replySetting>
@@ -55,17 +52,10 @@ export class Replies {
     this.#template = setting instanceof Template ? setting : null
     this.#dropped = (drop, count) => environment.dropped?.(drop, count)
     this.#onRoom = onRoom
-    const { clock, random, topics } = environment
     this.waiters =
       setting === undefined || setting instanceof Template
         ? null
-        : new ResultWaiters({
-            topics,
-            topic: setting.from,
-            timeoutMs: setting.timeout,
-            clock,
-            random,
-          })
+        : new ResultWaiters(setting, environment)
   }
 
   /** Whether clients are answered. */
@@ -121,9 +111,8 @@ export class Replies {
   #awaitResult(client: Client, id: string): void {
     const slot = this.#slotOf(client)
     this.waiters!.wait(id, (result) => {
-      if (result === null) this.#dropped('late_reply')
-      slot.text =
-        result ?? errorText('late_reply', 'the message is stored; its result did not come in time')
+      if (result.kind === 'late' || result.kind === 'closed') this.#dropped('late_reply')
+      slot.text = resultText(result)
       slot.isKnown = true
       this.#settleKnown(client)
       client.flush()
@@ -157,6 +146,12 @@ export class Replies {
     slots.splice(0, known)
     if (slots.length === 0) this.#slots.delete(client)
   }
+}
+
+function resultText(result: Result): string {
+  if (result.kind === 'value') return result.value?.toString('utf8') ?? 'null'
+  if (result.kind === 'failed') return errorText(result.code, result.message)
+  return errorText('late_reply', 'the message is stored; its result did not come in time')
 }
 
 function errorText(code: string, message: string): string {

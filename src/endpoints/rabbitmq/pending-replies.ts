@@ -1,120 +1,65 @@
 import type { ConsumeMessage } from 'amqplib'
-import type { Clock } from '../../core/clock.ts'
-import { messageOf } from '../../core/errors.ts'
-import type { EndpointDrop } from '../../core/endpoint-drops.ts'
-import type { RecordBatch, WrittenHeader } from '../../core/record-batch.ts'
-import type { TopicFollower } from '../../core/topic-follower.ts'
+import type { EndpointEnvironment } from '../../core/endpoints.ts'
+import { encodeJson } from '../../core/json.ts'
+import type { WrittenHeader } from '../../core/record-batch.ts'
+import type { ResultSetting } from '../replies/result-setting.ts'
+import { replyHeader, ResultWaiters, type Result } from '../replies/result-waiters.ts'
 import type { Reply } from './replies.ts'
 
 export interface PendingRepliesOptions {
-  readonly topics: TopicFollower
-  readonly clock: Clock
-  /** The topic in which the results are. */
-  readonly topic: string
-  readonly timeoutMs: number
-  /** Makes the tokens of this source others than those of a source before. */
-  readonly nonce: string
-  readonly dropped: (drop: EndpointDrop, count?: number) => void
+  readonly setting: ResultSetting
+  readonly environment: EndpointEnvironment
   readonly send: (reply: Reply) => void
-  readonly notice: (message: string) => void
 }
 
-interface Pending {
-  readonly to: string
-  readonly correlationId: string | undefined
-  readonly dueUs: number
-}
-
-/** By this the result of a message is known: it goes along with the record through all stages. */
-const tokenHeader = 'amqp-request'
 /** Messages whose result is waited for; a further one is not answered. */
 const maxPending = 100_000
-const retryMs = 1_000
 
-/** Follows a topic for the results of messages, and has them answered. */
+/** Answers messages with their results. */
 export class PendingReplies {
   readonly #options: PendingRepliesOptions
-  readonly #pending = new Map<string, Pending>()
-  readonly #closing = new AbortController()
-  #count = 0
-  #opened: Promise<void> | null = null
+  readonly #waiters: ResultWaiters
 
   constructor(options: PendingRepliesOptions) {
     this.#options = options
+    this.#waiters = new ResultWaiters(options.setting, options.environment)
   }
 
-  /** Resolves once no result can be missed. */
-  open(): Promise<void> {
-    this.#opened ??= new Promise((resolve) => {
-      this.#closing.signal.addEventListener('abort', () => resolve(), { once: true })
-      void this.#follow(resolve)
-    })
-    return this.#opened
+  /** Resolves once no result can be missed. @throws PipelineError as reading a topic does. */
+  open(signal: AbortSignal): Promise<void> {
+    return this.#waiters.open(signal)
   }
 
   close(): void {
-    this.#closing.abort()
-    if (this.#pending.size > 0) this.#options.dropped('lost_reply', this.#pending.size)
-    this.#pending.clear()
+    this.#waiters.close()
   }
 
   /** The header by which the result of this message will be known; none where nobody waits for it. */
   expect({ properties }: ConsumeMessage): readonly WrittenHeader[] {
     const to: unknown = properties.replyTo
     if (typeof to !== 'string' || to === '') return []
-    const nowUs = this.#options.clock.monotonicUs()
-    this.#expire(nowUs)
-    if (this.#pending.size >= maxPending) {
-      this.#options.dropped('lost_reply')
+    if (this.#waiters.waiting >= maxPending) {
+      this.#options.environment.dropped?.('lost_reply')
       return []
     }
-    this.#count += 1
-    const token = `${this.#options.nonce}-${this.#count}`
-    const dueUs = nowUs + 1_000 * this.#options.timeoutMs
-    const id: unknown = properties.correlationId
-    this.#pending.set(token, { to, correlationId: typeof id === 'string' ? id : undefined, dueUs })
-    return [[tokenHeader, token]]
+    const asked: unknown = properties.correlationId
+    const correlationId = typeof asked === 'string' ? asked : undefined
+    const id = this.#waiters.nextId()
+    this.#waiters.wait(id, (result) => this.#answer({ to, correlationId }, result))
+    return [[replyHeader, id]]
   }
 
-  async #follow(onOpen: () => void): Promise<void> {
-    const { topics, topic, clock, notice } = this.#options
-    const { signal } = this.#closing
-    const request = { topic, start: 'latest', signal, onOpen } as const
-    let told = ''
-    while (!signal.aborted) {
-      try {
-        for await (const { batch, from } of topics.follow(request)) this.#answer(batch, from)
-      } catch (thrown) {
-        const reason = messageOf(thrown)
-        if (told !== reason)
-          notice(`"${topic}" cannot be read, so that messages are not answered: ${reason}`)
-        told = reason
-        await clock.sleep(retryMs, signal)
-      }
-    }
-  }
-
-  #answer(batch: RecordBatch, from: number): void {
-    this.#expire(this.#options.clock.monotonicUs())
-    for (let index = from; index < batch.count && this.#pending.size > 0; index++) {
-      if (batch.isMarker(index) || batch.headerBytes(index).length === 0) continue
-      const token = batch.headers(index).findLast(([name]) => name === tokenHeader)?.[1]
-      const key = token === undefined ? '' : Buffer.from(token).toString('latin1')
-      const pending = this.#pending.get(key)
-      if (pending === undefined) continue
-      // Of several results the first one is the answer.
-      this.#pending.delete(key)
-      const body = Buffer.from(batch.value(index) ?? [])
-      this.#options.send({ ...pending, body, contentType: 'application/json' })
-    }
-  }
-
-  /** In the order in which they came, which is that of their ends. */
-  #expire(nowUs: number): void {
-    for (const [token, { dueUs }] of this.#pending) {
-      if (dueUs > nowUs) return
-      this.#pending.delete(token)
-      this.#options.dropped('late_reply')
+  #answer(to: Pick<Reply, 'to' | 'correlationId'>, result: Result): void {
+    const { send, environment } = this.#options
+    if (result.kind === 'late') environment.dropped?.('late_reply')
+    else if (result.kind === 'closed') environment.dropped?.('lost_reply')
+    else if (result.kind === 'value') {
+      const body = result.value ?? Buffer.alloc(0)
+      send({ ...to, body, contentType: 'application/json' })
+    } else {
+      const { code, message: detail, stage } = result
+      const body = Buffer.from(encodeJson({ code, detail, stage }))
+      send({ ...to, body, contentType: 'application/problem+json' })
     }
   }
 }

@@ -1,17 +1,17 @@
 import type { ConsumeMessage } from 'amqplib'
 import type { ConnectionName } from '../../core/connection-name.ts'
 import type { EndpointEnvironment, ReadRequest, Source, SourceSlice } from '../../core/endpoints.ts'
-import { asPipelineError, invariant, PipelineError } from '../../core/errors.ts'
+import { asPipelineError, PipelineError } from '../../core/errors.ts'
 import type { Template } from '../../core/expression.ts'
 import type { JsonValue } from '../../core/json.ts'
 import { emptyBatch } from '../../core/record-batch.ts'
-import { unlessAborted } from '../../core/unless-aborted.ts'
+import type { ResultSetting } from '../replies/result-setting.ts'
 import type { Declaration } from './declare-queue.ts'
 import { MessageIds } from './message-ids.ts'
 import { MessageSlice } from './message-slice.ts'
 import { PendingReplies } from './pending-replies.ts'
 import { QueueConsumer } from './queue-consumer.ts'
-import { Replies } from './replies.ts'
+import { Replies, type Reply } from './replies.ts'
 import { answerText } from './answer-text.ts'
 
 export interface ReaderSetting {
@@ -22,10 +22,7 @@ export interface ReaderSetting {
   readonly prefetch: number
   readonly max_record: number
   readonly dedupe: false | { readonly within: number; readonly max: number }
-  readonly reply?:
-    | { readonly text: Template }
-    | { readonly from: string; readonly timeout: number }
-    | undefined
+  readonly reply?: { readonly text: Template } | ResultSetting | undefined
 }
 
 /** What was handed on and is not yet committed. */
@@ -125,7 +122,7 @@ export class RabbitmqReader implements Source {
       if (lost !== null && !this.#isBack) throw lost
     }
     const { connection, queue, declare, prefetch, bind } = this.#setting
-    if (this.#pending !== null) await unlessAborted(this.#pending.open(), signal)
+    await this.#pending?.open(signal)
     this.#consumer = await QueueConsumer.open(
       {
         connection,
@@ -177,19 +174,9 @@ export class RabbitmqReader implements Source {
   #makePending(): PendingReplies | null {
     const { reply } = this.#setting
     if (reply === undefined || !('from' in reply)) return null
-    const { topics, clock, random, dropped = () => {}, notice } = this.#environment
-    invariant(topics !== undefined, 'results are read where there is a log')
-    const { from: topic, timeout: timeoutMs } = reply
-    return new PendingReplies({
-      topics,
-      clock,
-      topic,
-      timeoutMs,
-      nonce: Math.floor(random.next() * 2 ** 48).toString(36),
-      dropped,
-      send: (answer) => this.#replies?.send(answer),
-      notice,
-    })
+    const environment = this.#environment
+    const send = (answer: Reply) => this.#replies?.send(answer)
+    return new PendingReplies({ setting: reply, environment, send })
   }
 
   /** For a reply that is the same for all, or made of what was stored: sent with the commit. */

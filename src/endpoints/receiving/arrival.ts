@@ -16,6 +16,6 @@ export interface Arrival {
   readonly key: { readonly name: string; readonly fingerprint: string } | null
   /** Of the client, and of those that sent the same once more meanwhile. */
   readonly responses: ServerResponse[]
-  /** Under which its results are waited for. */
-  readonly replyId: string | null
+  /** By record, under which its results are waited for; none where the answer is that it is stored. */
+  readonly replyIds: readonly string[]
 }

@@ -35,7 +35,7 @@ export interface IntakeOptions {
   readonly refusals: Refusals
   /** Whether one more request may wait. */
   readonly hasRoom: () => boolean
-  readonly accept: (arrival: Omit<Arrival, 'replyId'>) => void
+  readonly accept: (arrival: Omit<Arrival, 'replyIds'>) => void
 }
 
 interface Head {

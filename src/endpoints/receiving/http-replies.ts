@@ -1,16 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { EndpointEnvironment } from '../../core/endpoints.ts'
-import { invariant } from '../../core/errors.ts'
 import { sendProblem, type Problem } from '../listening/problem.ts'
+import type { ResultSetting } from '../replies/result-setting.ts'
+import { ResultWaiters, type Failure, type Result } from '../replies/result-waiters.ts'
 import type { Arrival } from './arrival.ts'
 import { problems, type Refusals } from './http-answers.ts'
-import { ReplyDesk, type Reply } from './reply-desk.ts'
-
-export interface ReplySetting {
-  readonly from: string
-  readonly deadLetters: readonly string[]
-  readonly timeoutMs: number
-}
 
 /** The answer to a request, kept for those who send it once more. */
 interface Answer {
@@ -22,58 +16,45 @@ interface Answer {
 interface Waiting {
   readonly arrival: Arrival
   /** By record; those that are there. */
-  readonly replies: (Reply | undefined)[]
+  readonly results: (Result | undefined)[]
   left: number
-  readonly endUs: number
 }
 
 /** Answers that are kept for repeated requests, and their bytes. */
 const kept = { answers: 10_000, bytes: 16 * 1024 * 1024 } as const
-const idDigits = 36
+/** Records that may wait for their results; with more of them no request is taken. */
+const maxWaiting = 10_000
 
 /** Answers requests with what became of their records. */
 export class HttpReplies {
-  readonly #setting: ReplySetting
-  readonly #desk: ReplyDesk
+  readonly #waiters: ResultWaiters
   readonly #refusals: Refusals
-  /** Two sources that read replies from one topic, or one after a restart, have different ones. */
-  readonly #name: string
-  readonly #waiting = new Map<string, Waiting>()
   readonly #answers = new Map<string, Answer>()
   #answerBytes = 0
-  #count = 0
 
-  constructor(
-    setting: ReplySetting,
-    { topics, clock, random, notice }: EndpointEnvironment,
-    refusals: Refusals,
-  ) {
+  constructor(setting: ResultSetting, environment: EndpointEnvironment, refusals: Refusals) {
     this.#refusals = refusals
-    invariant(topics !== undefined, 'an http source with reply has no topics to read')
-    this.#setting = setting
-    this.#desk = new ReplyDesk({ ...setting, topics, clock, notice })
-    this.#name = [random.next(), random.next()]
-      .map((number) => number.toString(idDigits).slice(2))
-      .join('')
+    this.#waiters = new ResultWaiters(setting, environment)
   }
 
-  open(): Promise<void> {
-    return this.#desk.open()
+  get hasRoom(): boolean {
+    return this.#waiters.waiting < maxWaiting
   }
 
-  nextId(): string {
-    this.#count += 1
-    return `${this.#name}-${this.#count.toString(idDigits)}`
+  open(signal: AbortSignal): Promise<void> {
+    return this.#waiters.open(signal)
+  }
+
+  /** By record of a request that has so many. */
+  nextIds(count: number): string[] {
+    return Array.from({ length: count }, () => this.#waiters.nextId())
   }
 
   wait(arrival: Arrival): void {
-    const { replyId, values, ingestUs } = arrival
-    invariant(replyId !== null, 'a request that waits for its result has an id')
-    const endUs = ingestUs + 1_000 * this.#setting.timeoutMs
-    const waiting = { arrival, replies: [], left: values.length, endUs }
-    this.#waiting.set(replyId, waiting)
-    for (const index of values.keys())
-      this.#desk.wait(`${replyId}.${index}`, (reply) => this.#came(waiting, index, reply))
+    const { replyIds } = arrival
+    const waiting: Waiting = { arrival, results: [], left: replyIds.length }
+    for (const [index, id] of replyIds.entries())
+      this.#waiters.wait(id, (result) => this.#came(waiting, index, result))
   }
 
   /** What was answered to the request that came first. */
@@ -83,36 +64,25 @@ export class HttpReplies {
     else send(responses, answer)
   }
 
-  /** All of them have the same time, so that those that came first are over first. */
-  sweep(nowUs: number): void {
-    for (const { arrival, endUs } of this.#waiting.values()) {
-      if (endUs > nowUs) return
-      this.#forget(arrival)
-      this.#refusals.send(arrival.responses, problems.noReply)
-    }
-  }
-
   close(): void {
-    this.#desk.close()
-    for (const { arrival } of this.#waiting.values())
-      this.#refusals.send(arrival.responses, problems.unsure)
-    this.#waiting.clear()
+    this.#waiters.close()
   }
 
-  #came(waiting: Waiting, index: number, reply: Reply): void {
-    waiting.replies[index] = reply
+  #came(waiting: Waiting, index: number, result: Result): void {
+    const { arrival, results } = waiting
+    if (result.kind === 'late' || result.kind === 'closed') {
+      for (const id of arrival.replyIds) this.#waiters.forget(id)
+      const problem = result.kind === 'late' ? problems.noReply : problems.unsure
+      // Those that are answered already are passed over.
+      this.#refusals.send(arrival.responses, problem)
+      return
+    }
+    results[index] = result
     waiting.left -= 1
     if (waiting.left > 0) return
-    const { arrival } = waiting
-    this.#waiting.delete(arrival.replyId ?? '')
-    const answer = answerOf(waiting.replies)
+    const answer = answerOf(results)
     if (arrival.key !== null) this.#keep(arrival.key.name, answer)
     send(arrival.responses, answer)
-  }
-
-  #forget({ replyId, values }: Arrival): void {
-    this.#waiting.delete(replyId ?? '')
-    for (const index of values.keys()) this.#desk.forget(`${replyId}.${index}`)
   }
 
   #keep(key: string, answer: Answer): void {
@@ -132,11 +102,11 @@ export class HttpReplies {
 }
 
 /** One result as it is, several as a JSON array in the order of their records. */
-function answerOf(replies: readonly (Reply | undefined)[]): Answer {
-  for (const [index, reply] of replies.entries())
-    if (reply?.kind === 'failed') return failed(reply, index + 1)
-  const values = replies.map((reply) =>
-    reply?.kind === 'result' && reply.value !== null ? reply.value : Buffer.from('null'),
+function answerOf(results: readonly (Result | undefined)[]): Answer {
+  for (const [index, result] of results.entries())
+    if (result?.kind === 'failed') return failed(result, index + 1)
+  const values = results.map((result) =>
+    result?.kind === 'value' && result.value !== null ? result.value : Buffer.from('null'),
   )
   const [single] = values
   if (values.length === 1 && single !== undefined)
@@ -145,7 +115,7 @@ function answerOf(replies: readonly (Reply | undefined)[]): Answer {
   return { status: 200, body: Buffer.concat([...list, Buffer.from(']')]), problem: null }
 }
 
-function failed({ code, message, stage }: Reply & { kind: 'failed' }, record: number): Answer {
+function failed({ code, message, stage }: Failure, record: number): Answer {
   const more = { stage, record }
   return {
     status: 422,

@@ -6,12 +6,13 @@ import type { OpenRoute } from '../../core/listening.ts'
 import { appendHeaders, emptyBatch } from '../../core/record-batch.ts'
 import { RecordBatchBuilder } from '../../core/record-batch-builder.ts'
 import { isLoopback } from '../listening/shared-server.ts'
+import type { ResultSetting } from '../replies/result-setting.ts'
+import { replyHeader } from '../replies/result-waiters.ts'
 import type { Arrival } from './arrival.ts'
 import { ArrivalQueue, type QueueLimits } from './arrival-queue.ts'
 import { problems, Refusals, sendAccepted } from './http-answers.ts'
 import { HttpIntake, type IntakeSetting } from './http-intake.ts'
-import { HttpReplies, type ReplySetting } from './http-replies.ts'
-import { replyHeader } from './reply-desk.ts'
+import { HttpReplies } from './http-replies.ts'
 import type { BodyMeter } from './read-body.ts'
 import { RequestKeys, type RequestKeysOptions } from './request-keys.ts'
 
@@ -24,7 +25,7 @@ export interface HttpSourceSetting extends IntakeSetting {
   readonly timeoutMs: number
   readonly keys: RequestKeysOptions
   /** null: the answer is that it is stored. */
-  readonly reply: ReplySetting | null
+  readonly reply: ResultSetting | null
 }
 
 /** Records with which a commit does not get much cheaper for each. */
@@ -68,7 +69,11 @@ export class HttpSource implements Source {
   }
 
   async read({ maxRecords, maxBytes, signal }: ReadRequest): Promise<SourceSlice | null> {
-    this.#opened ??= this.#open()
+    // Tried again by the next call: the topic of replies may be away.
+    this.#opened ??= this.#open().catch((thrown: unknown) => {
+      this.#opened = null
+      throw thrown
+    })
     await this.#opened
     await this.#queue.until(() => this.#isWorthReading(), signal)
     if (signal.aborted) return null
@@ -122,14 +127,14 @@ export class HttpSource implements Source {
   async #open(): Promise<OpenRoute> {
     const { listening, notice, tell, clock } = this.#environment
     invariant(listening !== undefined, 'an http source has nowhere to listen')
-    await this.#replies?.open()
+    await this.#replies?.open(this.#closing.signal)
     const { host, port, path, token } = this.#setting
     const intake = new HttpIntake({
       setting: this.#setting,
       clock,
       meter: this.#meter,
       refusals: this.#refusals,
-      hasRoom: () => this.#queue.hasRoom(this.#meter.bytes),
+      hasRoom: () => this.#queue.hasRoom(this.#meter.bytes) && this.#replies?.hasRoom !== false,
       accept: (arrival) => this.#accept(arrival),
     })
     const request = (...exchange: Parameters<HttpIntake['take']>) => {
@@ -146,14 +151,14 @@ export class HttpSource implements Source {
     return route
   }
 
-  #accept(arrived: Omit<Arrival, 'replyId'>): void {
+  #accept(arrived: Omit<Arrival, 'replyIds'>): void {
     const { key, responses, values } = arrived
     if (this.#closing.signal.aborted) this.#refusals.send(responses, problems.stopping)
     else if (key !== null && this.#isKnown(key, responses)) return
     else if (values.length === 0) sendAccepted(responses, 0)
     else {
-      const replyId = this.#replies?.nextId() ?? null
-      const arrival = { ...arrived, replyId }
+      const replyIds = this.#replies?.nextIds(values.length) ?? []
+      const arrival = { ...arrived, replyIds }
       if (key !== null) this.#pending.set(key.name, arrival)
       this.#replies?.wait(arrival)
       this.#queue.add(arrival)
@@ -202,12 +207,12 @@ export class HttpSource implements Source {
     }
   }
 
-  #append({ values, headersOf, timestampMs, ingestUs, replyId }: Arrival): void {
+  #append({ values, headersOf, timestampMs, ingestUs, replyIds }: Arrival): void {
     const times = { timestampMs, eventTimeMs: Number.NaN, ingestUs, waitUs: 0, runUs: 0 }
     for (const [index, value] of values.entries()) {
       const own = headersOf(index)
-      const headers =
-        replyId === null ? own : appendHeaders(own, [[replyHeader, `${replyId}.${index}`]])
+      const replyId = replyIds[index]
+      const headers = replyId === undefined ? own : appendHeaders(own, [[replyHeader, replyId]])
       this.#builder.append({ key: null, value, headers, times })
     }
   }
@@ -228,8 +233,7 @@ export class HttpSource implements Source {
     const { signal } = this.#closing
     while (!signal.aborted) {
       await clock.sleep(sweepMs, signal)
-      const nowUs = clock.monotonicUs()
-      const sinceUs = nowUs - 1_000 * this.#setting.timeoutMs
+      const sinceUs = clock.monotonicUs() - 1_000 * this.#setting.timeoutMs
       for (const { key, responses } of this.#queue.takeOlder(sinceUs)) {
         if (key !== null) this.#pending.delete(key.name)
         this.#refusals.send(responses, problems.late)
@@ -237,7 +241,6 @@ export class HttpSource implements Source {
       for (const { arrivals } of this.#inFlight)
         for (const { ingestUs, responses } of arrivals)
           if (ingestUs < sinceUs) this.#refusals.send(responses, problems.unsure)
-      this.#replies?.sweep(nowUs)
     }
   }
 }

@@ -3,27 +3,15 @@ import { duration, size } from '../../core/config-types.ts'
 import { defineSource } from '../../core/endpoints.ts'
 import { checkCsvFields, csvFields, csvOptionsOf } from '../formats/csv-config.ts'
 import { HttpSource } from '../receiving/http-source.ts'
+import { resultSetting } from '../replies/result-setting.ts'
 
 const maxPort = 65_535
 
-const reply = z
-  .strictObject({
-    from: z
-      .string()
-      .min(1)
-      .describe('The topic in which results come; one is a result of the request it came of.')
-      .meta({ examples: ['orders.checked'] }),
-    timeout: duration()
-      .prefault('5s')
-      .describe('How long a result is waited for; then the answer is 504.'),
-    dead_letters: z
-      .union([z.string().min(1), z.array(z.string().min(1))])
-      .default([])
-      .describe(
-        'Dead-letter topics on the way there: a record that comes there is answered with 422.',
-      )
-      .meta({ examples: ['orders.check.dlq'] }),
-  })
+const replySetting = resultSetting({
+  timeout: '5s',
+  late: 'the answer is 504',
+  failed: 'is answered with 422',
+})
   .optional()
   .describe('Answers with the result of the request instead of 202.')
 
@@ -72,7 +60,7 @@ const config = z
       .describe('Who sends has to know it (`Authorization: Bearer`); else 401.')
       .meta({ examples: ['${secret:ORDERS_TOKEN}'] }),
     idempotency,
-    reply,
+    reply: replySetting,
     max_waiting: z
       .int()
       .min(1)
@@ -119,7 +107,7 @@ export const httpSource = defineSource({
     dropBy: required ? null : 'the header Idempotency-Key of requests, if clients send one.',
   }),
   create(setting, environment, positions) {
-    const { host, port, path, format, max_body: maxBody, token = null, reply: asked } = setting
+    const { host, port, path, format, max_body: maxBody, token = null, reply } = setting
     return new HttpSource(
       {
         host,
@@ -133,14 +121,7 @@ export const httpSource = defineSource({
         queue: { requests: setting.max_waiting, bytes: setting.max_waiting_bytes },
         timeoutMs: setting.timeout,
         keys: { ttlMs: setting.idempotency.ttl, maxKeys: setting.idempotency.max_keys },
-        reply:
-          asked === undefined
-            ? null
-            : {
-                from: asked.from,
-                timeoutMs: asked.timeout,
-                deadLetters: [asked.dead_letters].flat(),
-              },
+        reply: reply ?? null,
       },
       environment,
       positions,

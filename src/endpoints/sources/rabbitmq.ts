@@ -3,6 +3,7 @@ import { connectionName, duration, size, template } from '../../core/config-type
 import { defineSource } from '../../core/endpoints.ts'
 import { declarations, declareHelp, exchangeName, queueName } from '../rabbitmq/declare-queue.ts'
 import { RabbitmqReader } from '../rabbitmq/rabbitmq-reader.ts'
+import { resultSetting } from '../replies/result-setting.ts'
 
 /** Servers count in 16 bits. */
 const maxPrefetch = 65_535
@@ -56,9 +57,10 @@ const config = z.strictObject({
       z.strictObject({
         text: template().describe('The answer, once the message is stored.'),
       }),
-      z.strictObject({
-        from: z.string().min(1).describe('The topic in which the result of the message will be.'),
-        timeout: duration().prefault('30s').describe('How long a result is waited for.'),
+      resultSetting({
+        timeout: '30s',
+        late: 'no answer is sent',
+        failed: 'is answered with its error, as application/problem+json',
       }),
     ])
     .optional()

@@ -59,7 +59,7 @@ describe('headers of messages and records', () => {
   it('go back into a message as headers and properties', () => {
     const parts = messageParts([
       ['amqp-correlation-id', Buffer.from('c-1')],
-      ['amqp-request', Buffer.from('token')],
+      ['millrace-reply-id', Buffer.from('token')],
       ['millrace-timing', Buffer.from('x')],
       ['__proto__', Buffer.from('y')],
       ['x'.repeat(256), Buffer.from('too long')],

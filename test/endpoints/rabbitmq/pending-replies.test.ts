@@ -1,98 +1,94 @@
 import type { ConsumeMessage } from 'amqplib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { EndpointDrop } from '../../../src/core/endpoint-drops.ts'
-import { PipelineError } from '../../../src/core/errors.ts'
-import type { SliceBatch } from '../../../src/core/log.ts'
-import { encodeHeaders, type WrittenHeader } from '../../../src/core/record-batch.ts'
-import { RecordBatchBuilder } from '../../../src/core/record-batch-builder.ts'
-import type { FollowRequest } from '../../../src/core/topic-follower.ts'
+import type { WrittenHeader } from '../../../src/core/record-batch.ts'
 import { PendingReplies } from '../../../src/endpoints/rabbitmq/pending-replies.ts'
 import type { Reply } from '../../../src/endpoints/rabbitmq/replies.ts'
-import { ManualClock } from '../endpoint-fixture.ts'
+import { aResultEnvironment } from '../replies/result-topic.ts'
 
-const settled = () => new Promise((resolve) => setImmediate(resolve))
+const { signal } = new AbortController()
 
 function aMessage(replyTo?: string, correlationId?: string): ConsumeMessage {
   return { properties: { replyTo, correlationId } } as unknown as ConsumeMessage
 }
 
 /** Results come when the test hands them over. */
-function aScene() {
-  const clock = new ManualClock()
+async function aScene() {
   const sent: Reply[] = []
   const drops: [EndpointDrop, number][] = []
-  const notices: string[] = []
-  let hand: (batch: SliceBatch) => void = () => {}
-  let failures = 0
-  async function* follow({ onOpen, signal }: FollowRequest): AsyncGenerator<SliceBatch> {
-    if (failures-- > 0) throw new PipelineError('CONFIG_USAGE', 'there is no such topic')
-    onOpen?.()
-    while (!signal.aborted) {
-      yield await new Promise<SliceBatch>((resolve) => {
-        hand = resolve
-      })
-    }
-  }
+  const dropped = (drop: EndpointDrop, count = 1) => void drops.push([drop, count])
+  const environment = { ...aResultEnvironment(), dropped }
+  const { topics, clock } = environment
   const replies = new PendingReplies({
-    topics: { follow },
-    clock,
-    topic: 'results',
-    timeoutMs: 1_000,
-    nonce: 'n',
-    dropped: (drop, count = 1) => drops.push([drop, count]),
+    setting: { from: 'results', timeout: 1_000, dead_letters: 'failed' },
+    environment,
     send: (reply) => sent.push(reply),
-    notice: (message) => notices.push(message),
   })
-  const result = async (value: string, headers: readonly WrittenHeader[]) => {
-    const builder = new RecordBatchBuilder('')
-    const times = { timestampMs: 0, eventTimeMs: 0, ingestUs: 0, waitUs: 0, runUs: 0 }
-    builder.append({ key: null, value, headers: encodeHeaders(headers), times })
-    hand({ batch: builder.finish(), from: 0 } as SliceBatch)
-    await settled()
-  }
-  const failFirst = (count: number) => {
-    failures = count
-  }
-  return { replies, clock, sent, drops, notices, result, failFirst }
+  onTestFinished(() => replies.close())
+  await replies.open(signal)
+  const result = (value: string | null, headers: readonly WrittenHeader[], topic = 'results') =>
+    topics.write(topic, { value, headers })
+  const answers = () => sent.map(({ to, correlationId, body }) => [to, correlationId, String(body)])
+  return { replies, clock, sent, answers, drops, result }
 }
 
 describe('PendingReplies', () => {
   it('answers a message with the result that has its token, once', async () => {
-    const { replies, sent, result } = aScene()
-    await replies.open()
+    const { replies, answers, result } = await aScene()
     const first = replies.expect(aMessage('answers', 'c-1'))
     const second = replies.expect(aMessage('answers'))
     await result('{"n":2}', second)
     await result('{"n":1}', first)
     await result('{"n":1}', first)
-    expect(sent.map(({ to, correlationId, body }) => [to, correlationId, String(body)])).toEqual([
+    expect(answers()).toEqual([
       ['answers', undefined, '{"n":2}'],
       ['answers', 'c-1', '{"n":1}'],
     ])
-    replies.close()
   })
 
-  it('expects nothing for a message that wants no answer', () => {
-    const { replies } = aScene()
+  it('answers a message without a result with nothing', async () => {
+    const { replies, answers, result } = await aScene()
+    await result(null, replies.expect(aMessage('answers')))
+    expect(answers()).toEqual([['answers', undefined, '']])
+  })
+
+  it('answers a message that has failed with its error', async () => {
+    const { replies, sent, result } = await aScene()
+    const token = replies.expect(aMessage('answers', 'c-1'))
+    const about = [
+      ['millrace-dlq-code', 'RECORD_CAST'],
+      ['millrace-dlq-message', 'amount is no number'],
+      ['millrace-dlq-stage', 'check'],
+    ] as const
+    await result('{}', [...token, ...about], 'failed')
+    expect(sent).toMatchObject([
+      { to: 'answers', correlationId: 'c-1', contentType: 'application/problem+json' },
+    ])
+    expect(JSON.parse(String(sent[0]!.body))).toEqual({
+      code: 'RECORD_CAST',
+      detail: 'amount is no number',
+      stage: 'check',
+    })
+  })
+
+  it('expects nothing for a message that wants no answer', async () => {
+    const { replies } = await aScene()
     expect([replies.expect(aMessage()), replies.expect(aMessage(''))]).toEqual([[], []])
   })
 
   it('passes over results of others, and tokens that nobody gave out', async () => {
-    const { replies, sent, result } = aScene()
-    await replies.open()
+    const { replies, sent, result } = await aScene()
     replies.expect(aMessage('answers'))
     await result('{}', [])
-    await result('{}', [['amqp-request', 'n-999']])
+    await result('{}', [['millrace-reply-id', 'n-999']])
     await result('{}', [['amqp-reply-to', 'answers']])
     expect(sent).toEqual([])
-    replies.close()
   })
 
   it('counts a result that comes too late, and does not send it', async () => {
-    const { replies, clock, sent, drops, result } = aScene()
-    await replies.open()
+    const { replies, clock, sent, drops, result } = await aScene()
     const token = replies.expect(aMessage('answers'))
-    clock.nowMs += 1_001
+    await clock.advance(2_001)
     await result('{}', token)
     expect([sent, drops]).toEqual([[], [['late_reply', 1]]])
     replies.expect(aMessage('answers'))
@@ -101,15 +97,5 @@ describe('PendingReplies', () => {
       ['late_reply', 1],
       ['lost_reply', 1],
     ])
-  })
-
-  it('says once that the topic cannot be read, and tries again', async () => {
-    const { replies, notices, failFirst } = aScene()
-    failFirst(3)
-    await replies.open()
-    expect(notices).toEqual([
-      '"results" cannot be read, so that messages are not answered: there is no such topic',
-    ])
-    replies.close()
   })
 })

@@ -74,7 +74,7 @@ describeWithRabbitmq('the sink rabbitmq', () => {
         ['amqp-correlation-id', 'c-1'],
         ['amqp-reply-to', 'answers'],
         ['amqp-message-id', 'theirs'],
-        ['amqp-request', 'token'],
+        ['millrace-reply-id', 'token'],
         ['millrace-timing', 'engine'],
       ],
     )
@@ -89,7 +89,7 @@ describeWithRabbitmq('the sink rabbitmq', () => {
       timestamp: 1_700_000_000,
       headers: { traceparent },
     })
-    expect(properties.headers).not.toHaveProperty('amqp-request')
+    expect(properties.headers).not.toHaveProperty('millrace-reply-id')
     expect(properties.headers).not.toHaveProperty('millrace-timing')
     expect(fields.routingKey).toBe('sink-id')
     expect((await client.next('sink-id')).properties.messageId).toBe(

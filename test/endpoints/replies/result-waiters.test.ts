@@ -1,107 +1,125 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { SliceBatch } from '../../../src/core/log.ts'
-import type { FollowRequest } from '../../../src/core/topic-follower.ts'
 import { PipelineError } from '../../../src/core/errors.ts'
-import { encodeHeaders } from '../../../src/core/record-batch.ts'
-import { RecordBatchBuilder } from '../../../src/core/record-batch-builder.ts'
-import { replyHeader, ResultWaiters } from '../../../src/endpoints/replies/result-waiters.ts'
-import { VirtualClock } from '../../../src/simulation/virtual-clock.ts'
+import {
+  replyHeader,
+  ResultWaiters,
+  type Result,
+} from '../../../src/endpoints/replies/result-waiters.ts'
+import { aResultEnvironment } from './result-topic.ts'
 
 const { signal } = new AbortController()
-const times = { timestampMs: 0, eventTimeMs: Number.NaN, ingestUs: 0, waitUs: 0, runUs: 0 }
+const setting = { from: 'results', timeout: 1_000, dead_letters: 'failed' }
+const peerAway = new PipelineError('PEER_UNAVAILABLE', 'the log is away')
 
-function results(...ids: readonly (string | null)[]): SliceBatch {
-  const builder = new RecordBatchBuilder('')
-  for (const id of ids)
-    builder.append({
-      key: null,
-      value: `result of ${id}`,
-      headers: encodeHeaders(id === null ? [] : [[replyHeader, id]]),
-      times,
-    })
-  const batch = builder.finish()
-  return { topic: 't', partition: 0, baseOffset: 0n, batch, from: 0, next: 0n, visibleUs: 0 }
-}
-
-/** Waiters on a topic that a test writes to batch by batch. */
-async function aTopic() {
-  const clock = new VirtualClock()
-  const written: SliceBatch[] = []
-  let wake = (): void => {}
-  async function* follow({ signal: stop, onOpen }: FollowRequest) {
-    onOpen?.()
-    stop.addEventListener('abort', () => wake())
-    while (!stop.aborted) {
-      yield* written.splice(0)
-      await new Promise<void>((resolve) => (wake = resolve))
-    }
-  }
-  const random = { next: () => 0.5 }
-  const options = { topics: { follow }, topic: 't', timeoutMs: 1_000, clock, random }
-  const waiters = new ResultWaiters(options)
+/** Waiters on topics that a test writes to. */
+async function waitersOnTopics() {
+  const environment = aResultEnvironment()
+  const { clock, topics, notices } = environment
+  const waiters = new ResultWaiters(setting, environment)
   onTestFinished(() => waiters.close())
   await waiters.open(signal)
-  const write = async (...ids: (string | null)[]) => {
-    written.push(results(...ids))
-    wake()
-    await clock.advance(0)
-  }
-  return { clock, waiters, write, random }
+  const told: (string | null)[] = []
+  const tell = (result: Result) =>
+    void told.push(result.kind === 'value' ? String(result.value) : result.kind)
+  const write = (...ids: (string | null)[]) =>
+    topics.write(
+      'results',
+      ...ids.map((id) => ({
+        value: `result of ${id}`,
+        headers: id === null ? [] : ([[replyHeader, id]] as const),
+      })),
+    )
+  return { clock, topics, waiters, notices, write, told, tell }
 }
 
 describe('who waits for a result', () => {
   it('is told of its own, once, whatever else comes', async () => {
-    const { waiters, write } = await aTopic()
-    const told: (string | null)[] = []
+    const { waiters, write, told, tell } = await waitersOnTopics()
     const [one, two] = [waiters.nextId(), waiters.nextId()]
-    for (const id of [one, two]) waiters.wait(id, (result) => told.push(result))
+    for (const id of [one, two]) waiters.wait(id, tell)
     await write(null, 'unknown', two, two, one)
     expect(told).toEqual([`result of ${two}`, `result of ${one}`])
     expect(waiters.waiting).toBe(0)
   })
 
   it('is told of a result that came before its message was known to be stored', async () => {
-    const { waiters, write } = await aTopic()
+    const { waiters, write, told, tell } = await waitersOnTopics()
     const id = waiters.nextId()
     await write(id)
-    const told: (string | null)[] = []
-    waiters.wait(id, (result) => told.push(result))
+    waiters.wait(id, tell)
     expect(told).toEqual([`result of ${id}`])
   })
 
-  it('is told that none came in time, counted from when its message was stored', async () => {
-    const { clock, waiters, write } = await aTopic()
+  it('is told of the dead letter that its message became', async () => {
+    const { waiters, topics } = await waitersOnTopics()
+    const results: Result[] = []
+    const [early, id] = [waiters.nextId(), waiters.nextId()]
+    waiters.wait(id, (result) => results.push(result))
+    const about = [
+      ['millrace-dlq-code', 'RECORD_CAST'],
+      ['millrace-dlq-message', 'amount is no number'],
+      ['millrace-dlq-stage', 'check'],
+    ] as const
+    for (const each of [early, id])
+      await topics.write('failed', { value: 'x', headers: [[replyHeader, each], ...about] })
+    waiters.wait(early, (result) => results.push(result))
+    const failure = { code: 'RECORD_CAST', message: 'amount is no number', stage: 'check' }
+    expect(results).toEqual([
+      { kind: 'failed', ...failure },
+      { kind: 'failed', ...failure },
+    ])
+  })
+
+  it('is told that none came in time, counted from when it asked', async () => {
+    const { clock, waiters, write, told, tell } = await waitersOnTopics()
     const id = waiters.nextId()
     await clock.advance(5_000)
-    const told: (string | null)[] = []
-    waiters.wait(id, (result) => told.push(result))
+    waiters.wait(id, tell)
     await clock.advance(900)
     expect(told).toEqual([])
     await clock.advance(1_100)
-    expect(told).toEqual([null])
+    expect(told).toEqual(['late'])
     await write(id)
-    expect(told).toEqual([null])
+    expect(told).toEqual(['late'])
   })
 
   it('is told at the end that none will come', async () => {
-    const { waiters } = await aTopic()
-    const told: (string | null)[] = []
-    waiters.wait(waiters.nextId(), (result) => told.push(result))
+    const { waiters, told, tell } = await waitersOnTopics()
+    waiters.wait(waiters.nextId(), tell)
     waiters.close()
-    expect(told).toEqual([null])
+    expect(told).toEqual(['closed'])
   })
 
-  it('meets the error of the topic', async () => {
-    const { clock, random } = await aTopic()
-    const topics = {
-      // oxlint-disable-next-line require-yield -- it fails before it gives anything
-      async *follow(): AsyncGenerator<SliceBatch> {
-        throw new PipelineError('CONFIG_USAGE', 'there is no topic t')
-      },
-    }
-    const waiters = new ResultWaiters({ topics, topic: 't', timeoutMs: 1, clock, random })
+  it('meets the error of a topic, and may try again', async () => {
+    const environment = aResultEnvironment()
+    const waiters = new ResultWaiters(setting, environment)
+    onTestFinished(() => waiters.close())
+    await environment.topics.fail(new PipelineError('CONFIG_USAGE', 'there is no topic t'))
     await expect(waiters.open(signal)).rejects.toThrow('there is no topic t')
     await expect(waiters.open(signal)).rejects.toThrow('there is no topic t')
-    waiters.close()
+    await environment.topics.fail(null)
+    await waiters.open(signal)
+    expect(environment.notices).toEqual([])
+  })
+
+  it('gets its result from a topic that could not be read meanwhile, which is said once', async () => {
+    const { clock, topics, waiters, notices, write, told, tell } = await waitersOnTopics()
+    await topics.fail(peerAway)
+    await clock.advance(5_000)
+    const said = /^results in the topic (results|failed) cannot be read just now: the log is away;/
+    expect(notices).toEqual([expect.stringMatching(said), expect.stringMatching(said)])
+    await topics.fail(null)
+    await clock.advance(1_000)
+    const id = waiters.nextId()
+    waiters.wait(id, tell)
+    await write(id)
+    expect(told).toEqual([`result of ${id}`])
+  })
+
+  it('finds no topic where nothing can be read', async () => {
+    const { topics: _none, ...environment } = aResultEnvironment()
+    const waiters = new ResultWaiters(setting, environment)
+    onTestFinished(() => waiters.close())
+    await expect(waiters.open(signal)).rejects.toMatchObject({ code: 'CONFIG_USAGE' })
   })
 })

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { Agent, request as send } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
 import { describe } from 'vitest'
 import { createSystemClock } from '../../../src/clock/system-clock.ts'
+import { freePort } from '../../e2e/free-port.ts'
 import { itIsASource, type SourcePeer, type SuiteRecord } from '../connector-suite.ts'
 
 const clock = createSystemClock()
@@ -16,6 +15,7 @@ class PatientClient {
   readonly #waiting: { readonly key: string; readonly body: string }[] = []
   #sent = 0
   #isBusy = false
+  refusals = 0
   isAway = false
   isClosed = false
 
@@ -39,20 +39,24 @@ class PatientClient {
   async #sendAll(): Promise<void> {
     this.#isBusy = true
     while (this.#waiting.length > 0 && !this.isClosed) {
-      if (!this.isAway && (await this.#isAccepted())) this.#waiting.shift()
+      if (!this.isAway && (await this.#isAnswered())) this.#waiting.shift()
       else await clock.sleep(againMs)
     }
     this.#isBusy = false
   }
 
-  #isAccepted(): Promise<boolean> {
+  /** Whether it need not be sent again. */
+  #isAnswered(): Promise<boolean> {
     const { key, body } = this.#waiting[0]!
     const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': key }
     const at = { host: '127.0.0.1', port: this.#port, path: '/in', method: 'POST', headers }
     return new Promise((resolve) => {
       const request = send({ ...at, agent: this.#agent }, (response) => {
         response.resume()
-        response.on('end', () => resolve(response.statusCode === 202))
+        response.on('end', () => {
+          if (response.statusCode === 400) this.refusals += 1
+          resolve(response.statusCode === 202 || response.statusCode === 400)
+        })
         response.on('error', () => resolve(false))
       })
       request.on('error', () => resolve(false))
@@ -62,15 +66,12 @@ class PatientClient {
 }
 
 async function aPeer(): Promise<SourcePeer> {
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
-  const { port } = taken.address() as AddressInfo
-  taken.close()
-  await once(taken, 'close')
+  const port = await freePort()
   const client = new PatientClient(port)
   return {
     settings: ['http:', '  path: /in', `  port: ${port}`],
     send: (values) => Promise.resolve(client.offer(values)),
+    refusals: () => client.refusals,
     away: () => {
       client.isAway = true
       client.cut()
@@ -86,5 +87,10 @@ async function aPeer(): Promise<SourcePeer> {
 }
 
 describe('the http source', () => {
-  itIsASource({ open: aPeer, guarantee: 'once', bad: null, blocked: null })
+  itIsASource({
+    open: aPeer,
+    guarantee: 'once',
+    bad: { text: 'no JSON', code: null },
+    blocked: null,
+  })
 })

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { tcpSource } from '../../../src/endpoints/sources/tcp.ts'
 import { ListeningSource, turn } from '../clients/listening-source.ts'
 import { errorOf } from '../endpoint-fixture.ts'
+import { replyHeader } from '../../../src/endpoints/replies/result-waiters.ts'
+import { aResultEnvironment } from '../replies/result-topic.ts'
 import { TcpPeer } from '../tcp/tcp-peer.ts'
 
 const thanks = 'Thank you for the data'
@@ -48,6 +50,36 @@ describe('the tcp source', () => {
       expect.stringMatching(/^error RECORD_EXPRESSION: the message is stored; /),
       expect.stringMatching(/^error RECORD_EXPRESSION: /),
     ])
+  })
+
+  it('replies with results and with errors of dead letters, in the order of the messages', async () => {
+    const { clock, topics } = aResultEnvironment()
+    const reply = { from: 'results', timeout: '1s', dead_letters: 'failed' }
+    const more = { clock, environment: { topics } }
+    const source = new ListeningSource(tcpSource, { port: 0, reply }, more)
+    const peer = await TcpPeer.open(await source.start())
+    peer.send('a\nb\nc\n')
+    await source.untilTaken(3)
+    const ids = source.slices.flatMap(({ batch }) =>
+      Array.from({ length: batch.count }, (_, index) => {
+        const [, id] = batch.headers(index).find(([name]) => name === replyHeader)!
+        return [replyHeader, Buffer.from(id)] as const
+      }),
+    )
+    const about = [
+      ['millrace-dlq-code', 'RECORD_CAST'],
+      ['millrace-dlq-message', 'n is no number'],
+    ] as const
+    await topics.write('failed', { value: 'b', headers: [ids[1]!, ...about] })
+    await topics.write('results', { value: '{"of":"a"}', headers: [ids[0]!] })
+    await clock.advance(2_000)
+    await peer.until(({ lines }) => lines.length === 3)
+    expect(peer.lines).toEqual([
+      '{"of":"a"}',
+      'error RECORD_CAST: n is no number',
+      'error late_reply: the message is stored; its result did not come in time',
+    ])
+    expect(source.drops).toEqual({ late_reply: 1 })
   })
 
   it('sends nothing where no reply is asked for', async () => {
