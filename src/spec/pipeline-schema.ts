@@ -11,7 +11,7 @@ import {
   stage,
   type ComponentSchemas,
 } from './stage-schema.ts'
-import { table } from './table-schema.ts'
+import { tableSettings } from './table-schema.ts'
 import { pipelineTest } from './test-schema.ts'
 import { tracing } from './tracing-schema.ts'
 
@@ -95,7 +95,7 @@ export function pipelineSchema(components: ComponentSchemas) {
       .optional()
       .describe('Settings of topics; a topic that is not listed gets the defaults.'),
     tables: z
-      .record(name(), table())
+      .record(name(), tableSettings())
       .optional()
       .describe('What the step `lookup` looks values up in, by name.'),
     tracing: tracing()

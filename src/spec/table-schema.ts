@@ -102,6 +102,6 @@ function httpTable() {
 }
 
 /** A table of `tables:`; what is in it says of which kind it is. */
-export function table() {
+export function tableSettings() {
   return z.union([fileTable(), httpTable()])
 }

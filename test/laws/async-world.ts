@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { bindConfig } from '../../src/topology/bind-config.ts'
-import { table } from '../../src/spec/table-schema.ts'
+import { tableSettings } from '../../src/spec/table-schema.ts'
 import { tableOpener } from '../../src/endpoints/tables/open-tables.ts'
 import type { TableSettings } from '../../src/core/table.ts'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
@@ -31,7 +31,7 @@ export function asyncWorld(): AsyncRunOptions {
 const folder = join(import.meta.dirname, 'async-world')
 
 function tableOf(setting: unknown): TableSettings {
-  const settings = table().parse(setting)
+  const settings = tableSettings().parse(setting)
   bindConfig(settings, [], {
     folder,
     readText: () => '',

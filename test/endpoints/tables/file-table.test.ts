@@ -7,7 +7,7 @@ import type { FileTableSettings } from '../../../src/core/table.ts'
 import { checkFileTable, FileTable } from '../../../src/endpoints/tables/file-table.ts'
 import { tableOpener } from '../../../src/endpoints/tables/open-tables.ts'
 import { VirtualClock } from '../../../src/simulation/virtual-clock.ts'
-import { table } from '../../../src/spec/table-schema.ts'
+import { tableSettings } from '../../../src/spec/table-schema.ts'
 
 let folder: string
 beforeAll(() => {
@@ -20,7 +20,7 @@ let written = 0
 function settingsOf(text: string, setting: object, ending = 'csv'): FileTableSettings {
   const file = join(folder, `table-${(written += 1)}.${ending}`)
   writeFileSync(file, text)
-  const settings = table().parse({ file, ...setting }) as FileTableSettings
+  const settings = tableSettings().parse({ file, ...setting }) as FileTableSettings
   settings.file.bind(file)
   return settings
 }
