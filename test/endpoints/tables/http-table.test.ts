@@ -95,16 +95,18 @@ describe('a table over HTTP, from a server', () => {
   it('sends one request for equal keys, with the key as one part of the address', async () => {
     const urls: (string | undefined)[] = []
     const base = await serve((request, response) => {
-      urls.push(`${request.url} ${request.headers['x-api']}`)
-      setTimeout(() => response.end('{"name":"Ann"}'), 20)
+      urls.push(`${request.url} ${String(request.headers['x-api'])}`)
+      response.end('{"name":"Ann"}')
     })
     const clock = createSystemClock()
     const http = openHttpClient({ clock })
     const settings = settingsOf(`${base}/users/\${key}?full`, { headers: { 'x-api': 'k' } })
     const table = new HttpTable('users', settings, { clock, http, log })
-    const answers = await Promise.all(['a/../b?', 'a/../b?', 'ü'].map((key) => table.find(key)))
+    const keys = ['a/../b?', 'a/../b?', 'ü']
+    const answers = await Promise.all(keys.map(async (key) => table.find(key)))
     expect(answers).toEqual([{ name: 'Ann' }, { name: 'Ann' }, { name: 'Ann' }])
-    expect(urls.toSorted()).toEqual(['/users/%C3%BC?full k', '/users/a%2F..%2Fb%3F?full k'])
+    expect(new Set(urls)).toEqual(new Set(['/users/%C3%BC?full k', '/users/a%2F..%2Fb%3F?full k']))
+    expect(urls).toHaveLength(2)
     await table.close()
     await http.close()
   })
@@ -120,9 +122,11 @@ describe('a table over HTTP, from a server', () => {
     })
     await expect(table.find('slow')).rejects.toMatchObject({ code: 'PEER_UNAVAILABLE' })
     const patient = new HttpTable('users', settingsOf(`${base}/\${key}`), { clock, http, log })
-    const asked = expect(patient.find('slow')).rejects.toMatchObject({ code: 'PEER_UNAVAILABLE' })
-    await patient.close()
-    await asked
+    const asked = patient.find('slow')
+    await Promise.all([
+      expect(asked).rejects.toMatchObject({ code: 'PEER_UNAVAILABLE' }),
+      patient.close(),
+    ])
     await http.close()
     server?.closeAllConnections()
   })
