@@ -34,7 +34,7 @@ const owners = {
   pg: ['endpoints/postgres'],
   fastify: ['api'],
   undici: ['endpoints/http'],
-  'ipaddr.js': ['endpoints/http'],
+  'ipaddr.js': ['endpoints/http', 'endpoints/tables'],
 }
 
 /** Files that define what a pipeline file can name: only the generated registries list them. */

@@ -22,6 +22,7 @@ import {
 import { namedTopics } from '../topology/check-topics.ts'
 import type { LogKind, TopicKind, Topology } from '../topology/topology.ts'
 import { checkFiles } from './check-files.ts'
+import { checkTables } from './check-tables.ts'
 import { askedLog, logKind } from './choose-log.ts'
 import type { LoadEnvironment } from './cli-environment.ts'
 import { connectionOf } from './file-connections.ts'
@@ -95,7 +96,8 @@ export function loadTopologies(
   })
   diagnostics.push(...internalClashes(files))
   const sound = files.filter(({ shown }) => !errorsIn(diagnostics).has(shown))
-  for (const { file, problem } of checkFiles(sound)) diagnostics.push(diagnosticOf(problem, file))
+  for (const { file, problem } of [...checkFiles(sound), ...checkTables(sound)])
+    diagnostics.push(diagnosticOf(problem, file))
   const bad = errorsIn(diagnostics)
   return {
     files: files.filter(({ shown }) => !bad.has(shown)),

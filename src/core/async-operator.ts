@@ -2,6 +2,7 @@ import type { Clock, Random } from './clock.ts'
 import type { HttpClient } from './http-client.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { StepRecord } from './step-record.ts'
+import type { OpenTable } from './table.ts'
 
 /** Calls that a task waits for at once, where its stage does not say. */
 export const defaultConcurrency = 8
@@ -59,6 +60,8 @@ export interface OperatorEnvironment {
   readonly spawn: SpawnProcess
   /** Requests to others; absent where nothing outside is reached. */
   readonly http?: HttpClient
+  /** For steps that look values up; absent where none does. */
+  readonly openTable?: OpenTable
 }
 
 export interface SpawnOptions {

@@ -8,6 +8,7 @@ import {
   Template,
   TextFile,
 } from './expression.ts'
+import { TableName } from './table.ts'
 
 /**
  * The setting types that pipeline files have beyond plain YAML: each is a zod type, so that type,
@@ -122,6 +123,15 @@ export function connectionName<Type extends ConnectionType>(type: Type) {
     .min(1)
     .meta({ format: 'connection', examples: ['main'] })
     .transform((name) => new ConnectionName(type, name))
+}
+
+/** A table by its name in `tables`. */
+export function tableName() {
+  return z
+    .string()
+    .min(1)
+    .meta({ format: 'table', examples: ['devices'] })
+    .transform((name) => new TableName(name))
 }
 
 /** Spaces inside a name are allowed: columns of real files have them. */

@@ -93,6 +93,10 @@ export const errorTable = {
     kind: 'record',
     help: 'More records came than a `throttle` step with `over: dlq` lets pass.',
   },
+  RECORD_LOOKUP: {
+    kind: 'record',
+    help: 'A `lookup` with `missing: dlq` found nothing.',
+  },
   RECORD_TOO_LARGE: {
     kind: 'record',
     help: 'The record is larger than its topic or source takes.',

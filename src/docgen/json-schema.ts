@@ -31,7 +31,7 @@ export function settingSchema(config: z.ZodType): JsonSchema {
 export function pipelineJsonSchema(definitions: Definitions): JsonSchema {
   const { $schema, ...schema } = settingSchema(pipelineSchema(componentSchemas(definitions)))
   const finished = finish(schema)
-  const named = ['topics', 'connections'].map((name) => {
+  const named = ['topics', 'connections', 'tables'].map((name) => {
     return [name, { ...finished.properties?.[name], patternProperties: extensions }] as const
   })
   return {

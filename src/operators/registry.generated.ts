@@ -22,6 +22,7 @@ import { batch } from './pacing/batch.ts'
 import { delay } from './pacing/delay.ts'
 import { throttle } from './pacing/throttle.ts'
 import { exec } from './calling/exec.ts'
+import { lookup } from './calling/lookup.ts'
 import { moduleOperator } from './calling/module.ts'
 import { aggregate } from './analysis/aggregate.ts'
 
@@ -48,6 +49,7 @@ export const operators: readonly OperatorDefinition[] = [
   delay,
   throttle,
   exec,
+  lookup,
   moduleOperator,
   aggregate,
 ]

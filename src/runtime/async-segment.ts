@@ -69,8 +69,8 @@ export class AsyncSegment implements StepTrack {
     let next = 0
     const take = async () => {
       for (let lane = lanes[next++]; lane !== undefined; lane = lanes[next++]) {
-        if (!Array.isArray(lane)) await this.#run(lane, until)
-        else for (const record of lane) await this.#run(record, until)
+        const taken = Array.isArray(lane) ? this.#runLane(lane, until) : this.#run(lane, until)
+        if (taken !== undefined) await taken
         if (until.aborted) return
       }
     }
@@ -83,24 +83,67 @@ export class AsyncSegment implements StepTrack {
     }
   }
 
-  async #run(of: PreparedRecord, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
+  async #runRest(
+    lane: readonly PreparedRecord[],
+    from: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let index = from; index < lane.length; index++) await this.#run(lane[index]!, signal)
+  }
+
+  #runLane(lane: readonly PreparedRecord[], signal: AbortSignal): Promise<void> | undefined {
+    for (let index = 0; index < lane.length; index++) {
+      const taken = this.#run(lane[index]!, signal)
+      if (taken !== undefined) return taken.then(() => this.#runRest(lane, index + 1, signal))
+    }
+    return undefined
+  }
+
+  /** Undefined where nothing had to be waited for: a promise for each record costs more than many a call. */
+  #run(of: PreparedRecord, signal: AbortSignal): Promise<void> | undefined {
+    if (signal.aborted) return undefined
     const startUs = this.#clock.monotonicUs()
-    const before = of.backoffUs
     if (Number.isNaN(of.startUs)) of.startUs = startUs
+    const before = of.backoffUs
     try {
       const values = this.#lead(of)
       const value = values[0]!
-      if (values.length !== 1) of.values = await this.#several(of, values, signal)
-      else if (this.#isMeant(of.record, value))
-        of.values = this.#taken(of, await this.#calls.call(of, value, signal))
-      else of.values = [value]
+      if (values.length !== 1) return this.#wait(of, this.#several(of, values, signal), startUs)
+      if (this.#isMeant(of.record, value)) {
+        const result = this.#calls.call(of, value, signal)
+        if (result instanceof Promise)
+          return this.#wait(
+            of,
+            result.then((late) => this.#taken(of, late)),
+            startUs,
+          )
+        of.values = this.#taken(of, result)
+      } else of.values = [value]
     } catch (thrown) {
-      const at = { step: this.#options.segment.call.id, stage: this.#options.stage }
-      of.failure = recordFailureOf(thrown, at)
-      of.values = []
+      this.#fail(of, thrown)
     }
     of.runUs += this.#clock.monotonicUs() - startUs - (of.backoffUs - before)
+    return undefined
+  }
+
+  async #wait(
+    of: PreparedRecord,
+    values: Promise<readonly JsonValue[]>,
+    startUs: number,
+  ): Promise<void> {
+    const before = of.backoffUs
+    try {
+      of.values = await values
+    } catch (thrown) {
+      this.#fail(of, thrown)
+    }
+    of.runUs += this.#clock.monotonicUs() - startUs - (of.backoffUs - before)
+  }
+
+  #fail(of: PreparedRecord, thrown: unknown): void {
+    const at = { step: this.#options.segment.call.id, stage: this.#options.stage }
+    of.failure = recordFailureOf(thrown, at)
+    of.values = []
   }
 
   /** The values that the steps before the call make of the record. */

@@ -44,27 +44,58 @@ export class PeerCalls {
   }
 
   /**
+   * At once where the operator answers at once, and without a promise then.
    * @returns null when the signal has aborted.
-   * @throws RecordFailure, and anything else that `process` throws which another call does not mend.
+   * @throws (also as the promise's rejection) RecordFailure, and anything else that `process` throws which
+   * another call does not mend.
    */
-  async call(
+  call(
     of: PreparedRecord,
     value: JsonValue,
     signal: AbortSignal,
+  ): AsyncResult | null | Promise<AsyncResult | null> {
+    if (signal.aborted) return null
+    if (this.#gate !== null) return this.#callAgain(of, value, { signal, first: null })
+    const { operator, clock, isTraced } = this.#options
+    const { record, traceparent } = of
+    const startUs = isTraced ? clock.monotonicUs() : Number.NaN
+    record.value = value
+    let answer: ReturnType<AsyncOperator['process']>
+    try {
+      answer = operator.process(record, { signal, traceparent })
+    } catch (thrown) {
+      if (!isRetried(thrown)) throw thrown
+      answer = Promise.reject(thrown)
+    }
+    if (!(answer instanceof Promise)) {
+      if (isTraced) this.#note(of, startUs, null)
+      return answer
+    }
+    return this.#callAgain(of, value, { signal, first: answer })
+  }
+
+  /** @param first a call that is under way already. */
+  async #callAgain(
+    of: PreparedRecord,
+    value: JsonValue,
+    { signal, first }: { signal: AbortSignal; first: Promise<AsyncResult> | null },
   ): Promise<AsyncResult | null> {
     const { operator, clock } = this.#options
     const { record, traceparent } = of
+    let underWay = first
     let rejections = 0
     let pauses = 0
     let isWaiting = false
     try {
       for (;;) {
-        if (this.#gate !== null) await this.#pass(of)
-        if (signal.aborted) return null
+        if (underWay === null && this.#gate !== null) await this.#pass(of)
+        if (underWay === null && signal.aborted) return null
         const startUs = clock.monotonicUs()
-        record.value = value
+        if (underWay === null) record.value = value
         try {
-          const answer = operator.process(record, { signal, traceparent })
+          const answer: ReturnType<AsyncOperator['process']> =
+            underWay ?? operator.process(record, { signal, traceparent })
+          underWay = null
           const result = answer instanceof Promise ? await answer : answer
           this.#note(of, startUs, null)
           return result

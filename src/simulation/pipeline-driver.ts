@@ -32,20 +32,15 @@ import { FailingPeer, type PeerAnswer } from './failing-peer.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { StubbedHttp, type StubAnswer } from './stubbed-http.ts'
+import {
+  quietTurns,
+  maxTurns,
+  pauseTurns,
+  pauseStepMs,
+  promptTurns,
+  maxCallMs,
+} from './turn-limits.ts'
 import { VirtualClock } from './virtual-clock.ts'
-
-/** Turns of the event loop without any change after which a pipeline counts as quiet. */
-const quietTurns = 3
-/** A pipeline that is still at work after so many turns is stuck, or never comes to an end. */
-const maxTurns = 200_000
-/** Turns that a sink gets to come to its pause, and the step in which time passes then. */
-const pauseTurns = 8
-const pauseStepMs = 100
-
-/** While a call is under way that no virtual clock hurries, each further turn takes a real millisecond. */
-const promptTurns = 1_000
-/** Real time that calls get; those that take longer are left under way. */
-const maxCallMs = 10_000
 
 /**
  * Runs a pipeline for real, over the memory log and a virtual clock: sources are what the test pushes,
@@ -117,12 +112,9 @@ export class PipelineDriver {
         http: this.#http,
       },
     }
-    const { operators } = this.#options
-    const withOperators = {
-      ...environment,
-      operators: { ...(operators ?? noOperators), clock, random, http: this.#http },
-    }
-    this.#run = await startRun([this.topology], withOperators, this.#stop.signal)
+    const operators = this.#options.operators ?? noOperators
+    const outside = { operators: { ...operators, clock, random, http: this.#http } }
+    this.#run = await startRun([this.topology], { ...environment, ...outside }, this.#stop.signal)
     await this.settle()
   }
 
@@ -224,7 +216,8 @@ export class PipelineDriver {
       this.#throwIfFailed()
       quiet = !this.#isPausing && (await this.#isQuiet()) ? quiet + 1 : 0
       // Nobody can say how long a pause is that is drawn by chance: it passes by itself.
-      if (this.#isPausing && turn % pauseTurns === 0) await this.clock.advance(pauseStepMs)
+      const isPausing = this.#isPausing || (turn > promptTurns && this.#isBetweenCalls)
+      if (isPausing && turn % pauseTurns === 0) await this.clock.advance(pauseStepMs)
       if (turn > maxTurns)
         throw new PipelineError('INVARIANT', 'the pipeline does not come to rest')
     }
@@ -233,6 +226,12 @@ export class PipelineDriver {
   /** Whether a sink waits to try again, until its peer is well. */
   get #isPausing(): boolean {
     return this.#peers.values().some(({ hasFailed }) => hasFailed)
+  }
+
+  /** Whether a step waits to call again about a record that its peer has rejected. */
+  get #isBetweenCalls(): boolean {
+    const tasks = this.#run?.runs.flatMap((run) => run.tasks) ?? []
+    return this.#calls === 0 && tasks.some(({ phase }) => phase === 'working')
   }
 
   async #isQuiet(): Promise<boolean> {

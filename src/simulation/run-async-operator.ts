@@ -14,7 +14,7 @@ export interface AsyncOperatorRun {
   readonly dispositions: readonly Disposition[]
 }
 
-export interface AsyncRunOptions extends Pick<RunOptions, 'files' | 'folder'> {
+export interface AsyncRunOptions extends Pick<RunOptions, 'files' | 'folder' | 'tables'> {
   readonly environment: OperatorEnvironment
   /** Of the stage, where it says. */
   readonly concurrency?: number

@@ -16,6 +16,7 @@ import type { MadeRecord } from '../core/made-record.ts'
 import { dispositions } from '../core/operator.ts'
 import { emptyBytes, type RecordBatch } from '../core/record-batch.ts'
 import { RecordBatchBuilder } from '../core/record-batch-builder.ts'
+import type { TableSettings } from '../core/table.ts'
 import { StepRecord } from '../core/step-record.ts'
 import { bindConfig } from '../topology/bind-config.ts'
 import { UndoableState } from './undoable-state.ts'
@@ -51,6 +52,8 @@ export interface RunOptions {
   readonly files?: Readonly<Record<string, string>>
   /** The folder that paths in the setting start from; by default one that does not exist. */
   readonly folder?: string
+  /** As `tables` of a pipeline file, by name. */
+  readonly tables?: Readonly<Record<string, TableSettings>>
   /** Whether the watermark follows the records, or stays back until the end as for a bounded source. */
   readonly watermark?: 'follows' | 'held'
   /** Encodes the state, makes the operator anew and decodes the state, after every record. */
@@ -131,6 +134,7 @@ export function bound(
     report: (_path, thrown) => {
       throw thrown
     },
+    table: (name) => options.tables?.[name],
   })
   return parsed
 }

@@ -7,6 +7,7 @@ import { requiredSetting } from './connection-schema.ts'
 import { connectionsUsed, type ConnectionUse } from './connections-used.ts'
 import type { Findings } from './findings.ts'
 import type { PipelineSpec, StageSpec } from './pipeline-spec.ts'
+import { tablesUsed } from './tables-used.ts'
 
 /** Rules that reach beyond one setting, of what every pipeline file has to fulfil. */
 export function checkPipeline(spec: PipelineSpec, root: ConfigNode, findings: Findings): void {
@@ -28,6 +29,7 @@ export function checkPipeline(spec: PipelineSpec, root: ConfigNode, findings: Fi
   }
   checkTopics(spec, root, findings)
   checkConnections(spec, root, findings)
+  checkTables(spec, root, findings)
   checkTests(spec, root, findings)
 }
 
@@ -65,6 +67,20 @@ function checkConnections(spec: PipelineSpec, root: ConfigNode, findings: Findin
       const hint = fitting.length === 0 ? undefined : `of this type are ${fitting.join(', ')}`
       findings.at(path, { code, message, hint })
     }
+  }
+}
+
+/** Asked of the file, as for connections. */
+function checkTables(spec: PipelineSpec, root: ConfigNode, findings: Findings): void {
+  const tables = nodeAt(root, ['tables'])
+  const names = tables?.kind === 'map' ? [...tables.entries.keys()] : []
+  for (const { name, path } of tablesUsed(spec)) {
+    if (names.includes(name)) continue
+    findings.at(path, {
+      code: 'CONFIG_INVALID',
+      message: `no table is called "${name}"${didYouMean(name, names)}`,
+      hint: 'name it under "tables:", with "file:" or "http:" below',
+    })
   }
 }
 

@@ -11,6 +11,7 @@ import {
   stage,
   type ComponentSchemas,
 } from './stage-schema.ts'
+import { tableSettings } from './table-schema.ts'
 import { pipelineTest } from './test-schema.ts'
 import { tracing } from './tracing-schema.ts'
 
@@ -93,6 +94,10 @@ export function pipelineSchema(components: ComponentSchemas) {
       .record(topicName(), topicSettings().nullable().describe('Settings of the topic.'))
       .optional()
       .describe('Settings of topics; a topic that is not listed gets the defaults.'),
+    tables: z
+      .record(name(), tableSettings())
+      .optional()
+      .describe('What the step `lookup` looks values up in, by name.'),
     tracing: tracing()
       .optional()
       .describe('Which records are traced. Spans are sent where the `OTEL_*` variables say.'),

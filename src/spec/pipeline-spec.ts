@@ -5,6 +5,7 @@ import type { HookEventName, ListenerDefinition } from '../core/hook.ts'
 import type { Cleanup } from '../core/log.ts'
 import type { OperatorDefinition } from '../core/operator.ts'
 import type { Rate } from '../core/rate.ts'
+import type { TableSettings } from '../core/table.ts'
 import type { ParsedConnection } from './connection-schema.ts'
 import type { EncodeSpec } from './encode-schema.ts'
 import type { TracingSettings } from './tracing-schema.ts'
@@ -22,6 +23,8 @@ export interface PipelineSpec {
   /** Servers by name. */
   readonly connections: ReadonlyMap<string, ConnectionSpec>
   readonly topics: ReadonlyMap<string, TopicSettings>
+  /** What steps look values up in, by name. */
+  readonly tables: ReadonlyMap<string, TableSettings>
   readonly tracing: TracingSettings
   readonly stages: readonly StageSpec[]
   readonly tests: readonly TestSpec[]

@@ -62,7 +62,7 @@ export function readPipeline(
 
 /** Any name could be a topic's or connection's, so that the schema does not know these as unknown. */
 function ignoreNamedExtensions(root: ConfigNode, { ignored }: CheckContext): void {
-  for (const place of ['topics', 'connections']) {
+  for (const place of ['topics', 'connections', 'tables']) {
     const named = childOf(root, place)
     if (named?.kind !== 'map') continue
     for (const [name, entry] of named.entries) {
@@ -95,6 +95,7 @@ function specOf(
         return [name, { partitions, retentionMs, cleanup, replication }]
       }),
     ),
+    tables: new Map(Object.entries(file.tables ?? {})),
     tracing: file.tracing === undefined ? defaultTracing : tracingSettings(file.tracing),
     ...parts,
   }

@@ -103,8 +103,7 @@ const wrongWords: Readonly<Partial<Record<Place, Words>>> = {
 
 /** Parts of the language that this version does not have yet; told as that, not as a typing error. */
 const laterWords: Readonly<Partial<Record<Place, readonly string[]>>> = {
-  pipeline: ['tables'],
-  step: ['lookup', 'join', 'detect'],
+  step: ['join', 'detect'],
 }
 
 /** What to say about a word that has no meaning at its place, or null where it is simply unknown. */

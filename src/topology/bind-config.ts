@@ -8,6 +8,7 @@ import {
   Template,
   TextFile,
 } from '../core/expression.ts'
+import { TableName, type TableSettings } from '../core/table.ts'
 import { compileAggregation, compileExpression } from '../expressions/compile.ts'
 import { compileTemplate } from '../expressions/compile-template.ts'
 import { compilePattern } from '../expressions/pattern.ts'
@@ -23,6 +24,8 @@ export interface BindEnvironment {
   readonly scope?: readonly string[]
   /** Absent, or null for a connection: it is left unbound, as nothing will be opened. */
   readonly connection?: (name: string) => Connection | null
+  /** Absent, or undefined for a table: there is none of this name, which has been reported. */
+  readonly table?: (name: string) => TableSettings | undefined
 }
 
 /** Binds every expression, path and file inside a parsed setting, however deep it lies. */
@@ -37,6 +40,9 @@ export function bindConfig(config: unknown, path: ConfigPath, environment: BindE
     else if (config instanceof FilePath) config.bind(resolve(environment.folder, config.source))
     else if (config instanceof TextFile) {
       config.bind(environment.readText(resolve(environment.folder, config.path)))
+    } else if (config instanceof TableName) {
+      const settings = environment.table?.(config.name)
+      if (settings !== undefined) config.bind(settings)
     } else if (config instanceof ConnectionName) {
       const connection = environment.connection?.(config.name) ?? null
       // Another type has been reported, by the check of the file.

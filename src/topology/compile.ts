@@ -48,7 +48,10 @@ export function compileTopology(
   const problems: CompileProblem[] = []
   const report = (path: ConfigPath, thrown: unknown) =>
     problems.push({ severity: 'error', path, thrown })
-  const bind: BindEnvironment = { ...environment, report }
+  const { tables } = spec
+  const bind: BindEnvironment = { ...environment, report, table: (name) => tables.get(name) }
+  for (const [name, settings] of tables)
+    bindConfig(settings, ['tables', name], { ...bind, scope: ['key'] })
   const hooks = spec.stages.flatMap((stage) => {
     bindStage(stage, bind)
     return compileHooks(stage, bind)

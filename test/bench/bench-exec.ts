@@ -21,6 +21,8 @@ process.stdin.on('data', (chunk) => {
 })
 `
 
+const tableRows = 100_000
+
 /** What steps that call something outside can do, over a topic that holds all orders. */
 export async function benchExec(
   folder: string,
@@ -38,6 +40,14 @@ export async function benchExec(
   await run('ingest')
   const exec = await run('ingest', 'exec')
   const called = await run('ingest', 'module')
+  const rows = Array.from({ length: tableRows }, (_, index) => `c${index},region ${index},${index}`)
+  writeFileSync(
+    join(folder, 'countries.csv'),
+    `country,region,tax\nNL,Benelux,21\n${rows.join('\n')}\n`,
+  )
+  const defaults = 'tables: { countries: { file: ./countries.csv, key: country } }\n'
+  const log = ['--data-dir', data]
+  const lookedUp = await timedRun({ command, folder, names: ['ingest', 'lookup'], log, defaults })
   rmSync(data, { recursive: true })
   const perSecond = (seconds: number) => `${Math.round(orders / seconds)} orders/s`
   return [
@@ -47,6 +57,7 @@ export async function benchExec(
       aim: 'aim: 50,000/s',
     },
     { what: 'module, async: topic -> topic', value: perSecond(called.seconds), aim: '' },
+    { what: 'lookup in a file: topic -> topic', value: perSecond(lookedUp.seconds), aim: '' },
     { what: 'peak memory, exec', value: `${exec.peakMb} MB`, aim: 'aim: below 300 MB' },
   ]
 }

@@ -36,6 +36,12 @@ export const orderStages = {
     steps:
       - module: ./seen.mjs
     to: orders.module`,
+  lookup: `
+  - name: lookup
+    from: orders.raw
+    steps:
+      - lookup: { table: countries, on: value.country, into: about }
+    to: orders.lookup`,
   analyze: `
   - name: analyze
     from: orders.clean

@@ -1,4 +1,8 @@
 import { join } from 'node:path'
+import { bindConfig } from '../../src/topology/bind-config.ts'
+import { tableSettings } from '../../src/spec/table-schema.ts'
+import { tableOpener } from '../../src/endpoints/tables/open-tables.ts'
+import type { TableSettings } from '../../src/core/table.ts'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
 import type { AsyncRunOptions } from '../../src/simulation/run-async-operator.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
@@ -9,9 +13,33 @@ import { type Answers, fakeProcesses } from '../operators/calling/fake-process.t
 export function asyncWorld(): AsyncRunOptions {
   const { spawn } = fakeProcesses(runScript)
   return {
-    folder: join(import.meta.dirname, 'async-world'),
-    environment: { clock: new VirtualClock(), random: new SeededRandom(1), log: () => {}, spawn },
+    folder,
+    tables: {
+      devices: tableOf({ file: 'devices.csv', key: 'device', cast: { floor: 'integer' } }),
+      networks: tableOf({ file: 'networks.csv', range: 'block' }),
+    },
+    environment: {
+      clock: new VirtualClock(),
+      random: new SeededRandom(1),
+      log: () => {},
+      spawn,
+      openTable: tableOpener(),
+    },
   }
+}
+
+const folder = join(import.meta.dirname, 'async-world')
+
+function tableOf(setting: unknown): TableSettings {
+  const settings = tableSettings().parse(setting)
+  bindConfig(settings, [], {
+    folder,
+    readText: () => '',
+    report: (_path, thrown) => {
+      throw thrown
+    },
+  })
+  return settings
 }
 
 const runScript: Answers = ({ id, value }, process) => {

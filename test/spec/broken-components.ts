@@ -22,8 +22,8 @@ export const brokenComponents: readonly BrokenFile[] = [
   },
   {
     rule: 'an operator of later',
-    text: stepWith('lookup:', '  table: devices'),
-    found: [['6:9', 'CONFIG_INVALID', '"lookup" (of a step) is not supported yet']],
+    text: stepWith('join:', '  table: devices'),
+    found: [['6:9', 'CONFIG_INVALID', '"join" (of a step) is not supported yet']],
   },
   {
     rule: 'two operators in one step',

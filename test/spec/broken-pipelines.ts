@@ -73,9 +73,9 @@ export const brokenPipelines: readonly BrokenFile[] = [
     found: [['6:5', 'CONFIG_UNKNOWN_KEY', '- aggregate:']],
   },
   {
-    rule: 'tables',
-    text: file('pipeline: p\ntables: {}'),
-    found: [['2:1', 'CONFIG_INVALID', '"tables"', 'not supported yet']],
+    rule: 'a table of a file that is found neither by key nor by range',
+    text: file('pipeline: p\ntables: { devices: { file: a.csv } }'),
+    found: [['2:20', 'CONFIG_INVALID', 'either `key` or `range`']],
   },
   {
     rule: 'a delivery that cannot be promised',

@@ -24,7 +24,11 @@ const servers = {
 } as const
 
 /** What an example names. */
-function connectionsOf(type: string, config: unknown): object {
+function namedBy(type: string, config: unknown): object {
+  if (type === 'lookup')
+    return {
+      tables: { devices: { file: 'a.csv', key: 'a' }, networks: { file: 'b.csv', range: 'b' } },
+    }
   if (typeof config !== 'object' || config === null || !('connection' in config)) return {}
   const server = servers[type as keyof typeof servers]
   return { connections: { [String(config.connection)]: { [type]: server } } }
@@ -52,7 +56,7 @@ const examples = (['operators', 'sources', 'sinks', 'listeners'] as const).flatM
       const stage = { name: 's', ...stageOf[kind]({ [type]: config }) }
       return {
         name: `${kind}/${type}: ${title}`,
-        text: writeYaml({ pipeline: 'p', ...connectionsOf(type, config), stages: [stage] }),
+        text: writeYaml({ pipeline: 'p', ...namedBy(type, config), stages: [stage] }),
       }
     })
   })
@@ -62,6 +66,20 @@ describe('each example of a definition', () => {
   it.each(examples)('is read, and fits the JSON Schema: $name', ({ text }) => {
     expect(load(text).spec.stages).toHaveLength(1)
     expect(validate(parse(text)), JSON.stringify(validate.errors)).toBe(true)
+  })
+})
+
+describe('a step lookup', () => {
+  it('is told at the place of its table that there is none of this name', () => {
+    const lookup = { table: 'device', on: 'value.id', into: 'about' }
+    const text = writeYaml({
+      pipeline: 'p',
+      tables: { devices: { http: 'http://x/${key}' } },
+      stages: [{ name: 's', from: 'a', steps: [{ lookup }], to: 'b' }],
+    })
+    expect(() => load(text)).toThrow(
+      /stages\[0\]\.steps\[0\]\.lookup\.table: no table is called "device"; did you mean "devices"/,
+    )
   })
 })
 

@@ -1,4 +1,4 @@
-import type { LocalTime } from '../../core/iso-time.ts'
+import type { LocalTime } from './iso-time.ts'
 
 const dayMs = 86_400_000
 /** Since 1970 every clock change has happened on a quarter of an hour of the local time. */

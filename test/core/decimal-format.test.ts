@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { decodeJson, encodeJson } from '../../../src/core/json.ts'
-import { decimalConverter } from '../../../src/operators/cleaning/decimal-format.ts'
+import { decodeJson, encodeJson } from '../../src/core/json.ts'
+import { decimalConverter } from '../../src/core/decimal-format.ts'
 
 const made = (format: Parameters<typeof decimalConverter>[0], text: string | number | boolean) => {
   const value = decimalConverter(format)(text)

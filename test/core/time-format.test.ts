@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { timeFormat } from '../../../src/operators/cleaning/time-format.ts'
+import { timeFormat } from '../../src/core/time-format.ts'
 
 const read = (format: string, text: string) => {
   const ms = timeFormat(format)(text)

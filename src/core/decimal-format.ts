@@ -1,5 +1,5 @@
-import { Decimal } from '../../core/decimal.ts'
-import { isExactNumber, type JsonValue } from '../../core/json.ts'
+import { Decimal } from './decimal.ts'
+import { isExactNumber, type JsonValue } from './json.ts'
 
 /** How decimals stand in texts: what is before the decimals, and what may be between groups of three digits. */
 export interface DecimalFormat {

@@ -1,4 +1,4 @@
-import { clockMs, dateMs, digits } from '../../core/iso-time.ts'
+import { clockMs, dateMs, digits } from './iso-time.ts'
 
 /** The clock time that a text shows, as ms since 1970 of that clock; NaN where it does not match. */
 export type TimeFormat = (text: string) => number

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { isoTimeMs } from '../../../src/core/iso-time.ts'
-import { isTimeZone, TimeZone } from '../../../src/operators/cleaning/time-zone.ts'
+import { isoTimeMs } from '../../src/core/iso-time.ts'
+import { isTimeZone, TimeZone } from '../../src/core/time-zone.ts'
 
 const utc = (zone: TimeZone, local: string) =>
   new Date(zone.toEpochMs(isoTimeMs(local))).toISOString()
