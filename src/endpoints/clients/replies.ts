@@ -14,7 +14,7 @@ import type { TakenSlice } from './intake.ts'
 /** The setting `reply` of sources whose clients wait for an answer on the same connection. */
 export const replySetting = z.union([
   template().describe(
-    'Text that is sent for each message once it is stored, with `${expression}` over the message, such as ${value.id}.',
+    'Text that is sent for each message once it is stored, with `${expression}` over the message, such as ${value.id}. Whether what was stored can be read shows in the next stage.',
   ),
   resultSetting({
     timeout: '5s',
