@@ -1,6 +1,5 @@
 import type { OperatorEnvironment } from '../core/async-operator.ts'
 import { PipelineError } from '../core/errors.ts'
-import type { HttpClient } from '../core/http-client.ts'
 import { tableOpener } from '../endpoints/tables/open-tables.ts'
 import type { CliEnvironment } from './cli-environment.ts'
 import type { WriteLog } from './create-logger.ts'
@@ -9,9 +8,8 @@ import type { WriteLog } from './create-logger.ts'
 export function operatorEnvironment(
   { clock, random, spawn }: CliEnvironment,
   log: WriteLog,
-  http?: HttpClient,
+  outside: Pick<OperatorEnvironment, 'http' | 'topics'> = {},
 ): OperatorEnvironment {
-  const outside = http === undefined ? {} : { http }
   return { clock, random, log, spawn: spawn ?? refuse, openTable: tableOpener(), ...outside }
 }
 

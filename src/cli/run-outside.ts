@@ -46,6 +46,12 @@ export class RunOutside {
     }
   }
 
+  /** What steps reach of it. */
+  get forSteps(): Pick<EndpointEnvironment, 'http' | 'topics'> {
+    const { http, topics } = this.endpoints
+    return { ...(http === undefined ? {} : { http }), ...(topics === undefined ? {} : { topics }) }
+  }
+
   async close(): Promise<void> {
     await this.#listening?.close()
     await this.#http?.close()

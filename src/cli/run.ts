@@ -262,7 +262,7 @@ function runEnvironment(
     telemetry,
     mask,
     listeners: outside.listeners,
-    operators: operatorEnvironment(environment, writeLog, outside.endpoints.http),
+    operators: operatorEnvironment(environment, writeLog, outside.forSteps),
     notice,
     follow: options.follow === true,
     outsideEnds: null,

@@ -3,6 +3,7 @@ import type { HttpClient } from './http-client.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { StepRecord } from './step-record.ts'
 import type { OpenTable } from './table.ts'
+import type { TopicFollower } from './topic-follower.ts'
 
 /** Calls that a task waits for at once, where its stage does not say. */
 export const defaultConcurrency = 8
@@ -60,6 +61,8 @@ export interface OperatorEnvironment {
   readonly spawn: SpawnProcess
   /** Requests to others; absent where nothing outside is reached. */
   readonly http?: HttpClient
+  /** Reads the topics of the log; absent where there is none. */
+  readonly topics?: TopicFollower
   /** For steps that look values up; absent where none does. */
   readonly openTable?: OpenTable
 }

@@ -6,9 +6,10 @@ import type { FilePath, Template } from './expression.ts'
 import { kindOf } from './field-edit.ts'
 import type { HttpClient } from './http-client.ts'
 import { isExactNumber, type JsonObject, type JsonValue } from './json.ts'
+import type { TopicFollower } from './topic-follower.ts'
 
 /** A table of `tables:` in a pipeline file. */
-export type TableSettings = FileTableSettings | HttpTableSettings
+export type TableSettings = FileTableSettings | HttpTableSettings | TopicTableSettings
 
 export interface FileTableSettings {
   readonly kind: 'file'
@@ -42,6 +43,12 @@ export interface HttpTableSettings {
   readonly maxAnswerBytes: number
 }
 
+export interface TopicTableSettings {
+  readonly kind: 'topic'
+  readonly topic: string
+  readonly maxKeys: number
+}
+
 /** Where values are looked up. */
 export interface Table {
   /**
@@ -60,6 +67,8 @@ export interface TableEnvironment {
   readonly log: (level: 'info' | 'warn', message: string, facts: JsonObject) => void
   /** Absent where nothing outside is reached. */
   readonly http?: HttpClient
+  /** Reads the topics of the log; absent where there is none. */
+  readonly topics?: TopicFollower
 }
 
 /** Opens tables; one that is open already is shared by all who look up in it. */

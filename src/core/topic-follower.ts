@@ -7,6 +7,8 @@ export interface FollowRequest {
   readonly signal: AbortSignal
   /** Called once it stands at its start: all that becomes visible from then on is given. */
   readonly onOpen?: () => void
+  /** `earliest`: called once all that was there at the beginning has been taken. */
+  readonly onCaughtUp?: () => void
 }
 
 /** Reads topics of the log beside all tasks: without a group, without positions, what is committed only. */

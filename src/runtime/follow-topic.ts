@@ -19,10 +19,10 @@ export class LogFollower implements TopicFollower {
     this.#clock = clock
   }
 
-  async *follow({ topic, start, signal, onOpen }: FollowRequest): AsyncGenerator<SliceBatch> {
+  async *follow({ topic, start, signal, ...told }: FollowRequest): AsyncGenerator<SliceBatch> {
     if (signal.aborted) return
     const tail = start === 'latest' ? this.#tailOf(topic) : this.#openTail(topic, start)
-    const inbox = new Inbox(signal, onOpen)
+    const inbox = new Inbox(signal, told)
     tail.add(inbox)
     try {
       for (;;) {
@@ -61,6 +61,8 @@ class TopicTail {
   readonly #stop = new AbortController()
   /** Next offset by partition; a partition that comes later is read from its beginning. */
   readonly #positions: bigint[] = []
+  /** By partition, where it ended at the beginning. */
+  readonly #ends: bigint[] = []
   #hasBegun = false
   #isOpen = false
 
@@ -89,12 +91,18 @@ class TopicTail {
     const { signal } = this.#stop
     let waitMs: number = pollMs.least
     try {
-      for (const range of await reader.ranges(topic))
+      for (const range of await reader.ranges(topic)) {
         this.#positions.push(start === 'latest' ? range.end : range.start)
+        this.#ends.push(range.end)
+      }
       this.#isOpen = true
       for (const inbox of this.#inboxes) inbox.opened()
       while (!signal.aborted) {
-        waitMs = (await this.#readOnce()) ? pollMs.least : Math.min(2 * waitMs, pollMs.most)
+        const hasRead = await this.#readOnce()
+        waitMs = hasRead ? pollMs.least : Math.min(2 * waitMs, pollMs.most)
+        // What ends a transaction takes an offset that no batch has.
+        if (!hasRead || this.#ends.every((end, at) => this.#positions[at]! >= end))
+          for (const inbox of this.#inboxes) inbox.caughtUp()
         await clock.sleep(waitMs, signal)
         for (const inbox of this.#inboxes) await inbox.untilRoom()
       }
@@ -131,6 +139,9 @@ class TopicTail {
 /** The batches that one follower has not taken yet. */
 class Inbox {
   readonly opened: () => void
+  readonly #onCaughtUp: () => void
+  #isCaughtUp = false
+  #hasTold = false
   readonly #signal: AbortSignal
   readonly #batches: SliceBatch[] = []
   #bytes = 0
@@ -139,9 +150,10 @@ class Inbox {
   #wake: (() => void) | null = null
   #roomMade: (() => void) | null = null
 
-  constructor(signal: AbortSignal, opened: () => void = () => {}) {
+  constructor(signal: AbortSignal, told: Pick<FollowRequest, 'onOpen' | 'onCaughtUp'>) {
     this.#signal = signal
-    this.opened = opened
+    this.opened = told.onOpen ?? (() => {})
+    this.#onCaughtUp = told.onCaughtUp ?? (() => {})
     signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
@@ -151,6 +163,13 @@ class Inbox {
     if (this.#isClosed) return
     this.#batches.push(batch)
     this.#bytes += batch.batch.bytes.byteLength
+    this.#wake?.()
+  }
+
+  /** All that was there at the beginning has been put. */
+  caughtUp(): void {
+    if (this.#isCaughtUp) return
+    this.#isCaughtUp = true
     this.#wake?.()
   }
 
@@ -176,6 +195,10 @@ class Inbox {
         this.#bytes -= batch.batch.bytes.byteLength
         if (this.#hasRoom) this.#roomMade?.()
         return batch
+      }
+      if (this.#isCaughtUp && !this.#hasTold) {
+        this.#hasTold = true
+        this.#onCaughtUp()
       }
       if (this.#error !== null) throw this.#error.thrown
       await new Promise<void>((resolve) => (this.#wake = resolve))

@@ -29,6 +29,7 @@ import {
 import { captureSink } from './capture-sink.ts'
 import { noOperators, type DriverOptions } from './driver-options.ts'
 import { FailingPeer, type PeerAnswer } from './failing-peer.ts'
+import { promptFollower } from './prompt-follower.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { StubbedHttp, type StubAnswer } from './stubbed-http.ts'
@@ -113,7 +114,8 @@ export class PipelineDriver {
       },
     }
     const operators = this.#options.operators ?? noOperators
-    const outside = { operators: { ...operators, clock, random, http: this.#http } }
+    const topics = promptFollower(this.#log.reader, clock)
+    const outside = { operators: { ...operators, clock, random, http: this.#http, topics } }
     this.#run = await startRun([this.topology], { ...environment, ...outside }, this.#stop.signal)
     await this.settle()
   }

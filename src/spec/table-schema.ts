@@ -1,7 +1,13 @@
 import { z } from 'zod'
 import { duration, filePath, size, template } from '../core/config-types.ts'
 import { castRule } from '../core/conversion.ts'
-import type { FileTableSettings, HttpTableSettings, TableIndex } from '../core/table.ts'
+import type {
+  FileTableSettings,
+  HttpTableSettings,
+  TableIndex,
+  TopicTableSettings,
+} from '../core/table.ts'
+import { topicName } from '../core/topic-name.ts'
 
 const maxKeys = 10_000_000
 
@@ -101,7 +107,25 @@ function httpTable() {
     })
 }
 
+function topicTable() {
+  return z
+    .strictObject({
+      topic: topicName().describe(
+        'The topic; of records with one key the last counts, and one without a value removes the key. A lookup waits until what was there at the start has been read, and finds the value as it is then: a record that comes again after a crash may find a newer one, and a stage that fills the topic is not waited for.',
+      ),
+      max_keys: z
+        .int()
+        .min(1)
+        .max(maxKeys)
+        .default(1_000_000)
+        .describe('How many keys are kept, all of them in memory; with more the pipeline stops.'),
+    })
+    .transform(({ topic, max_keys: kept }): TopicTableSettings => {
+      return { kind: 'topic', topic, maxKeys: kept }
+    })
+}
+
 /** A table of `tables:`; what is in it says of which kind it is. */
 export function tableSettings() {
-  return z.union([fileTable(), httpTable()])
+  return z.union([fileTable(), httpTable(), topicTable()])
 }

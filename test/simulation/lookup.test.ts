@@ -8,24 +8,30 @@ import { loadPipeline } from '../../src/spec/load-pipeline.ts'
 import { operators } from '../../src/operators/registry.generated.ts'
 import { compileTopology } from '../../src/topology/compile.ts'
 
-const pipeline = `
+const overHttp = 'http: "https://users.example/${key}", ttl: 1m'
+
+const pipeline = (users: string) => `
 pipeline: orders
 tables:
-  users: { http: "https://users.example/\${key}", ttl: 1m }
+  users: { ${users} }
 stages:
   - name: enrich
     from: raw
     steps:
       - lookup: { table: users, on: value.user, into: about, missing: dlq }
     to: enriched
-topics: { raw: { partitions: 1 } }
+topics: { raw: { partitions: 1 }, users: { partitions: 1 } }
 tests:
   - name: a test
     steps:
 `
 
-async function run(...lines: readonly string[]): Promise<string[]> {
-  const text = pipeline + lines.map((line) => `      ${line}\n`).join('')
+function run(...lines: readonly string[]): Promise<string[]> {
+  return runWith(overHttp, lines)
+}
+
+async function runWith(users: string, lines: readonly string[]): Promise<string[]> {
+  const text = pipeline(users) + lines.map((line) => `      ${line}\n`).join('')
   const definitions = { operators, sources: [], sinks: [], listeners: [] }
   const given = { file: 'x.yaml', definitions, environment: {}, readSecret: () => undefined }
   const { spec } = loadPipeline(text, given)
@@ -55,5 +61,18 @@ describe('a lookup over HTTP in a test of a pipeline', () => {
   it('fails the test where it has no stub', async () => {
     const problems = await run('- send: { raw: [{ id: 1, user: u1 }] }', '- advance: 30s')
     expect(problems.join('\n')).toContain('GET https://users.example/u1 of "users" has no stub')
+  })
+})
+
+describe('a lookup in a topic in a test of a pipeline', () => {
+  it('finds what was sent before', async () => {
+    const problems = await runWith('topic: users', [
+      '- send: { users: [{ $record: { key: u1, value: { name: Ann } } }] }',
+      '- send: { raw: [{ id: 1, user: u1 }, { id: 2, user: u2 }] }',
+      '- expect:',
+      '    enriched: [{ id: 1, about: { name: Ann } }]',
+      '    dlq: [{ code: RECORD_LOOKUP, value: { id: 2 } }]',
+    ])
+    expect(problems).toEqual([])
   })
 })

@@ -1,6 +1,7 @@
 import type { OpenTable, Table, TableEnvironment, TableSettings } from '../../core/table.ts'
 import { FileTable } from './file-table.ts'
 import { HttpTable } from './http-table.ts'
+import { TopicTable } from './topic-table.ts'
 
 interface Shared {
   readonly table: Promise<Table>
@@ -40,7 +41,12 @@ async function open(
   settings: TableSettings,
   environment: TableEnvironment,
 ): Promise<Table> {
-  return settings.kind === 'file'
-    ? FileTable.open(name, settings, environment)
-    : new HttpTable(name, settings, environment)
+  switch (settings.kind) {
+    case 'file':
+      return FileTable.open(name, settings, environment)
+    case 'http':
+      return new HttpTable(name, settings, environment)
+    case 'topic':
+      return new TopicTable(name, settings, environment)
+  }
 }
