@@ -2,7 +2,7 @@ import type { AsyncOperator, OperatorEnvironment } from '../core/async-operator.
 import { PipelineError } from '../core/errors.ts'
 import type { HookEventName } from '../core/hook.ts'
 import type { Telemetry } from '../core/telemetry.ts'
-import type { NodeStep } from '../topology/topology.ts'
+import type { NodeStep, StageHook } from '../topology/topology.ts'
 
 export interface DriverOptions {
   /** Epoch ms. */
@@ -24,4 +24,9 @@ export const noOperators: Omit<OperatorEnvironment, 'clock' | 'random'> = {
       `no process runs here: ${argv[0]}; stand in for the step`,
     )
   },
+}
+
+/** Nobody calls a listener that reaches beyond the log. */
+export function withoutOutside(hook: StageHook): StageHook {
+  return hook.listener.topics === undefined ? { ...hook, node: null } : hook
 }

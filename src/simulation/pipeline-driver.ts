@@ -19,15 +19,9 @@ import { defaultHookLimits } from '../runtime/hook-limits.ts'
 import type { RunReport } from '../runtime/run-report.ts'
 import { startRun, type Run } from '../runtime/start-run.ts'
 import { outputTopicsOf } from '../topology/order-nodes.ts'
-import {
-  taskId,
-  type NodeStep,
-  type StageHook,
-  type StageNode,
-  type Topology,
-} from '../topology/topology.ts'
+import { taskId, type NodeStep, type StageNode, type Topology } from '../topology/topology.ts'
 import { captureSink } from './capture-sink.ts'
-import { noOperators, type DriverOptions } from './driver-options.ts'
+import { noOperators, withoutOutside, type DriverOptions } from './driver-options.ts'
 import { FailingPeer, type PeerAnswer } from './failing-peer.ts'
 import { promptFollower } from './prompt-follower.ts'
 import { PushQueue, pushSource, type PushedRecord } from './push-source.ts'
@@ -393,9 +387,4 @@ export class PipelineDriver {
       delivery: defaultHookLimits,
     }
   }
-}
-
-/** Nobody calls a listener that reaches beyond the log. */
-function withoutOutside(hook: StageHook): StageHook {
-  return hook.listener.topics === undefined ? { ...hook, node: null } : hook
 }
