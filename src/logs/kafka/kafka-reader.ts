@@ -8,6 +8,7 @@ import type {
 } from '../../core/log.ts'
 import { noSuchTopic } from '../log-rules.ts'
 import type { TopicMetadata } from './client/kafka-client.ts'
+import { KafkaError } from './client/kafka-error.ts'
 import type { PartitionReader } from './fetching/partition-reader.ts'
 import type { KafkaContext } from './kafka-context.ts'
 import { retentionOf } from './topic-settings.ts'
@@ -33,14 +34,14 @@ export class KafkaReader implements LogReader {
     return translated('listing the topics', async () => {
       const found = (await client.describeTopics(null)).filter(({ name }) => !isInternal(name))
       const configs = await client.describeConfigs(found.map(({ name }) => name))
-      return Promise.all(
-        found.map(async (topic) => ({
-          name: topic.name,
-          partitions: topic.leaders.length,
-          retentionMs: retentionOf(configs.get(topic.name)),
-          ranges: await this.#ranges(topic),
-        })),
-      )
+      const topics = found.map(async (topic) => {
+        const ranges = await unlessDeleted(this.#ranges(topic))
+        if (ranges === null) return []
+        const { name, leaders } = topic
+        const retentionMs = retentionOf(configs.get(name))
+        return [{ name, partitions: leaders.length, retentionMs, ranges }]
+      })
+      return (await Promise.all(topics)).flat()
     })
   }
 
@@ -99,5 +100,15 @@ export class KafkaReader implements LogReader {
     const starts = await client.listOffsets(places, 'earliest', 'read_committed')
     const ends = await client.listOffsets(places, 'latest', 'read_committed')
     return places.map((_, partition) => ({ start: starts[partition]!, end: ends[partition]! }))
+  }
+}
+
+/** null: the topic was there when all were listed, and is no more. */
+async function unlessDeleted<Result>(asked: Promise<Result>): Promise<Result | null> {
+  try {
+    return await asked
+  } catch (thrown) {
+    if (thrown instanceof KafkaError && thrown.code === 'UNKNOWN_TOPIC_OR_PARTITION') return null
+    throw thrown
   }
 }
