@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { WebSocketServer, type WebSocket } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import type { EndpointDrop } from '../../core/endpoint-drops.ts'
 import type { EndpointEnvironment } from '../../core/endpoints.ts'
 import { PipelineError } from '../../core/errors.ts'
@@ -37,7 +37,7 @@ export class SocketHub {
   rooms: PushRooms | null = null
   readonly #setting: SocketSetting
   readonly #environment: EndpointEnvironment
-  readonly #server: WebSocketServer
+  #server: WebSocketServer | null = null
   readonly #clients = new Set<SocketClient>()
   #receiver: SocketReceiver | null = null
   #pushLimits: PushLimits | null = null
@@ -55,19 +55,6 @@ export class SocketHub {
   constructor(setting: SocketSetting, environment: EndpointEnvironment) {
     this.#setting = setting
     this.#environment = environment
-    this.#server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      maxPayload: setting.maxMessage,
-      perMessageDeflate: setting.compression
-        ? {
-            threshold: compressedFrom,
-            serverNoContextTakeover: true,
-            clientNoContextTakeover: true,
-          }
-        : false,
-      handleProtocols: (offered) => setting.subprotocols.find((name) => offered.has(name)) ?? false,
-    })
   }
 
   /** The hub of the setting's path. @throws PipelineError CONFIG_ADDRESS where others of the path have another setting. */
@@ -149,6 +136,7 @@ export class SocketHub {
     const { host, port, path } = this.#setting
     if (listening === undefined)
       throw new PipelineError('CONFIG_USAGE', `nothing can be listened to here (${path})`)
+    this.#server ??= await serverFor(this.#setting)
     const route = await listening.open(
       { host, port, path, owner: 'the websocket' },
       { upgrade: (request, socket, head) => this.#upgrade(request, socket, head) },
@@ -181,7 +169,7 @@ export class SocketHub {
       return
     }
     let isAccepted = false
-    this.#server.handleUpgrade(request, socket, head, (accepted) => {
+    this.#server?.handleUpgrade(request, socket, head, (accepted) => {
       isAccepted = true
       this.#accept(accepted, request)
     })
@@ -246,4 +234,22 @@ function traceHeaders({ headers }: IncomingMessage): Uint8Array {
   const state = headers[tracestateName]
   const more = typeof state === 'string' ? [[tracestateName, state] as const] : []
   return encodeHeaders([[traceparentName, parent], ...more])
+}
+
+/** The package is loaded by those who use it only: most runs do not. */
+async function serverFor(setting: SocketSetting): Promise<WebSocketServer> {
+  const { WebSocketServer } = await import('ws')
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: setting.maxMessage,
+    perMessageDeflate: setting.compression
+      ? {
+          threshold: compressedFrom,
+          serverNoContextTakeover: true,
+          clientNoContextTakeover: true,
+        }
+      : false,
+    handleProtocols: (offered) => setting.subprotocols.find((name) => offered.has(name)) ?? false,
+  })
 }
